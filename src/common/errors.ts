@@ -1,0 +1,44 @@
+/**
+ * The one table of errors. A code is stable: programs match on it, people read the message.
+ * A message names what was asked, what was found and what to do.
+ */
+interface ErrorEntry {
+  /** HTTP status of an answer that carries this error. */
+  readonly status: number;
+  /** One line for the documentation: when this error is given. */
+  readonly when: string;
+}
+
+export const ERRORS = {
+  // Requests
+  SDM_INPUT: { status: 400, when: 'a value that was given is not valid' },
+  SDM_NOT_FOUND: { status: 404, when: 'the thing that was named does not exist' },
+  SDM_CONFLICT: { status: 409, when: 'the same id already stands for something else' },
+  SDM_CONFIG: { status: 500, when: 'the configuration cannot be used' },
+  SDM_TIMEOUT: { status: 504, when: 'a wait reached its deadline' },
+  SDM_UNREACHABLE: { status: 502, when: 'a daemon does not answer' },
+  SDM_INTERNAL: { status: 500, when: 'a defect in SDM' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a stable code. `details` holds what a program needs: addresses as "0x…" strings. */
+export class SdmError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'SdmError';
+    this.code = code;
+    this.details = options.details;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
