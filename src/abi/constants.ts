@@ -1,6 +1,9 @@
 /** Register ABI, version 1: the TypeScript side of native/abi/memport.h. */
 export const ABI_VERSION = 1;
 export const ID_MAGIC = 0x504d4453;
+export const ID_VERSION_SHIFT = 32;
+
+/** A block is at most this long, in bytes. */
 export const BLOCK_MAX = 0x10000;
 
 /** Block registers, by byte offset. */
@@ -20,6 +23,9 @@ export const REG = {
   MAILBOX: 0x100,
 } as const;
 
+/** Bytes from REG.MAILBOX on that mailbox and interrupts may use. */
+export const MAILBOX_SIZE = 0x100;
+
 /** FEATURES, by bit. */
 export const FEATURE = {
   TRANSLATION: 0,
@@ -29,6 +35,11 @@ export const FEATURE = {
   PASSIVE: 4,
 } as const;
 
+export const NPORTS_DEFAULT = 32;
+export const NPORTS_MAX = 512;
+export const NTRANSCEIVERS_MAX = 16;
+
+/** Memport n starts at MEMPORT_BASE + n * MEMPORT_STRIDE. */
 export const MEMPORT_BASE = 0x1000;
 export const MEMPORT_STRIDE = 0x40;
 
@@ -43,6 +54,9 @@ export const MEMPORT = {
   STATUS: 0x30,
   FAULTS: 0x38,
 } as const;
+
+/** OFFSET is sign and magnitude: this bit set subtracts the magnitude. */
+export const OFFSET_SIGN_BIT = 63;
 
 export const STATUS = {
   INACTIVE: 0,

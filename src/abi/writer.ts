@@ -1,0 +1,55 @@
+import { STAGING, STAGING_WORDS } from '../native/types.js';
+import { NPORTS_MAX } from './constants.js';
+import { checkIndex, checkU64 } from './numbers.js';
+import { encodeOffset } from './offset.js';
+
+/** What a memport shall map; addresses in bytes, END inclusive. */
+export interface MemportEntry {
+  readonly port: number;
+  readonly start: bigint;
+  /** Inclusive. */
+  readonly end: bigint;
+  readonly remote: bigint;
+  readonly outId: bigint;
+  readonly inId: bigint;
+  /** True activates; false clears and ignores the other fields. */
+  readonly set: boolean;
+}
+
+function checkEntryIndex(staging: BigUint64Array, index: number): void {
+  checkIndex('entry of the staging buffer', index, Math.floor(staging.length / STAGING_WORDS));
+}
+
+/**
+ * Writes entry `index` of a staging buffer (RegisterBlock.staging), for program() to act on.
+ * @throws SDM_INPUT if the index, the port or a field is out of range. Whether the range suits the
+ * window is the device's to say.
+ */
+export function writeStaging(staging: BigUint64Array, index: number, entry: MemportEntry): void {
+  checkEntryIndex(staging, index);
+  checkIndex('port', entry.port, NPORTS_MAX);
+  checkU64('end', entry.end);
+  checkU64('outId', entry.outId);
+  checkU64('inId', entry.inId);
+  const base = index * STAGING_WORDS;
+  staging[base + STAGING.OFFSET] = encodeOffset(entry.start, entry.remote);
+  staging[base + STAGING.PORT] = BigInt(entry.port);
+  staging[base + STAGING.START] = entry.start;
+  staging[base + STAGING.END] = entry.end;
+  staging[base + STAGING.OUT_ID] = entry.outId;
+  staging[base + STAGING.IN_ID] = entry.inId;
+  staging[base + STAGING.SET] = entry.set ? 1n : 0n;
+  staging[base + STAGING.STATUS] = 0n;
+}
+
+/** Writes an entry that clears `port`. @throws SDM_INPUT as writeStaging. */
+export function writeStagingClear(staging: BigUint64Array, index: number, port: number): void {
+  const none = { start: 0n, end: 0n, remote: 0n, outId: 0n, inId: 0n, set: false };
+  writeStaging(staging, index, { port, ...none });
+}
+
+/** The STATUS that program() wrote to entry `index`. @throws SDM_INPUT for an index out of range. */
+export function stagedStatus(staging: BigUint64Array, index: number): number {
+  checkEntryIndex(staging, index);
+  return Number(staging[index * STAGING_WORDS + STAGING.STATUS]);
+}
