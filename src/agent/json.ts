@@ -1,0 +1,31 @@
+/** A type as it looks in JSON: every bigint is a "0x…" string. */
+export type Json<T> = T extends bigint
+  ? string
+  : T extends readonly (infer E)[]
+    ? Json<E>[]
+    : T extends object
+      ? { [K in keyof T]: Json<T[K]> }
+      : T;
+
+/** A deep copy in which every bigint is a "0x…" string; undefined members are left out. */
+export function toJson<T>(value: T): Json<T> {
+  return convert(value) as Json<T>;
+}
+
+function convert(value: unknown): unknown {
+  if (typeof value === 'bigint') return hex(value);
+  if (Array.isArray(value)) return value.map(convert);
+  if (value !== null && typeof value === 'object') {
+    const out: Record<string, unknown> = {};
+    for (const [key, member] of Object.entries(value)) {
+      if (member !== undefined) out[key] = convert(member);
+    }
+    return out;
+  }
+  return value;
+}
+
+/** "0x…" of an address or a size. */
+export function hex(value: bigint): string {
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}

@@ -1,0 +1,282 @@
+/**
+ * Public types of the agent. Addresses and sizes are bytes as bigint; where a value leaves the
+ * process, `toJson` (json.ts) turns every bigint into a "0x…" string.
+ */
+
+/** A part of the pool that this brick may use. Offsets in the pool (remote addresses). */
+export interface Share {
+  readonly start: bigint;
+  readonly size: bigint;
+  /** Used by several bricks at once: only for `device` attachments that ask for `shared`. */
+  readonly shared: boolean;
+}
+
+export type RegistersConfig =
+  | { readonly backend: 'file'; readonly path: string }
+  /** `pci`: an address such as "0000:00:02.0", or "auto": found by its ID. */
+  | { readonly backend: 'bar'; readonly pci: string };
+
+export type PoolConfig = { readonly path: string } | { readonly pci: string };
+
+/** What the core of the agent needs; socket, group and log belong to the server. */
+export interface AgentConfig {
+  readonly brick: string;
+  readonly registers: RegistersConfig;
+  /** Without it the agent serves memports, and refuses attachments with SDM_NO_POOL.
+   * `path` goes with backend file; `pci` ("auto" or an address) with backend bar. */
+  readonly pool?: PoolConfig;
+  readonly shares: readonly Share[];
+  /** NUMA node for `system-ram` where a request names none. */
+  readonly node: number;
+  /** For all blocks of one detach together. Default 60000. */
+  readonly offlineTimeoutMs?: number;
+  /** How long an attach waits for its transceiver. Default 5000. */
+  readonly linkTimeoutMs?: number;
+  /** How long a command waits for those before it. Default 120000. */
+  readonly queueTimeoutMs?: number;
+  /** Root of sysfs; another one in tests. Default /sys. */
+  readonly sysfs?: string;
+}
+
+export const ATTACHMENT_MODES = ['system-ram', 'device'] as const;
+export type AttachmentMode = (typeof ATTACHMENT_MODES)[number];
+
+/** Every state is described in docs/attachments.md. `online` is where system-ram rests, `present`
+ * is where device rests; `free` is seen only in the answer to a detach. */
+export const ATTACHMENT_STATES = [
+  'reserved',
+  'wired',
+  'linked',
+  'programmed',
+  'present',
+  'online',
+  'offline',
+  'absent',
+  'flushed',
+  'cleared',
+  'unwired',
+  'free',
+  'failed',
+] as const;
+export type AttachmentState = (typeof ATTACHMENT_STATES)[number];
+
+/** Names of steps as they are timed; those that are no state of their own come between two. */
+export type StepName = Exclude<AttachmentState, 'failed'> | 'claimed' | 'scrubbed' | 'released';
+
+export interface StepTime {
+  readonly step: StepName;
+  readonly ms: number;
+}
+
+/** Who commands: the person at the socket (`local`) or a controller by its name. */
+export interface Caller {
+  readonly owner: string;
+}
+export const LOCAL: Caller = { owner: 'local' };
+
+export interface AttachRequest {
+  /** 1 to 64 of A-Z a-z 0-9 . _ - ; made up where it is left out. */
+  readonly id?: string;
+  readonly mode: AttachmentMode;
+  /** Bytes; a multiple of the unit (granule, and for system-ram also the memory block). */
+  readonly size: bigint;
+  /** Only for system-ram. Default: the configured one. */
+  readonly node?: number;
+  /** Only for device: the range lies in a shared share. Default false. */
+  readonly shared?: boolean;
+  /** Offset in the pool. Default: first fit in the brick's shares. */
+  readonly remote?: bigint;
+  /** Keep the bytes at detach. Default: what `shared` says. */
+  readonly retain?: boolean;
+  /** Network id out; default the lowest transceiver that is up. */
+  readonly outId?: bigint;
+  /** Default 0. */
+  readonly inId?: bigint;
+}
+
+export interface DetachOptions {
+  /** Overrides what the attachment says. */
+  readonly retain?: boolean;
+  /** Overrides the configured offlineTimeoutMs. */
+  readonly offlineTimeoutMs?: number;
+  /** Command an attachment of another owner. */
+  readonly override?: boolean;
+}
+
+/** Where a program maps a `device` attachment: mmap(path, offset, size). */
+export interface DeviceRange {
+  readonly path: string;
+  readonly offset: bigint;
+  readonly size: bigint;
+}
+
+/** An error as it is stored with an attachment and answered by the API. */
+export interface ErrorView {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface Attachment {
+  readonly id: string;
+  readonly mode: AttachmentMode;
+  readonly state: AttachmentState;
+  readonly size: bigint;
+  /** Local physical range; `end` is inclusive. */
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly remote: bigint;
+  readonly shared: boolean;
+  readonly retain: boolean;
+  readonly memport: number;
+  /** -1 for device. */
+  readonly node: number;
+  readonly outId: bigint;
+  readonly inId: bigint;
+  readonly owner: string;
+  /** In the order in which they were done, both directions. */
+  readonly steps: readonly StepTime[];
+  /** Numbers of the kernel's memory blocks; only system-ram. */
+  readonly blocks?: readonly number[];
+  /** Only device, while present. */
+  readonly device?: DeviceRange;
+  /** Why it failed, or why the last detach was refused. */
+  readonly error?: ErrorView;
+}
+
+export interface MemportSpec {
+  readonly start: bigint;
+  /** Bytes. */
+  readonly size: bigint;
+  readonly remote: bigint;
+  /** Default 0. */
+  readonly outId?: bigint;
+  /** Default 0. */
+  readonly inId?: bigint;
+}
+
+export interface MemportOptions {
+  /** Act on a foreign memport, on one that an attachment owns, or outside of the shares. Never
+   * possible while the range is system RAM or mapped. */
+  readonly override?: boolean;
+}
+
+/** `manual`: set through setMemport. `foreign`: set by nobody this agent knows. */
+export type MemportOwner = 'none' | 'attachment' | 'manual' | 'foreign';
+
+export interface MemportView {
+  readonly port: number;
+  readonly set: boolean;
+  readonly status: number;
+  /** e.g. "active", "refused-link" — as src/abi/codec.ts names it. */
+  readonly statusName: string;
+  readonly start: bigint;
+  /** Inclusive. */
+  readonly end: bigint;
+  readonly remote: bigint;
+  readonly outId: bigint;
+  readonly inId: bigint;
+  readonly faults: bigint;
+  readonly owner: MemportOwner;
+  /** Id, where an attachment owns it. */
+  readonly attachment?: string;
+}
+
+export interface TransceiverView {
+  readonly transceiver: number;
+  readonly up: boolean;
+  readonly downs: bigint;
+  /** Memports that are set and go over it. */
+  readonly memports: readonly number[];
+}
+
+export interface NodeView {
+  readonly node: number;
+  readonly online: boolean;
+  /** From this node to the online ones. */
+  readonly distances: readonly { readonly node: number; readonly distance: number }[];
+  readonly totalBytes: bigint;
+  readonly freeBytes: bigint;
+  /** Number of the memory tier ("memory_tierN"), lower is faster; absent where it has none. */
+  readonly tier?: number;
+  readonly cpus: boolean;
+}
+
+export type RegionState = 'absent' | 'ram' | 'device';
+
+export interface RegionView {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly state: RegionState;
+  readonly node: number;
+  /** Live mappings. */
+  readonly mapped: number;
+}
+
+export interface ModuleView {
+  /** `ok`, or why system-ram is not possible. `none`: this brick is a plain process. */
+  readonly state: 'ok' | 'none' | 'missing' | 'wrong' | 'window-differs' | 'no-window';
+  /** A sentence that says what to do, where the state is not ok. */
+  readonly advice?: string;
+  readonly version?: string;
+  readonly window?: { readonly start: bigint; readonly size: bigint };
+  readonly regions: readonly RegionView[];
+}
+
+export interface MemoryView {
+  /** Of the kernel's memory blocks, bytes; absent where memory cannot be hot-plugged. */
+  readonly blockSize?: bigint;
+  /** auto_online_blocks: "offline", "online", "online_kernel" or "online_movable". */
+  readonly autoOnline?: string;
+  readonly possibleNodes: readonly number[];
+  readonly nodes: readonly NodeView[];
+  readonly module: ModuleView;
+  /** Bytes attached now. */
+  readonly attachedBytes: bigint;
+  readonly shares: readonly (Share & { readonly usedBytes: bigint })[];
+}
+
+/** What the register block and its surroundings are, for `GET /v1/brick`. */
+export interface BrickView {
+  readonly brick: string;
+  readonly backend: RegistersConfig['backend'];
+  /** PCI address or path. */
+  readonly registers: string;
+  readonly pool?: string;
+  readonly poolSize?: bigint;
+  readonly features: readonly string[];
+  readonly translation: boolean;
+  readonly passive: boolean;
+  readonly nports: number;
+  readonly ntransceivers: number;
+  readonly windowBase: bigint;
+  readonly windowSize: bigint;
+  readonly remoteSize: bigint;
+  readonly granule: bigint;
+}
+
+/** The part of pino's interface that the core uses. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** The agent's core as the API sees it; `Agent` in agent.ts implements it. */
+export interface AgentCore {
+  brick(): BrickView;
+  listAttachments(): Attachment[];
+  /** @throws SdmError SDM_NOT_FOUND. */
+  getAttachment(id: string): Attachment;
+  attach(request: AttachRequest, caller?: Caller): Promise<Attachment>;
+  detach(id: string, options?: DetachOptions, caller?: Caller): Promise<Attachment>;
+  memports(): MemportView[];
+  memport(port: number): MemportView;
+  setMemport(port: number, spec: MemportSpec, options?: MemportOptions): Promise<MemportView>;
+  clearMemport(port: number, options?: MemportOptions): Promise<MemportView>;
+  transceivers(): TransceiverView[];
+  resetTransceiver(transceiver: number): Promise<TransceiverView>;
+  memory(): Promise<MemoryView>;
+  close(): Promise<void>;
+}
