@@ -18,6 +18,13 @@ export const ERRORS = {
   SDM_TIMEOUT: { status: 504, when: 'a wait reached its deadline' },
   SDM_UNREACHABLE: { status: 502, when: 'a daemon does not answer' },
   SDM_INTERNAL: { status: 500, when: 'a defect in SDM' },
+
+  // Agent: API
+  SDM_TOO_LARGE: { status: 413, when: 'a request is longer than the agent reads' },
+  SDM_MEDIA_TYPE: { status: 415, when: 'the body of a request is not JSON' },
+  SDM_SLOW: { status: 408, when: 'a request did not arrive whole in time' },
+  SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
+  SDM_RUNNING: { status: 409, when: 'another agent already answers on this socket' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,261 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv, type ErrorObject } from 'ajv';
+import { Type, type Static } from 'typebox';
+import { SdmError } from '../common/errors.js';
+import { LOG_LEVELS, type LogLevel } from '../common/log-levels.js';
+import { HEX_PATTERN } from '../common/units.js';
+import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
+
+export const DEFAULT_CONFIG_PATH = '/etc/sdm/agent.json';
+
+/** The kernel's limit for the path of a Unix socket, without the closing zero. */
+const SOCKET_PATH_MAX = 107;
+const PCI_PATTERN = '^(auto|[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$';
+
+const closed = { additionalProperties: false } as const;
+const Hex = (description: string) => Type.String({ pattern: HEX_PATTERN, description });
+const Path = (description: string) => Type.String({ pattern: '^/', description });
+const Milliseconds = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: 3_600_000, description });
+const Pci = Type.String({
+  pattern: PCI_PATTERN,
+  description: '"auto", or a PCI address such as 0000:00:02.0',
+});
+
+/** The file as it is written; {@link AgentConfig} is what comes of it. */
+export const ConfigFile = Type.Object(
+  {
+    brick: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+      description: 'name of this brick',
+    }),
+    registers: Type.Object(
+      {
+        backend: Type.Enum(['bar', 'file']),
+        pci: Type.Optional(Pci),
+        path: Type.Optional(Path('backend file: the register file')),
+      },
+      closed,
+    ),
+    pool: Type.Optional(
+      Type.Object(
+        { pci: Type.Optional(Pci), path: Type.Optional(Path('the pool as a plain file')) },
+        closed,
+      ),
+    ),
+    shares: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            start: Hex('offset in the pool, bytes'),
+            size: Hex('bytes'),
+            shared: Type.Optional(Type.Boolean({ description: 'other bricks use it too' })),
+          },
+          closed,
+        ),
+        { maxItems: 1024, description: 'what of the pool this brick may use' },
+      ),
+    ),
+    socket: Type.Optional(Path('where the agent listens')),
+    socketGroup: Type.Optional(
+      Type.String({ minLength: 1, description: 'group whose members may command the agent' }),
+    ),
+    segmentSize: Type.Optional(Hex('unit of remote memory, bytes')),
+    node: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1023,
+        description: 'NUMA node that remote memory joins',
+      }),
+    ),
+    offlineTimeoutMs: Type.Optional(Milliseconds('for all blocks of one detach together')),
+    linkTimeoutMs: Type.Optional(Milliseconds('how long an attach waits for its transceiver')),
+    queueTimeoutMs: Type.Optional(Milliseconds('how long a command waits for those before it')),
+    log: Type.Optional(Type.Enum(LOG_LEVELS)),
+  },
+  closed,
+);
+export type ConfigFile = Static<typeof ConfigFile>;
+
+/** What `serve` runs on: the core's part with defaults filled in, and the server's own. */
+export interface ServeConfig extends AgentConfig {
+  readonly socket: string;
+  readonly socketGroup: string | null;
+  /** Unit that a rack's controller hands out, bytes. */
+  readonly segmentSize: bigint;
+  readonly log: LogLevel;
+}
+
+/**
+ * Reads and checks a configuration file.
+ * @param override top-level keys that a command line puts in place of the file's.
+ * @throws SdmError SDM_CONFIG, naming file, key, what was expected and what was found.
+ */
+export async function loadConfig(
+  path: string,
+  override: Partial<ConfigFile> = {},
+): Promise<ServeConfig> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new SdmError(
+      'SDM_CONFIG',
+      `cannot read the configuration ${path} (${cause.code}); write it, or name another one ` +
+        'with --config',
+      { details: { file: path }, cause },
+    );
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${(cause as Error).message}`, {
+      details: { file: path },
+      cause,
+    });
+  }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return parseConfig(isObject ? { ...(value as object), ...override } : value, path);
+}
+
+/**
+ * Checks a configuration that is already an object.
+ * @param file what errors call it.
+ * @throws SdmError SDM_CONFIG, naming file, key, what was expected and what was found.
+ */
+export function parseConfig(value: unknown, file: string): ServeConfig {
+  const validate = new Ajv({ allErrors: false, strict: false, verbose: true }).compile(ConfigFile);
+  if (!validate(value)) throw schemaError(file, value, validate.errors?.[0]);
+  const raw = value as ConfigFile;
+  const config: ServeConfig = {
+    brick: raw.brick,
+    registers: registersOf(file, raw.registers),
+    ...(raw.pool === undefined ? {} : { pool: poolOf(file, raw.pool) }),
+    shares: sharesOf(file, raw.shares ?? []),
+    socket: raw.socket ?? '/run/sdm/agent.sock',
+    socketGroup: raw.socketGroup ?? null,
+    segmentSize: BigInt(raw.segmentSize ?? '0x10000000'),
+    node: raw.node ?? 1,
+    offlineTimeoutMs: raw.offlineTimeoutMs ?? 60_000,
+    ...(raw.linkTimeoutMs === undefined ? {} : { linkTimeoutMs: raw.linkTimeoutMs }),
+    ...(raw.queueTimeoutMs === undefined ? {} : { queueTimeoutMs: raw.queueTimeoutMs }),
+    log: raw.log ?? 'info',
+  };
+  if (config.segmentSize === 0n || config.segmentSize % 4096n !== 0n) {
+    throw bad(file, 'segmentSize', 'a multiple of 0x1000, not 0', raw.segmentSize);
+  }
+  if (Buffer.byteLength(config.socket) > SOCKET_PATH_MAX) {
+    throw bad(file, 'socket', `a path of at most ${SOCKET_PATH_MAX} bytes`, config.socket);
+  }
+  if (config.pool !== undefined && 'path' in config.pool !== (raw.registers.backend === 'file')) {
+    throw bad(
+      file,
+      'pool',
+      `the key "${raw.registers.backend === 'file' ? 'path' : 'pci'}" with backend ` +
+        `"${raw.registers.backend}"`,
+      raw.pool,
+    );
+  }
+  return config;
+}
+
+function registersOf(file: string, raw: ConfigFile['registers']): RegistersConfig {
+  if (raw.backend === 'bar') {
+    if (raw.path !== undefined) {
+      throw bad(file, 'registers.path', 'no such key with backend "bar"', raw.path);
+    }
+    return { backend: 'bar', pci: raw.pci ?? 'auto' };
+  }
+  if (raw.pci !== undefined) {
+    throw bad(file, 'registers.pci', 'no such key with backend "file"', raw.pci);
+  }
+  if (raw.path === undefined) {
+    throw bad(file, 'registers.path', 'the path of a register file (backend is "file")', undefined);
+  }
+  return { backend: 'file', path: raw.path };
+}
+
+function poolOf(file: string, raw: NonNullable<ConfigFile['pool']>): PoolConfig {
+  if (raw.path !== undefined && raw.pci === undefined) return { path: raw.path };
+  if (raw.pci !== undefined && raw.path === undefined) return { pci: raw.pci };
+  throw bad(file, 'pool', 'exactly one of the keys "pci" and "path"', raw);
+}
+
+function sharesOf(file: string, raw: NonNullable<ConfigFile['shares']>): readonly Share[] {
+  const shares = raw.map(({ start, size, shared }) => ({
+    start: BigInt(start),
+    size: BigInt(size),
+    shared: shared ?? false,
+  }));
+  shares.forEach((share, i) => {
+    if (share.size === 0n) throw bad(file, `shares[${i}].size`, 'more than 0', raw[i]?.size);
+    if (share.start + share.size > 1n << 64n) {
+      throw bad(file, `shares[${i}]`, 'a range that ends within 64 bits', raw[i]);
+    }
+    const j = shares.findIndex(
+      (other, k) =>
+        k < i && other.start < share.start + share.size && share.start < other.start + other.size,
+    );
+    if (j >= 0)
+      throw bad(file, `shares[${i}]`, `a range that does not overlap shares[${j}]`, raw[i]);
+  });
+  return shares;
+}
+
+/** Says what the schema expected in words; ajv's own message speaks to those who wrote the schema. */
+function schemaError(file: string, value: unknown, error: ErrorObject | undefined): SdmError {
+  if (error === undefined) return bad(file, '', 'another form', value);
+  const at = keyOf(error.instancePath);
+  const join = (key: string): string => (at === '' ? key : `${at}.${key}`);
+  const params = error.params as Record<string, unknown>;
+  const parent = error.parentSchema as { description?: string } | undefined;
+  switch (error.keyword) {
+    case 'required':
+      return bad(file, join(String(params['missingProperty'])), 'a value', undefined);
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty']);
+      const known = Object.keys((parent as { properties?: object } | undefined)?.properties ?? {});
+      return bad(
+        file,
+        join(key),
+        `one of the keys ${known.join(', ')}`,
+        (error.data as Record<string, unknown>)[key],
+      );
+    }
+    case 'enum': {
+      const allowed = params['allowedValues'] as readonly unknown[];
+      return bad(file, at, allowed.map((v) => JSON.stringify(v)).join(' or '), error.data);
+    }
+    case 'pattern': {
+      const form =
+        params['pattern'] === HEX_PATTERN
+          ? '"0x" and up to 16 hex digits'
+          : params['pattern'] === PCI_PATTERN
+            ? '"auto" or a PCI address such as "0000:00:02.0"'
+            : params['pattern'] === '^/'
+              ? 'an absolute path'
+              : `a match of ${String(params['pattern'])}`;
+      return bad(file, at, form, error.data);
+    }
+    case 'type':
+      return bad(file, at, `of type ${String(params['type'])}`, error.data);
+    default:
+      return bad(file, at, `what ${error.message ?? error.keyword}`, error.data);
+  }
+}
+
+/** `/shares/0/start` as people write it: `shares[0].start`. */
+function keyOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => (/^[0-9]+$/.test(part) ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+function bad(file: string, key: string, expected: string, found: unknown): SdmError {
+  const seen = found === undefined ? 'nothing' : JSON.stringify(found);
+  const where = key === '' ? file : `${file}: ${key}`;
+  return new SdmError('SDM_CONFIG', `${where}: expected ${expected}, found ${seen}`, {
+    details: { file, key, expected, found: found ?? null },
+  });
+}

@@ -1,0 +1,145 @@
+import { request as nodeRequest } from 'node:http';
+import { ERRORS, SdmError, type ErrorCode } from './errors.js';
+
+/** An answer longer than this is a defect of the other side; reading on would only fill memory. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+export interface UnixRequest {
+  readonly socketPath: string;
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** For the whole exchange, from connecting to the last byte. Default 30 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface UnixAnswer {
+  readonly status: number;
+  /** Parsed JSON; undefined if the answer has no body. */
+  readonly body: unknown;
+}
+
+/**
+ * One HTTP exchange over a Unix socket. Answers of any status are returned, not thrown.
+ * @throws SdmError SDM_UNREACHABLE if nobody answers (the message says why and what to do),
+ *   SDM_TIMEOUT at the deadline, SDM_INTERNAL if the answer is not JSON.
+ */
+export async function exchange(options: UnixRequest): Promise<UnixAnswer> {
+  const { socketPath, method = 'GET', path, timeoutMs = 30_000 } = options;
+  const payload = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal =
+    options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+  const asked = `${method} ${path} on ${socketPath}`;
+
+  const raw = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const headers =
+      payload === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const request = nodeRequest({ socketPath, method, path, headers, agent: false, signal });
+    // An answer may come before the body is through (413), after which the write fails: keep the answer.
+    let answered = false;
+    request.on('error', (error) => {
+      if (!answered) reject(error);
+    });
+    request.on('response', (response) => {
+      answered = true;
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > MAX_ANSWER) {
+          response.destroy(new Error(`the answer is longer than ${MAX_ANSWER} bytes`));
+        } else {
+          chunks.push(chunk);
+        }
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({
+          status: response.statusCode ?? 0,
+          text: Buffer.concat(chunks).toString('utf8'),
+        });
+      });
+    });
+    request.end(payload);
+  }).catch((error: unknown) => {
+    if (deadline.aborted) {
+      throw new SdmError('SDM_TIMEOUT', `${asked} was not answered within ${timeoutMs} ms`, {
+        details: { socket: socketPath, timeoutMs },
+        cause: error,
+      });
+    }
+    if (options.signal?.aborted === true) throw error;
+    throw unreachable(socketPath, asked, error);
+  });
+
+  if (raw.text === '') return { status: raw.status, body: undefined };
+  try {
+    return { status: raw.status, body: JSON.parse(raw.text) as unknown };
+  } catch (cause) {
+    throw new SdmError('SDM_INTERNAL', `${asked} answered ${raw.status} with something not JSON`, {
+      details: { status: raw.status, start: raw.text.slice(0, 200) },
+      cause,
+    });
+  }
+}
+
+/**
+ * Like {@link exchange}, for callers that want the answer's body or an error.
+ * @throws SdmError with the other side's own code, message and details if the status is not 2xx.
+ */
+export async function call(options: UnixRequest): Promise<unknown> {
+  const { status, body } = await exchange(options);
+  if (status >= 200 && status < 300) return body;
+  if (isErrorBody(body)) {
+    throw new SdmError(
+      body.code,
+      body.message,
+      body.details === undefined ? {} : { details: body.details },
+    );
+  }
+  throw new SdmError(
+    'SDM_INTERNAL',
+    `${options.method ?? 'GET'} ${options.path} on ${options.socketPath} answered ${status} ` +
+      'in a form that this version does not know',
+    { details: { status, body } },
+  );
+}
+
+interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: Record<string, unknown>;
+}
+
+function isErrorBody(body: unknown): body is ErrorBody {
+  if (typeof body !== 'object' || body === null) return false;
+  const { code, message, details } = body as Record<string, unknown>;
+  return (
+    typeof code === 'string' &&
+    Object.hasOwn(ERRORS, code) &&
+    typeof message === 'string' &&
+    (details === undefined || (typeof details === 'object' && details !== null))
+  );
+}
+
+function unreachable(socket: string, asked: string, cause: unknown): SdmError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such socket; start the daemon, or name its socket with --socket',
+    ECONNREFUSED: 'the socket is there but its daemon is dead; start the daemon again',
+    EACCES: 'you may not use this socket; become root or a member of the group that owns it',
+    ENOTSOCK: 'this is not a socket; name the right one with --socket',
+    ECONNRESET: 'the daemon closed the connection before it answered; see its log',
+    EPIPE: 'the daemon closed the connection before it answered; see its log',
+  };
+  const reason = reasons[errno] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new SdmError('SDM_UNREACHABLE', `cannot do ${asked}: ${reason} (${errno})`, {
+    details: { socket, errno },
+    cause,
+  });
+}

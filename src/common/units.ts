@@ -1,0 +1,85 @@
+import { SdmError } from './errors.js';
+
+/** Binary units only: memory is never sold in powers of ten here. */
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P'] as const;
+const SIZE = /^([0-9]+)(?:([KMGTP])(?:iB)?|B)?$/i;
+const HEX = /^0x[0-9a-fA-F]{1,16}$/;
+const MAX_U64 = (1n << 64n) - 1n;
+
+/** What an address or a size looks like in JSON; schemas use it too. */
+export const HEX_PATTERN = '^0x[0-9a-fA-F]{1,16}$';
+
+/**
+ * Reads a size that a person typed: `1G`, `256MiB`, `4096`, `0x10000000`. K, M, G, T and P are binary.
+ * @returns bytes.
+ * @throws SdmError SDM_INPUT, naming `what`.
+ */
+export function parseSize(text: string, what = 'size'): bigint {
+  const trimmed = text.trim();
+  if (HEX.test(trimmed)) return BigInt(trimmed);
+  const match = SIZE.exec(trimmed);
+  if (match === null) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `${what} is "${text}"; expected a number of bytes such as 1G, 256MiB, 4096 or 0x10000000 ` +
+        '(K, M, G, T and P are powers of 1024)',
+      { details: { value: text } },
+    );
+  }
+  const shift =
+    10n * BigInt(UNITS.indexOf((match[2] ?? '').toUpperCase() as (typeof UNITS)[number]));
+  const size = BigInt(match[1] ?? '') << shift;
+  if (size > MAX_U64) {
+    throw new SdmError('SDM_INPUT', `${what} is "${text}", which is more than 64 bits hold`, {
+      details: { value: text },
+    });
+  }
+  return size;
+}
+
+/**
+ * Reads an address or a size in the form that JSON carries: `0x…`, at most 16 hex digits.
+ * @throws SdmError SDM_INPUT, naming `what`.
+ */
+export function parseHex(text: string, what = 'address'): bigint {
+  if (!HEX.test(text)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `${what} is "${text}"; expected 0x and up to 16 hex digits, such as 0x8010000000`,
+      { details: { value: text } },
+    );
+  }
+  return BigInt(text);
+}
+
+/** A size for people: the largest unit in which it is a whole number, such as `1536 MiB`. Exact. */
+export function formatSize(bytes: bigint): string {
+  let unit = 0;
+  let value = bytes;
+  while (value !== 0n && value % 1024n === 0n && unit < UNITS.length - 1) {
+    value /= 1024n;
+    unit += 1;
+  }
+  return unit === 0 ? `${value} B` : `${value} ${UNITS[unit]}iB`;
+}
+
+/**
+ * Reads a whole number in decimal, within [min, max].
+ * @throws SdmError SDM_INPUT, naming `what`.
+ */
+export function parseInteger(
+  text: string,
+  what: string,
+  min = 0,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const value = /^-?[0-9]{1,17}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `${what} is "${text}"; expected a whole number from ${min} to ${max}`,
+      { details: { value: text } },
+    );
+  }
+  return value;
+}
