@@ -25,6 +25,11 @@ export const ERRORS = {
   SDM_SLOW: { status: 408, when: 'a request did not arrive whole in time' },
   SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
   SDM_RUNNING: { status: 409, when: 'another agent already answers on this socket' },
+
+  // Set-up
+  SDM_COMMAND: { status: 500, when: 'a command that was run could not start or failed' },
+  SDM_MISSING: { status: 500, when: 'something that is needed is neither reachable nor cached' },
+  SDM_ARTIFACT: { status: 500, when: 'a part of an emulated brick could not be made' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
