@@ -1,3 +1,5 @@
+import { hex } from '../abi/codec.js';
+
 /** A type as it looks in JSON: every bigint is a "0x…" string. */
 export type Json<T> = T extends bigint
   ? string
@@ -23,9 +25,4 @@ function convert(value: unknown): unknown {
     return out;
   }
   return value;
-}
-
-/** "0x…" of an address or a size. */
-export function hex(value: bigint): string {
-  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }

@@ -168,12 +168,13 @@ export interface MemportView {
   readonly port: number;
   readonly set: boolean;
   readonly status: number;
-  /** e.g. "active", "refused-link" — as src/abi/codec.ts names it. */
+  /** e.g. "active" or "link", as the ABI's codec names it. */
   readonly statusName: string;
   readonly start: bigint;
   /** Inclusive. */
   readonly end: bigint;
-  readonly remote: bigint;
+  /** Absent where the registers name none (START and OFFSET leave the 64-bit space). */
+  readonly remote?: bigint;
   readonly outId: bigint;
   readonly inId: bigint;
   readonly faults: bigint;

@@ -30,6 +30,30 @@ export const ERRORS = {
   SDM_COMMAND: { status: 500, when: 'a command that was run could not start or failed' },
   SDM_MISSING: { status: 500, when: 'something that is needed is neither reachable nor cached' },
   SDM_ARTIFACT: { status: 500, when: 'a part of an emulated brick could not be made' },
+
+  // Agent: attachments
+  SDM_NO_REGISTERS: { status: 503, when: 'no register block was found, or more than one' },
+  SDM_NO_POOL: { status: 503, when: 'this brick has no pool to attach from' },
+  SDM_NO_MODULE: { status: 503, when: 'the kernel module sdmc_mem is not inserted' },
+  SDM_WRONG_MODULE: { status: 503, when: 'sdmc_mem is of another version than the agent' },
+  SDM_WINDOW: { status: 503, when: 'sdmc_mem holds another window than the registers name' },
+  SDM_MODE: { status: 501, when: 'this brick cannot attach in that mode' },
+  SDM_NO_SPACE: { status: 507, when: 'no free range is long enough' },
+  SDM_NO_MEMPORT: { status: 507, when: 'every memport is in use' },
+  SDM_RANGE_TAKEN: { status: 409, when: 'the range asked for overlaps one in use' },
+  SDM_NOT_OURS: { status: 403, when: 'the range asked for is not in the shares of this brick' },
+  SDM_NOT_OWNER: { status: 403, when: 'the attachment belongs to another owner' },
+  SDM_LINK_DOWN: { status: 503, when: 'the link of the transceiver did not come up in time' },
+  SDM_MEMPORT_REFUSED: { status: 409, when: 'the device refused what a memport was to map' },
+  SDM_MEMPORT_FOREIGN: { status: 409, when: 'the memport was set by someone else' },
+  SDM_MEMPORT_OWNED: { status: 409, when: 'the memport belongs to an attachment' },
+  SDM_MEMPORT_SET: { status: 409, when: 'the memport is set to something else' },
+  SDM_MEMPORT_LIVE: { status: 409, when: 'the range of the memport is system RAM or mapped' },
+  SDM_KERNEL_REFUSED: { status: 500, when: 'the kernel refused a step of an attachment' },
+  SDM_OFFLINE_REFUSED: { status: 409, when: 'a memory block could not be taken offline' },
+  SDM_DEVICE_MAPPED: { status: 409, when: 'programs still map the range of the attachment' },
+  SDM_SCRUB: { status: 500, when: 'a range did not read zero after its scrub' },
+  SDM_FAILED: { status: 500, when: 'a step failed and could not be undone' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,106 @@
+import { BLOCK_MAX, hex } from '../../abi/codec.js';
+import { SdmError } from '../../common/errors.js';
+import { formatSize } from '../../common/units.js';
+import type { RegisterBlockInfo } from '../../native/types.js';
+import { sharedMemory, type PciDevice, type PciResource } from './pci.js';
+
+/** Opens a device's registers for a look; throws with a sentence where it holds none. */
+export type Identify = (address: string) => RegisterBlockInfo;
+
+export interface FoundRegisters {
+  readonly device: PciDevice;
+  readonly info: RegisterBlockInfo;
+}
+
+function describe(device: PciDevice): string {
+  const memory = sharedMemory(device);
+  return memory === undefined
+    ? `${device.address} (no BAR2)`
+    : `${device.address} (${formatSize(memory.size)} at ${hex(memory.start)})`;
+}
+
+function list(devices: readonly PciDevice[]): string {
+  return devices.length === 0 ? 'none' : devices.map(describe).join(', ');
+}
+
+function byAddress(devices: readonly PciDevice[], address: string, what: string): PciDevice {
+  const device = devices.find((candidate) => candidate.address === address);
+  if (device !== undefined) return device;
+  throw new SdmError(
+    what === 'registers' ? 'SDM_NO_REGISTERS' : 'SDM_NO_POOL',
+    `${what} are configured at ${address}, where no ivshmem device is; found: ${list(devices)}`,
+    { details: { asked: address, found: devices.map((d) => d.address) } },
+  );
+}
+
+/**
+ * The device that carries the registers: the configured one, or the only one whose ID says so.
+ * A pool is never opened for the look: a block is at most 64 KiB.
+ * @throws SDM_NO_REGISTERS, with what every candidate said.
+ */
+export function findRegisters(
+  devices: readonly PciDevice[],
+  wanted: string,
+  identify: Identify,
+): FoundRegisters {
+  if (wanted !== 'auto') {
+    const device = byAddress(devices, wanted, 'registers');
+    return { device, info: identify(device.address) };
+  }
+  const refusals: string[] = [];
+  const found: FoundRegisters[] = [];
+  for (const device of devices) {
+    const memory = sharedMemory(device);
+    if (memory === undefined || memory.size > BigInt(BLOCK_MAX)) {
+      refusals.push(`${describe(device)}: too large for a register block`);
+      continue;
+    }
+    try {
+      found.push({ device, info: identify(device.address) });
+    } catch (error) {
+      refusals.push(`${describe(device)}: ${(error as Error).message}`);
+    }
+  }
+  const [first, second] = found;
+  if (first !== undefined && second === undefined) return first;
+  const sentence =
+    first === undefined
+      ? 'no ivshmem device holds a register block'
+      : `several ivshmem devices hold register blocks (${list(found.map((f) => f.device))}); ` +
+        'name one as registers.pci';
+  const seen = refusals.length === 0 ? '' : `; ${refusals.join('; ')}`;
+  const none = devices.length === 0 ? '; this machine has no ivshmem device' : '';
+  throw new SdmError('SDM_NO_REGISTERS', `${sentence}${seen}${none}`, {
+    details: { found: devices.map((d) => d.address) },
+  });
+}
+
+/**
+ * The device that is the pool: the configured one, or the only other one as long as the window.
+ * @throws SDM_NO_POOL, with a list of what is there.
+ */
+export function findPool(
+  devices: readonly PciDevice[],
+  wanted: string,
+  registers: FoundRegisters,
+): { readonly device: PciDevice; readonly memory: PciResource } {
+  const others = devices.filter((device) => device.address !== registers.device.address);
+  const { windowSize } = registers.info;
+  const candidates =
+    wanted === 'auto'
+      ? others.filter((device) => sharedMemory(device)?.size === windowSize)
+      : [byAddress(others, wanted, 'pool')];
+  const [device, second] = candidates;
+  const memory = device === undefined ? undefined : sharedMemory(device);
+  if (device === undefined || second !== undefined || memory === undefined) {
+    throw new SdmError(
+      'SDM_NO_POOL',
+      `the registers at ${registers.device.address} name a window of ${formatSize(windowSize)}; ` +
+        `ivshmem devices of that size: ${list(candidates)}; other ones: ${list(others)}. ` +
+        (second === undefined ? 'Give this brick a pool, or' : 'Choose one:') +
+        ' name it as pool.pci',
+      { details: { windowSize: hex(windowSize), found: others.map((d) => d.address) } },
+    );
+  }
+  return { device, memory };
+}

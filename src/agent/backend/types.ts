@@ -1,0 +1,52 @@
+import type { MemportRegisters } from '../../abi/codec.js';
+import type { RegisterBlockInfo } from '../../native/types.js';
+import type { RegistersConfig } from '../types.js';
+
+/** What a memport maps. Bytes; `end` is inclusive. */
+export interface MemportFields {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly remote: bigint;
+  readonly outId: bigint;
+  readonly inId: bigint;
+}
+
+/** The memory of all memory bricks, as this brick reaches it. Sizes in bytes. */
+export type Pool =
+  | { readonly kind: 'file'; readonly path: string; readonly size: bigint }
+  | { readonly kind: 'bar'; readonly pci: string; readonly base: bigint; readonly size: bigint };
+
+/** Links as the block shows them now. */
+export interface LinkState {
+  /** A bit per transceiver, 1 = up. */
+  readonly status: bigint;
+  /** How often each transceiver went down. */
+  readonly downs: readonly bigint[];
+}
+
+/**
+ * One way to a brick's memports. Reads and writes take microseconds and are synchronous. A backend
+ * does what it is told; who owns a memport is decided above it.
+ */
+export interface RegisterBackend {
+  readonly kind: RegistersConfig['backend'];
+  readonly info: RegisterBlockInfo;
+  /** PCI address or path, for people. */
+  readonly registers: string;
+  readonly pool: Pool | undefined;
+  /** All memports as they are now. */
+  memports(): MemportRegisters[];
+  /**
+   * Writes the fields, then SET = 1.
+   * @returns the STATUS it ended with; BUSY: the deadline (ms) passed.
+   */
+  activate(port: number, fields: MemportFields, deadlineMs: number): number;
+  /** Writes SET = 0. @returns the STATUS it ended with; BUSY: the deadline (ms) passed. */
+  clear(port: number, deadlineMs: number): number;
+  /** LINK_STATUS. */
+  linkStatus(): bigint;
+  links(): LinkState;
+  resetLink(transceiver: number): void;
+  /** Unlocks and unmaps. Memports stay as they are. Idempotent. */
+  close(): void;
+}
