@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv } from 'ajv';
 import { Type, type Static } from 'typebox';
 import { SdmError } from '../common/errors.js';
-import { LOG_LEVELS, type LogLevel } from '../common/log-levels.js';
-import { HEX_PATTERN } from '../common/units.js';
+import { LOG_LEVELS, type LogLevel } from '../common/log.js';
+import { explain, show } from '../common/schema-errors.js';
+import { HEX_EXPECTED, HEX_PATTERN } from '../common/units.js';
 import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
 
 export const DEFAULT_CONFIG_PATH = '/etc/sdm/agent.json';
@@ -13,13 +14,15 @@ const SOCKET_PATH_MAX = 107;
 const PCI_PATTERN = '^(auto|[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$';
 
 const closed = { additionalProperties: false } as const;
-const Hex = (description: string) => Type.String({ pattern: HEX_PATTERN, description });
-const Path = (description: string) => Type.String({ pattern: '^/', description });
+const Hex = (description: string) =>
+  Type.String({ pattern: HEX_PATTERN, description, expected: HEX_EXPECTED });
+const Path = (description: string) =>
+  Type.String({ pattern: '^/', description, expected: 'an absolute path' });
 const Milliseconds = (description: string) =>
   Type.Integer({ minimum: 1, maximum: 3_600_000, description });
 const Pci = Type.String({
   pattern: PCI_PATTERN,
-  description: '"auto", or a PCI address such as 0000:00:02.0',
+  expected: '"auto" or a PCI address such as "0000:00:02.0"',
 });
 
 /** The file as it is written; {@link AgentConfig} is what comes of it. */
@@ -28,6 +31,7 @@ export const ConfigFile = Type.Object(
     brick: Type.String({
       pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
       description: 'name of this brick',
+      expected: '1 to 63 letters, digits, ".", "_" or "-", the first a letter or a digit',
     }),
     registers: Type.Object(
       {
@@ -122,8 +126,11 @@ export async function loadConfig(
  * @throws SdmError SDM_CONFIG, naming file, key, what was expected and what was found.
  */
 export function parseConfig(value: unknown, file: string): ServeConfig {
-  const validate = new Ajv({ allErrors: false, strict: false, verbose: true }).compile(ConfigFile);
-  if (!validate(value)) throw schemaError(file, value, validate.errors?.[0]);
+  const validate = new Ajv({ strict: false, verbose: true }).compile(ConfigFile);
+  if (!validate(value)) {
+    const { key, expected, found } = explain(validate.errors);
+    throw bad(file, key, expected, found);
+  }
   const raw = value as ConfigFile;
   const config: ServeConfig = {
     brick: raw.brick,
@@ -200,62 +207,9 @@ function sharesOf(file: string, raw: NonNullable<ConfigFile['shares']>): readonl
   return shares;
 }
 
-/** Says what the schema expected in words; ajv's own message speaks to those who wrote the schema. */
-function schemaError(file: string, value: unknown, error: ErrorObject | undefined): SdmError {
-  if (error === undefined) return bad(file, '', 'another form', value);
-  const at = keyOf(error.instancePath);
-  const join = (key: string): string => (at === '' ? key : `${at}.${key}`);
-  const params = error.params as Record<string, unknown>;
-  const parent = error.parentSchema as { description?: string } | undefined;
-  switch (error.keyword) {
-    case 'required':
-      return bad(file, join(String(params['missingProperty'])), 'a value', undefined);
-    case 'additionalProperties': {
-      const key = String(params['additionalProperty']);
-      const known = Object.keys((parent as { properties?: object } | undefined)?.properties ?? {});
-      return bad(
-        file,
-        join(key),
-        `one of the keys ${known.join(', ')}`,
-        (error.data as Record<string, unknown>)[key],
-      );
-    }
-    case 'enum': {
-      const allowed = params['allowedValues'] as readonly unknown[];
-      return bad(file, at, allowed.map((v) => JSON.stringify(v)).join(' or '), error.data);
-    }
-    case 'pattern': {
-      const form =
-        params['pattern'] === HEX_PATTERN
-          ? '"0x" and up to 16 hex digits'
-          : params['pattern'] === PCI_PATTERN
-            ? '"auto" or a PCI address such as "0000:00:02.0"'
-            : params['pattern'] === '^/'
-              ? 'an absolute path'
-              : `a match of ${String(params['pattern'])}`;
-      return bad(file, at, form, error.data);
-    }
-    case 'type':
-      return bad(file, at, `of type ${String(params['type'])}`, error.data);
-    default:
-      return bad(file, at, `what ${error.message ?? error.keyword}`, error.data);
-  }
-}
-
-/** `/shares/0/start` as people write it: `shares[0].start`. */
-function keyOf(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => (/^[0-9]+$/.test(part) ? `[${part}]` : `.${part}`))
-    .join('')
-    .replace(/^\./, '');
-}
-
 function bad(file: string, key: string, expected: string, found: unknown): SdmError {
-  const seen = found === undefined ? 'nothing' : JSON.stringify(found);
   const where = key === '' ? file : `${file}: ${key}`;
-  return new SdmError('SDM_CONFIG', `${where}: expected ${expected}, found ${seen}`, {
+  return new SdmError('SDM_CONFIG', `${where}: expected ${expected}, found ${show(found)}`, {
     details: { file, key, expected, found: found ?? null },
   });
 }

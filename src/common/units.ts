@@ -8,6 +8,7 @@ const MAX_U64 = (1n << 64n) - 1n;
 
 /** What an address or a size looks like in JSON; schemas use it too. */
 export const HEX_PATTERN = '^0x[0-9a-fA-F]{1,16}$';
+export const HEX_EXPECTED = 'a string of "0x" and up to 16 hex digits';
 
 /**
  * Reads a size that a person typed: `1G`, `256MiB`, `4096`, `0x10000000`. K, M, G, T and P are binary.

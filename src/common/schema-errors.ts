@@ -1,0 +1,83 @@
+import type { ErrorObject } from 'ajv';
+
+/** What a schema found wrong, in words for the person who wrote the value. */
+export interface Explanation {
+  /** Such as `shares[0].start`; empty for the value as a whole. */
+  readonly key: string;
+  readonly expected: string;
+  /** undefined: there was nothing. */
+  readonly found: unknown;
+}
+
+interface Schema {
+  readonly properties?: object;
+  /** Our own annotation: what a pattern means in words. */
+  readonly expected?: string;
+}
+
+/**
+ * The first error of an Ajv run (with `verbose: true`) in words: ajv's own messages speak to those
+ * who wrote the schema.
+ */
+export function explain(errors: readonly ErrorObject[] | null | undefined): Explanation {
+  const error = errors?.[0];
+  if (error === undefined) return { key: '', expected: 'another form', found: undefined };
+  const at = keyOf(error.instancePath);
+  const join = (key: string): string => (at === '' ? key : `${at}.${key}`);
+  const params = error.params as Record<string, unknown>;
+  const schema = (error.parentSchema ?? {}) as Schema;
+  switch (error.keyword) {
+    case 'required':
+      return {
+        key: join(String(params['missingProperty'])),
+        expected: 'a value',
+        found: undefined,
+      };
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty']);
+      const known = Object.keys(schema.properties ?? {});
+      return {
+        key: join(key),
+        expected: known.length === 0 ? 'no key' : `one of the keys ${known.join(', ')}`,
+        found: (error.data as Record<string, unknown>)[key],
+      };
+    }
+    case 'enum': {
+      const allowed = params['allowedValues'] as readonly unknown[];
+      const expected = allowed.map((value) => JSON.stringify(value)).join(' or ');
+      return { key: at, expected, found: error.data };
+    }
+    case 'pattern': {
+      const expected = schema.expected ?? `a match of ${String(params['pattern'])}`;
+      return { key: at, expected, found: error.data };
+    }
+    case 'type': {
+      const expected = schema.expected ?? `a value of type ${String(params['type'])}`;
+      return { key: at, expected, found: error.data };
+    }
+    default:
+      return {
+        key: at,
+        expected: `a value that ${error.message ?? `passes ${error.keyword}`}`,
+        found: error.data,
+      };
+  }
+}
+
+/** A value as a message shows it: JSON, cut where it is long. */
+export function show(found: unknown): string {
+  if (found === undefined) return 'nothing';
+  const text = JSON.stringify(found) ?? String(found);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+/** `/shares/0/start` as people write it: `shares[0].start`. */
+function keyOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((part) => (/^[0-9]+$/.test(part) ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
+}
