@@ -6,3 +6,5 @@ export * from './status.js';
 export * from './features.js';
 export * from './parser.js';
 export * from './writer.js';
+export * from './frame.js';
+export * from './profiles.js';
