@@ -1,0 +1,143 @@
+/** What a brick has, as `GET /v1/brick` answers and `sdm-agent probe` prints. */
+import { Type, type Static } from 'typebox';
+import { closed, Hex, named, Nullable, ref } from './forms.js';
+import { Memport } from './schemas.js';
+
+const Range = Type.Object({ start: Hex('first address'), size: Hex('bytes') }, closed);
+const Node = Type.Integer({ minimum: 0, maximum: 1023 });
+
+const Device = Type.Object(
+  {
+    pci: Type.String({ description: 'PCI address' }),
+    id: Type.String({ description: 'vendor and device, such as "1af4:1110"' }),
+    role: Type.Enum(['registers', 'pool', 'other', 'unreadable']),
+    driver: Nullable(Type.String({ description: 'bound driver' })),
+    bars: Type.Array(
+      Type.Object(
+        { index: Type.Integer({ minimum: 0 }), start: Hex('first address'), size: Hex('bytes') },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
+const Registers = Type.Object(
+  {
+    backend: Type.Enum(['bar', 'file']),
+    at: Type.String({ description: 'PCI address or path' }),
+    features: Type.Array(Type.String()),
+    translation: Type.Boolean({ description: 'false: remote = start - window base, no isolation' }),
+    passive: Type.Boolean(),
+    nports: Type.Integer({ minimum: 0 }),
+    ntransceivers: Type.Integer({ minimum: 0 }),
+    windowBase: Hex('first local physical address'),
+    windowSize: Hex('bytes'),
+    remoteSize: Hex('remote addresses are below it'),
+    granule: Hex('bytes'),
+    set: Type.Array(ref(Memport), { description: 'the memports that are set' }),
+  },
+  closed,
+);
+
+const Module = Type.Object(
+  {
+    loaded: Type.Boolean(),
+    version: Nullable(Type.String()),
+    window: Nullable(Range),
+  },
+  closed,
+);
+
+const Kernel = Type.Object(
+  {
+    release: Type.String(),
+    pageSize: Nullable(Type.Integer({ description: 'bytes' })),
+    lockdown: Nullable(Type.String({ description: 'none, integrity or confidentiality' })),
+    hotplug: Type.Boolean({ description: 'CONFIG_MEMORY_HOTPLUG' }),
+    blockSize: Nullable(Hex('of a memory block, bytes')),
+    autoOnline: Nullable(Type.String({ description: 'auto_online_blocks' })),
+    memoryProbe: Type.Boolean({ description: 'ARCH_MEMORY_PROBE' }),
+    demotion: Nullable(Type.Boolean({ description: 'cold pages move to slower tiers' })),
+    module: Module,
+    ways: Type.Array(
+      Type.Object(
+        {
+          module: Type.Enum(['dax', 'device_dax', 'kmem', 'dax_hmem']),
+          state: Type.Enum(['loaded', 'available', 'absent']),
+        },
+        closed,
+      ),
+      { description: "the kernel's own ways to add such memory" },
+    ),
+  },
+  closed,
+);
+
+const Pair = Type.Object({ from: Node, to: Node, distance: Type.Integer() }, closed);
+
+const Numa = Type.Object(
+  {
+    possible: Type.Array(Node),
+    online: Type.Array(Node),
+    nodes: Type.Array(
+      Type.Object(
+        {
+          node: Node,
+          cpus: Type.Boolean(),
+          totalBytes: Hex('bytes'),
+          tier: Nullable(Type.Integer()),
+          distances: Type.Array(
+            Type.Object({ node: Node, distance: Type.Integer({ minimum: 0 }) }, closed),
+          ),
+        },
+        closed,
+      ),
+    ),
+    firmware: Nullable(Type.Array(Pair, { description: 'distances that the device tree gives' })),
+    differ: Type.Array(
+      Type.Object(
+        { from: Node, to: Node, firmware: Type.Integer(), kernel: Type.Integer() },
+        closed,
+      ),
+      { description: 'where the kernel shows another distance than the firmware' },
+    ),
+  },
+  closed,
+);
+
+export const Advice = Type.Object(
+  {
+    level: Type.Enum(['missing', 'warning', 'note']),
+    about: Type.String({ description: 'stable; programs match on it' }),
+    text: Type.String({ description: 'one sentence: what is so and what to do' }),
+  },
+  closed,
+);
+export type Advice = Static<typeof Advice>;
+
+export const VERDICTS = ['usable', 'in part', 'not'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const Brick = named('Brick', 'What this brick has and what it lacks', {
+  brick: Nullable(Type.String()),
+  source: Type.Enum(['agent', 'direct'], { description: 'who looked at the registers' }),
+  verdict: Type.Enum(VERDICTS),
+  modes: Type.Object({ systemRam: Type.Boolean(), device: Type.Boolean() }, closed),
+  devices: Type.Array(Device),
+  registers: Nullable(Registers),
+  pool: Nullable(
+    Type.Object(
+      {
+        at: Type.String({ description: 'PCI address or path' }),
+        start: Nullable(Hex('base of its BAR')),
+        size: Hex('bytes'),
+      },
+      closed,
+    ),
+  ),
+  kernel: Kernel,
+  numa: Numa,
+  advice: Type.Array(Advice),
+});
+export type Brick = Static<typeof Brick>;

@@ -1,0 +1,78 @@
+import { toJson } from '../../json.js';
+import type { AttachRequest, DetachOptions } from '../../types.js';
+import { answers, type ApiContext, type App } from '../context.js';
+import { ref } from '../forms.js';
+import { AttachBody, Attachment, Attachments, DetachQuery, IdParams } from '../schemas.js';
+
+const tags = ['attachments'];
+
+export function attachmentRoutes(app: App, { agent }: ApiContext): void {
+  app.get(
+    '/v1/attachments',
+    { schema: { tags, summary: 'List attachments', response: answers({ 200: Attachments }) } },
+    () => ({ attachments: agent.listAttachments().map(toJson) }),
+  );
+
+  app.get(
+    '/v1/attachments/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Show an attachment',
+        params: IdParams,
+        response: answers({ 200: ref(Attachment) }),
+      },
+    },
+    (request) => toJson(agent.getAttachment(request.params.id)),
+  );
+
+  app.post(
+    '/v1/attachments',
+    {
+      schema: {
+        tags,
+        summary: 'Attach remote memory',
+        description: 'Answers when the memory can be used, or when everything is undone.',
+        body: AttachBody,
+        response: answers({ 201: ref(Attachment) }),
+      },
+    },
+    async (request, reply) => {
+      reply.code(201);
+      return toJson(await agent.attach(attachRequest(request.body)));
+    },
+  );
+
+  app.delete(
+    '/v1/attachments/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Detach',
+        description:
+          'Answers when the memory is given back, with state "free"; or with an error and the ' +
+          'attachment in use as before.',
+        params: IdParams,
+        querystring: DetachQuery,
+        response: answers({ 200: ref(Attachment) }),
+      },
+    },
+    async (request) => {
+      const options: DetachOptions = request.query;
+      return toJson(await agent.detach(request.params.id, options));
+    },
+  );
+}
+
+/** The schema has checked the form; this only turns strings into numbers. */
+function attachRequest(body: AttachBody): AttachRequest {
+  const { size, remote, outId, inId, mode = 'system-ram', ...rest } = body;
+  return {
+    ...rest,
+    mode,
+    size: BigInt(size),
+    ...(remote === undefined ? {} : { remote: BigInt(remote) }),
+    ...(outId === undefined ? {} : { outId: BigInt(outId) }),
+    ...(inId === undefined ? {} : { inId: BigInt(inId) }),
+  };
+}

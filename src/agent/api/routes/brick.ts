@@ -1,0 +1,43 @@
+import { toJson } from '../../json.js';
+import { Brick } from '../brick-schema.js';
+import { answers, type ApiContext, type App } from '../context.js';
+import { ref } from '../forms.js';
+import { Health, Memory } from '../schemas.js';
+
+export function brickRoutes(app: App, { agent, brick, probe }: ApiContext): void {
+  app.get(
+    '/v1/brick',
+    {
+      schema: {
+        tags: ['brick'],
+        summary: 'What this brick has and what it lacks',
+        response: answers({ 200: ref(Brick) }),
+      },
+    },
+    () => probe(),
+  );
+
+  app.get(
+    '/v1/memory',
+    {
+      schema: {
+        tags: ['memory'],
+        summary: 'Nodes, memory blocks, module and shares',
+        response: answers({ 200: ref(Memory) }),
+      },
+    },
+    async () => toJson(await agent.memory()),
+  );
+
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        tags: ['brick'],
+        summary: 'Does the agent answer',
+        response: answers({ 200: ref(Health) }),
+      },
+    },
+    () => ({ status: 'ok' as const, brick, pid: process.pid }),
+  );
+}

@@ -1,0 +1,27 @@
+import { toJson } from '../../json.js';
+import { answers, type ApiContext, type App } from '../context.js';
+import { ref } from '../forms.js';
+import { Transceiver, TransceiverParams, Transceivers } from '../schemas.js';
+
+const tags = ['transceivers'];
+
+export function transceiverRoutes(app: App, { agent }: ApiContext): void {
+  app.get(
+    '/v1/transceivers',
+    { schema: { tags, summary: 'List transceivers', response: answers({ 200: Transceivers }) } },
+    () => ({ transceivers: agent.transceivers().map(toJson) }),
+  );
+
+  app.post(
+    '/v1/transceivers/:transceiver/reset',
+    {
+      schema: {
+        tags,
+        summary: 'Reset a transceiver',
+        params: TransceiverParams,
+        response: answers({ 200: ref(Transceiver) }),
+      },
+    },
+    async (request) => toJson(await agent.resetTransceiver(request.params.transceiver)),
+  );
+}

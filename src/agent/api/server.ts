@@ -1,0 +1,201 @@
+import type { Socket } from 'node:net';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import swagger from '@fastify/swagger';
+import { Ajv } from 'ajv';
+import { fastify, type FastifyBaseLogger } from 'fastify';
+import { Type } from 'typebox';
+import { SdmError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import { Brick } from './brick-schema.js';
+import { failures, type ApiContext, type App } from './context.js';
+import { statusOf, toAnswer } from './errors.js';
+import { attachmentRoutes } from './routes/attachments.js';
+import { brickRoutes } from './routes/brick.js';
+import { memportRoutes } from './routes/memports.js';
+import { transceiverRoutes } from './routes/transceivers.js';
+import {
+  Attachment,
+  ErrorAnswer,
+  Health,
+  Memory,
+  Memport,
+  ModuleView,
+  NodeView,
+  Transceiver,
+} from './schemas.js';
+
+/** Against clients that are slow, broken or many. Milliseconds and bytes. */
+export interface Limits {
+  readonly bodyLimit: number;
+  /** For the whole request to arrive. */
+  readonly requestTimeout: number;
+  readonly headersTimeout: number;
+  /** An idle connection is closed after it. */
+  readonly keepAliveTimeout: number;
+  readonly maxConnections: number;
+}
+
+const LIMITS: Limits = {
+  bodyLimit: 64 * 1024,
+  requestTimeout: 10_000,
+  headersTimeout: 5_000,
+  keepAliveTimeout: 5_000,
+  maxConnections: 512,
+};
+
+const COMPONENTS = [
+  ErrorAnswer,
+  Attachment,
+  Memport,
+  Transceiver,
+  NodeView,
+  ModuleView,
+  Memory,
+  Health,
+  Brick,
+];
+
+export interface Server {
+  readonly app: App;
+  /** From now on commands are refused with SDM_STOPPING; those that run are let finish. */
+  drain(): void;
+}
+
+/**
+ * The HTTP API, not yet listening.
+ * @param log gets every failure; requests themselves at level debug.
+ */
+export async function createServer(
+  context: ApiContext,
+  log: Logger,
+  limits: Partial<Limits> = {},
+): Promise<Server> {
+  const { bodyLimit, requestTimeout, headersTimeout, keepAliveTimeout, maxConnections } = {
+    ...LIMITS,
+    ...limits,
+  };
+  const app: App = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    return503OnClosing: false, // its answer has another form than ours; drain() does it
+    forceCloseConnections: 'idle',
+    bodyLimit,
+    requestTimeout,
+    keepAliveTimeout,
+    // How often node looks for slow clients: its own 30 s would make the timeouts a rough guess.
+    http: { headersTimeout, connectionsCheckingInterval: Math.min(1_000, headersTimeout) },
+    clientErrorHandler: refuseUnreadable,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = maxConnections;
+
+  let draining = false;
+  app.addHook('onRequest', async (request) => {
+    if (draining && request.method !== 'GET') {
+      throw new SdmError('SDM_STOPPING', 'the agent is stopping; ask again when it is back');
+    }
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url } = request;
+    log.debug({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
+  });
+  handleErrors(app, log);
+  validateStrictly(app);
+  await describe(app);
+
+  attachmentRoutes(app, context);
+  memportRoutes(app, context);
+  transceiverRoutes(app, context);
+  brickRoutes(app, context);
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        tags: ['brick'],
+        summary: 'This document',
+        response: { 200: Type.Object({}, { additionalProperties: true }), ...failures },
+      },
+    },
+    () => app.swagger(),
+  );
+  await app.ready();
+  return {
+    app,
+    drain: () => {
+      draining = true;
+    },
+  };
+}
+
+function handleErrors(app: App, log: Logger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const body = toAnswer(error);
+    const status = statusOf(body.code);
+    const fields = { method: request.method, url: request.url, code: body.code };
+    if (body.code === 'SDM_INTERNAL') log.error({ ...fields, err: error }, 'request failed');
+    else log.info(fields, body.message);
+    return reply.code(status).send(body);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const { method, url } = request;
+    const body = toAnswer(
+      new SdmError(
+        'SDM_NOT_FOUND',
+        `there is no ${method} ${url.slice(0, 200)}; GET /openapi.json lists what there is`,
+      ),
+    );
+    return reply.code(statusOf(body.code)).send(body);
+  });
+}
+
+/** Bodies are taken as they are: nothing coerced, nothing removed. Path and query are text, so there
+ * a number or a boolean has to be read out of it. */
+function validateStrictly(app: App): void {
+  const options = { strict: false, verbose: true, useDefaults: true } as const;
+  const exact = new Ajv({ ...options, coerceTypes: false });
+  const textual = new Ajv({ ...options, coerceTypes: true });
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? exact : textual).compile(schema),
+  );
+  // Answers are plain JSON. That they keep to their schemas is what the tests see to; serializers
+  // made from the schemas would drop what does not fit, and cost start-up time.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+}
+
+async function describe(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'sdm-agent',
+        version: '1',
+        description: 'Remote memory of one brick. Addresses and sizes are "0x…" strings of bytes.',
+      },
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) =>
+        typeof json['$id'] === 'string' ? json['$id'] : `schema-${i}`,
+    },
+  });
+  for (const schema of COMPONENTS) app.addSchema(schema);
+}
+
+/** For what never becomes a request: node has parsed nothing, so the answer is written by hand. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known: Record<string, SdmError> = {
+    ERR_HTTP_REQUEST_TIMEOUT: new SdmError('SDM_SLOW', 'the request did not arrive whole in time'),
+    HPE_HEADER_OVERFLOW: new SdmError('SDM_TOO_LARGE', 'the headers are longer than 16 KiB'),
+  };
+  const answer = toAnswer(
+    known[error.code ?? ''] ?? new SdmError('SDM_INPUT', `this is not HTTP: ${error.message}`),
+  );
+  const status = statusOf(answer.code);
+  const body = JSON.stringify(answer);
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
