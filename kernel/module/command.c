@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands: parses what is written to the attributes, runs one command at a
+ * time, and keeps the sentence that says why the last one was refused.
+ */
+#include <linux/device.h>
+#include <linux/ioport.h>
+#include <linux/kernel.h>
+#include <linux/numa.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "sdmc_mem.h"
+
+/* The longest text a command can have: four numbers of 64 bits fit. */
+#define SDMC_TEXT_MAX 96
+
+/* The command being run; under sdmc.lock. */
+static char what[SDMC_TEXT_MAX + 16];
+
+/* Written under sdmc.lock and refusal_lock, read under either. */
+static char refusal[384];
+static DEFINE_SPINLOCK(refusal_lock);
+
+/**
+ * sdmc_refuse() - say why the command that runs is refused
+ * @err: negative errno
+ * @fmt: the reason, without the command and without a newline
+ *
+ * The sentence goes to the log and to the attribute error. The caller holds
+ * sdmc.lock.
+ *
+ * Return: @err
+ */
+int sdmc_refuse(int err, const char *fmt, ...)
+{
+	struct va_format vaf;
+	va_list args;
+
+	lockdep_assert_held(&sdmc.lock);
+
+	va_start(args, fmt);
+	vaf.fmt = fmt;
+	vaf.va = &args;
+	spin_lock(&refusal_lock);
+	scnprintf(refusal, sizeof(refusal), "%s: %pV", what, &vaf);
+	spin_unlock(&refusal_lock);
+	va_end(args);
+
+	dev_warn(sdmc.dev, "%s (error %d)\n", refusal, err);
+	return err;
+}
+
+/* Takes the next word off *text; NULL when there is none left. */
+static char *next_word(char **text)
+{
+	char *word;
+
+	do {
+		word = strsep(text, " \t\n");
+	} while (word && !*word);
+	return word;
+}
+
+/* A number is decimal or starts with 0x: a leading 0 does not mean octal. */
+static int parse_u64(const char *word, u64 *value)
+{
+	bool hex = !strncasecmp(word, "0x", 2);
+
+	return kstrtou64(word, hex ? 16 : 10, value);
+}
+
+/* "<start> <size>", and with @node "<start> <size> <node> [<distance>]" */
+static int parse_request(char *text, bool node, struct sdmc_request *req)
+{
+	u64 values[4] = { 0, 0, 0, 0 };
+	int most = node ? 4 : 2;
+	int least = node ? 3 : 2;
+	int n = 0;
+	char *word;
+
+	while ((word = next_word(&text))) {
+		if (n == most || parse_u64(word, &values[n]))
+			break;
+		n++;
+	}
+	if (word || n < least)
+		return sdmc_refuse(-EINVAL, "expected \"<start> <size>%s\", decimal or 0x",
+				   node ? " <node> [<distance>]" : "");
+	if (values[2] > INT_MAX || values[3] > INT_MAX)
+		return sdmc_refuse(-EINVAL, "node or distance is out of range");
+
+	req->start = values[0];
+	req->size = values[1];
+	req->nid = node ? (int)values[2] : NUMA_NO_NODE;
+	req->distance = values[3];
+	return 0;
+}
+
+/*
+ * Begins a command: takes the lock and a copy of what was written. On success
+ * the caller unlocks.
+ */
+static int begin(const char *name, const char *buf, char *text)
+{
+	ssize_t len;
+	char *body;
+
+	if (mutex_lock_interruptible(&sdmc.lock))
+		return -ERESTARTSYS;
+
+	len = strscpy(text, buf, SDMC_TEXT_MAX);
+	body = strim(text);
+	memmove(text, body, strlen(body) + 1);
+	scnprintf(what, sizeof(what), "%s %s", name, text);
+	if (len < 0) {
+		sdmc_refuse(-EINVAL, "longer than %d characters", SDMC_TEXT_MAX - 1);
+		mutex_unlock(&sdmc.lock);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * struct sdmc_command - a write-only attribute that acts on one region
+ * @attr: the attribute
+ * @run: acts; called under sdmc.lock; says itself why it refuses
+ * @node: takes a node and a distance besides start and size
+ */
+struct sdmc_command {
+	struct device_attribute attr;
+	int (*run)(const struct sdmc_request *req);
+	bool node;
+};
+
+static ssize_t command_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t count)
+{
+	struct sdmc_command *command = container_of(attr, struct sdmc_command, attr);
+	char text[SDMC_TEXT_MAX];
+	struct sdmc_request req;
+	int ret;
+
+	ret = begin(attr->attr.name, buf, text);
+	if (ret)
+		return ret;
+
+	ret = parse_request(text, command->node, &req);
+	if (!ret && !sdmc.window)
+		ret = sdmc_refuse(-ENODEV, "no window is parked: write its range to window first");
+	if (!ret)
+		ret = command->run(&req);
+	mutex_unlock(&sdmc.lock);
+	return ret ?: count;
+}
+
+#define SDMC_COMMAND(_name, _node)					\
+	static struct sdmc_command command_##_name = {			\
+		.attr = __ATTR(_name, 0200, NULL, command_store),	\
+		.run = sdmc_##_name,					\
+		.node = _node,						\
+	}
+
+SDMC_COMMAND(claim, false);
+SDMC_COMMAND(add, true);
+SDMC_COMMAND(remove, false);
+SDMC_COMMAND(expose, false);
+SDMC_COMMAND(conceal, false);
+SDMC_COMMAND(flush, false);
+SDMC_COMMAND(scrub, false);
+SDMC_COMMAND(verify, false);
+SDMC_COMMAND(explain, false);
+SDMC_COMMAND(release, false);
+
+static ssize_t window_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u64 start = 0, size = 0;
+
+	spin_lock(&sdmc.regions_lock);
+	if (sdmc.window) {
+		start = sdmc.window->start;
+		size = resource_size(sdmc.window);
+	}
+	spin_unlock(&sdmc.regions_lock);
+
+	if (!size)
+		return sysfs_emit(buf, "none\n");
+	return sysfs_emit(buf, "%#llx %#llx\n", start, size);
+}
+
+static ssize_t window_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	char text[SDMC_TEXT_MAX];
+	struct sdmc_request req;
+	int ret;
+
+	ret = begin("window", buf, text);
+	if (ret)
+		return ret;
+
+	if (!strcmp(text, "none")) {
+		ret = sdmc_window_unpark();
+	} else {
+		ret = parse_request(text, false, &req);
+		if (!ret)
+			ret = sdmc_window_park(req.start, req.size);
+	}
+	mutex_unlock(&sdmc.lock);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(window);
+
+static ssize_t error_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	ssize_t len;
+
+	spin_lock(&refusal_lock);
+	len = sysfs_emit(buf, "%s\n", *refusal ? refusal : "none");
+	spin_unlock(&refusal_lock);
+	return len;
+}
+static DEVICE_ATTR_RO(error);
+
+static ssize_t failure_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sdmc_failure_emit(buf);
+}
+static DEVICE_ATTR_RO(failure);
+
+static struct attribute *sdmc_attrs[] = {
+	&dev_attr_window.attr,
+	&dev_attr_error.attr,
+	&dev_attr_failure.attr,
+	&command_claim.attr.attr,
+	&command_add.attr.attr,
+	&command_remove.attr.attr,
+	&command_expose.attr.attr,
+	&command_conceal.attr.attr,
+	&command_flush.attr.attr,
+	&command_scrub.attr.attr,
+	&command_verify.attr.attr,
+	&command_explain.attr.attr,
+	&command_release.attr.attr,
+	NULL
+};
+
+static const struct attribute_group sdmc_group = {
+	.attrs = sdmc_attrs,
+};
+
+const struct attribute_group *sdmc_groups[] = { &sdmc_group, NULL };

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hot-adding regions as RAM and removing them. Onlining and offlining is user
+ * space's: the kernel exports neither, and only user space can wait for a
+ * block with a deadline.
+ */
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/range.h>
+
+#include "sdmc_mem.h"
+
+/* What /proc/iomem shows; the format is add_memory_driver_managed()'s. */
+#define SDMC_RAM_NAME "System RAM (sdmc_mem)"
+
+/**
+ * sdmc_add() - hot-add a region
+ * @req: the region, absent, whole memory blocks; its node and distance
+ *
+ * Whether its blocks come online is the policy of the kernel.
+ *
+ * Return: 0; what sdmc_region_get() or sdmc_tier_get() says; -EINVAL (not
+ * whole memory blocks), -ENXIO (the node cannot exist here), -E2BIG (beyond
+ * what the kernel can map), or what add_memory_driver_managed() says.
+ */
+int sdmc_add(const struct sdmc_request *req)
+{
+	struct sdmc_region *region = sdmc_region_get(req, SDMC_ABSENT);
+	unsigned long block = memory_block_size_bytes();
+	struct range pluggable;
+	int tiered;
+	int ret;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	if (!IS_ALIGNED(region->start, block) || !IS_ALIGNED(region->size, block))
+		return sdmc_refuse(-EINVAL,
+				   "start and size must be multiples of the memory block, %#lx bytes",
+				   block);
+	if (req->nid >= MAX_NUMNODES || !node_possible(req->nid))
+		return sdmc_refuse(-ENXIO, "node %d is not possible on this machine, only %*pbl",
+				   req->nid, nodemask_pr_args(&node_states[N_POSSIBLE]));
+	pluggable = mhp_get_pluggable_range(true);
+	if (region->start < pluggable.start || region->start + region->size - 1 > pluggable.end)
+		return sdmc_refuse(-E2BIG, "the kernel can map RAM from %#llx to %#llx only",
+				   pluggable.start, pluggable.end);
+
+	/* The node takes its tier when its first block comes online. */
+	tiered = sdmc_tier_get(req->nid, req->distance);
+	if (tiered < 0)
+		return tiered;
+
+	ret = add_memory_driver_managed(req->nid, region->start, region->size, SDMC_RAM_NAME,
+					MHP_MERGE_RESOURCE);
+	if (ret) {
+		if (tiered)
+			sdmc_tier_put(req->nid);
+		return sdmc_refuse(ret, "the kernel does not take it as RAM of node %d", req->nid);
+	}
+	region->tiered = tiered;
+	sdmc_region_set(region, SDMC_RAM, req->nid);
+	return 0;
+}
+
+/* Finds the first block of a region that is online; false if there is none. */
+static bool first_online_block(const struct sdmc_region *region, u64 *start)
+{
+	unsigned long block = memory_block_size_bytes();
+
+	for (u64 addr = region->start; addr < region->start + region->size; addr += block) {
+		if (pfn_to_online_page(PHYS_PFN(addr))) {
+			*start = addr;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * sdmc_remove() - take a region back from the kernel
+ * @req: the region, ram, all of its blocks offline
+ *
+ * Return: 0; what sdmc_region_get() says; -EBUSY (a block is online).
+ */
+int sdmc_remove(const struct sdmc_request *req)
+{
+	struct sdmc_region *region = sdmc_region_get(req, SDMC_RAM);
+	unsigned long block = memory_block_size_bytes();
+	u64 start;
+	int ret;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	if (first_online_block(region, &start))
+		return sdmc_refuse(-EBUSY, "memory%llu at %#llx is still online", start / block,
+				   start);
+
+	/* Looks again, with blocks kept from coming online. */
+	ret = remove_memory(region->start, region->size);
+	if (ret)
+		return sdmc_refuse(ret, "the kernel does not let go of it: is a block online?");
+
+	if (region->tiered)
+		sdmc_tier_put(region->nid);
+	region->tiered = false;
+	sdmc_region_set(region, SDMC_ABSENT, NUMA_NO_NODE);
+	return 0;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sdmc_mem: remote memory that a brick sees through a window of its physical
+ * address space. This is the one place that touches the window: it keeps
+ * others from mapping it, hot-adds parts of it as RAM, removes them, cleans
+ * them, and lets programs map other parts through /dev/sdm-window.
+ */
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "sdmc_mem.h"
+
+struct sdmc sdmc = {
+	.lock = __MUTEX_INITIALIZER(sdmc.lock),
+	.regions_lock = __SPIN_LOCK_UNLOCKED(sdmc.regions_lock),
+	.regions = LIST_HEAD_INIT(sdmc.regions),
+};
+
+static const struct file_operations sdmc_fops = {
+	.owner = THIS_MODULE,
+	.mmap = sdmc_mmap,
+};
+
+static struct miscdevice sdmc_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "sdm-window",
+	.mode = 0660,
+	.fops = &sdmc_fops,
+	.groups = sdmc_groups,
+};
+
+static int __init sdmc_mem_init(void)
+{
+	int ret;
+
+	/* Whoever writes a command at once waits until regions/ is there. */
+	mutex_lock(&sdmc.lock);
+	ret = misc_register(&sdmc_misc);
+	if (ret)
+		goto out_unlock;
+	sdmc.dev = sdmc_misc.this_device;
+
+	sdmc.regions_dir = kobject_create_and_add("regions", &sdmc.dev->kobj);
+	if (!sdmc.regions_dir) {
+		ret = -ENOMEM;
+		goto out_misc;
+	}
+
+	ret = sdmc_failure_init();
+	if (ret)
+		goto out_dir;
+	mutex_unlock(&sdmc.lock);
+	return 0;
+
+out_dir:
+	kobject_put(sdmc.regions_dir);
+	sdmc.regions_dir = NULL;
+out_misc:
+	/* Deregistering waits for commands, which wait for the lock. */
+	mutex_unlock(&sdmc.lock);
+	misc_deregister(&sdmc_misc);
+	return ret;
+out_unlock:
+	mutex_unlock(&sdmc.lock);
+	return ret;
+}
+
+static void __exit sdmc_mem_exit(void)
+{
+	/* A parked window holds the module: there are no regions here. */
+	sdmc_failure_exit();
+	kobject_put(sdmc.regions_dir);
+	misc_deregister(&sdmc_misc);
+	sdmc_tier_exit();
+}
+
+module_init(sdmc_mem_init);
+module_exit(sdmc_mem_exit);
+
+MODULE_DESCRIPTION("Memory window of a brick with remote memory");
+MODULE_AUTHOR("The SDM authors");
+MODULE_LICENSE("GPL");

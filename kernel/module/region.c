@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Regions: the list of what was claimed of the window, and their directories.
+ */
+#include <linux/completion.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "sdmc_mem.h"
+
+static const char * const state_names[] = {
+	[SDMC_ABSENT] = "absent",
+	[SDMC_RAM] = "ram",
+	[SDMC_DEVICE] = "device",
+};
+
+/* What ends a state. */
+static const char * const ways_back[] = {
+	[SDMC_ABSENT] = "release",
+	[SDMC_RAM] = "remove",
+	[SDMC_DEVICE] = "conceal",
+};
+
+static struct sdmc_region *to_region(struct kobject *kobj)
+{
+	return container_of(kobj, struct sdmc_region, kobj);
+}
+
+/*
+ * These run without a lock: removing the directory, which is done under
+ * sdmc.lock, waits for them.
+ */
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", sdmc_state_name(READ_ONCE(to_region(kobj)->state)));
+}
+
+static ssize_t node_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(to_region(kobj)->nid));
+}
+
+static ssize_t mapped_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", atomic_read(&to_region(kobj)->mapped));
+}
+
+static struct kobj_attribute state_attr = __ATTR_RO(state);
+static struct kobj_attribute node_attr = __ATTR_RO(node);
+static struct kobj_attribute mapped_attr = __ATTR_RO(mapped);
+
+static struct attribute *region_attrs[] = {
+	&state_attr.attr,
+	&node_attr.attr,
+	&mapped_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(region);
+
+static void region_freed(struct kobject *kobj)
+{
+	complete(to_region(kobj)->freed);
+}
+
+static const struct kobj_type region_type = {
+	.release = region_freed,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = region_groups,
+};
+
+/* Takes the directory away and frees the region, which is in no list. */
+static void region_free(struct sdmc_region *region)
+{
+	DECLARE_COMPLETION_ONSTACK(freed);
+
+	/* The release function is in this module: it must not run later. */
+	region->freed = &freed;
+	kobject_del(&region->kobj);
+	kobject_put(&region->kobj);
+	wait_for_completion(&freed);
+	kfree(region);
+}
+
+const char *sdmc_state_name(enum sdmc_state state)
+{
+	return state_names[state];
+}
+
+/**
+ * sdmc_region_overlapping() - find the region that a range touches
+ * @start: physical address
+ * @size: bytes, not 0
+ *
+ * The caller holds sdmc.lock or sdmc.regions_lock.
+ *
+ * Return: the first such region in order of claims, or NULL.
+ */
+struct sdmc_region *sdmc_region_overlapping(u64 start, u64 size)
+{
+	struct sdmc_region *region;
+	u64 last = start + size - 1;
+
+	list_for_each_entry(region, &sdmc.regions, link) {
+		if (start <= region->start + region->size - 1 && region->start <= last)
+			return region;
+	}
+	return NULL;
+}
+
+/**
+ * sdmc_region_get() - find the region that a command names
+ * @req: must match it exactly
+ * @state: must be its state
+ *
+ * Return: the region, or an ERR_PTR(): -ENOENT (no such region), -EBUSY (to be
+ * absent, but in use), -EINVAL (to be in use, but is not).
+ */
+struct sdmc_region *sdmc_region_get(const struct sdmc_request *req, enum sdmc_state state)
+{
+	struct sdmc_region *region = NULL;
+	int err;
+
+	if (req->size && req->start + req->size - 1 >= req->start)
+		region = sdmc_region_overlapping(req->start, req->size);
+	if (!region) {
+		err = sdmc_refuse(-ENOENT, "no such region: claim it first");
+		return ERR_PTR(err);
+	}
+	if (region->start != req->start || region->size != req->size) {
+		err = sdmc_refuse(-ENOENT, "only exact matches are accepted: the region is %s",
+				  kobject_name(&region->kobj));
+		return ERR_PTR(err);
+	}
+	if (region->state == state)
+		return region;
+
+	if (state == SDMC_ABSENT)
+		err = sdmc_refuse(-EBUSY, "the region is in use as %s: %s it first",
+				  state_names[region->state], ways_back[region->state]);
+	else
+		err = sdmc_refuse(-EINVAL, "the region is %s, not %s",
+				  state_names[region->state], state_names[state]);
+	return ERR_PTR(err);
+}
+
+/**
+ * sdmc_region_set() - set the state of a region
+ * @region: the region
+ * @state: its new state
+ * @nid: its node, or NUMA_NO_NODE
+ */
+void sdmc_region_set(struct sdmc_region *region, enum sdmc_state state, int nid)
+{
+	spin_lock(&sdmc.regions_lock);
+	WRITE_ONCE(region->state, state);
+	WRITE_ONCE(region->nid, nid);
+	spin_unlock(&sdmc.regions_lock);
+}
+
+/**
+ * sdmc_claim() - make a range of the window a region
+ * @req: whole pages
+ *
+ * Return: 0, -EINVAL (not whole pages), -ERANGE (not within the window),
+ * -EEXIST (overlaps a region), -ENOMEM.
+ */
+int sdmc_claim(const struct sdmc_request *req)
+{
+	u64 last = req->start + req->size - 1;
+	struct sdmc_region *region;
+	int ret;
+
+	if (!req->size || !PAGE_ALIGNED(req->start) || !PAGE_ALIGNED(req->size))
+		return sdmc_refuse(-EINVAL, "start and size must be whole pages of %#lx bytes",
+				   PAGE_SIZE);
+	if (last < req->start || req->start < sdmc.window->start || last > sdmc.window->end)
+		return sdmc_refuse(-ERANGE, "not within the window %pR", sdmc.window);
+	region = sdmc_region_overlapping(req->start, req->size);
+	if (region)
+		return sdmc_refuse(-EEXIST, "overlaps the region %s", kobject_name(&region->kobj));
+
+	region = kzalloc(sizeof(*region), GFP_KERNEL);
+	if (!region)
+		return sdmc_refuse(-ENOMEM, "no memory for the region");
+	region->start = req->start;
+	region->size = req->size;
+	region->state = SDMC_ABSENT;
+	region->nid = NUMA_NO_NODE;
+
+	ret = kobject_init_and_add(&region->kobj, &region_type, sdmc.regions_dir, "%#llx-%#llx",
+				   region->start, last);
+	if (ret) {
+		region_free(region);
+		return sdmc_refuse(ret, "its directory cannot be made");
+	}
+
+	spin_lock(&sdmc.regions_lock);
+	list_add_tail(&region->link, &sdmc.regions);
+	spin_unlock(&sdmc.regions_lock);
+	return 0;
+}
+
+/**
+ * sdmc_release() - forget a region
+ * @req: the region, absent
+ *
+ * Return: 0 or what sdmc_region_get() says.
+ */
+int sdmc_release(const struct sdmc_request *req)
+{
+	struct sdmc_region *region = sdmc_region_get(req, SDMC_ABSENT);
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+
+	spin_lock(&sdmc.regions_lock);
+	list_del(&region->link);
+	spin_unlock(&sdmc.regions_lock);
+	region_free(region);
+	return 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sdmc_mem: the memory window of a brick.
+ *
+ * What the parts of the module share. The user's view of all this is in
+ * sysfs-sdm-window.
+ */
+#ifndef SDMC_MEM_H
+#define SDMC_MEM_H
+
+#include <linux/atomic.h>
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct completion;
+struct device;
+struct file;
+struct pci_dev;
+struct resource;
+struct vm_area_struct;
+
+/* What a region is used as. */
+enum sdmc_state {
+	SDMC_ABSENT,	/* claimed; nothing maps it */
+	SDMC_RAM,	/* hot-added: memory blocks exist */
+	SDMC_DEVICE,	/* programs may map it through /dev/sdm-window */
+};
+
+/**
+ * struct sdmc_region - a range of the window with one use
+ * @kobj: its directory in regions/
+ * @link: in sdmc.regions; changed under sdmc.lock and sdmc.regions_lock
+ * @freed: completed when the last reference to @kobj is gone
+ * @start: physical address
+ * @size: bytes
+ * @state: changed under sdmc.lock and sdmc.regions_lock
+ * @nid: the node it was added to, NUMA_NO_NODE unless @state is SDMC_RAM
+ * @tiered: it holds a use of the node's memory type
+ * @mapped: live mappings; leaves 0 under sdmc.regions_lock only
+ */
+struct sdmc_region {
+	struct kobject kobj;
+	struct list_head link;
+	struct completion *freed;
+	u64 start;
+	u64 size;
+	enum sdmc_state state;
+	int nid;
+	bool tiered;
+	atomic_t mapped;
+};
+
+/**
+ * struct sdmc_request - what a command was asked for
+ * @start: physical address
+ * @size: bytes
+ * @nid: add only
+ * @distance: add only; 0 if the writer named none
+ */
+struct sdmc_request {
+	u64 start;
+	u64 size;
+	int nid;
+	int distance;
+};
+
+/**
+ * struct sdmc - the one window of this machine
+ * @dev: the misc device
+ * @lock: held by a command from start to end, so commands are serialised
+ * @regions_lock: what mmap() and the memory notifier look at. They must not
+ *	take @lock: mmap() holds the mmap lock and a scrub can be long; the
+ *	notifier runs under the hotplug lock, which add and remove take
+ *	under @lock.
+ * @regions: all regions
+ * @regions_dir: the directory regions/
+ * @window: the parked parent resource or NULL; changed under both locks
+ * @pdev: the PCI device whose BAR the window is, or NULL
+ */
+struct sdmc {
+	struct device *dev;
+	struct mutex lock;		/* one command at a time */
+	spinlock_t regions_lock;	/* the list, states and the window */
+	struct list_head regions;
+	struct kobject *regions_dir;
+	struct resource *window;
+	struct pci_dev *pdev;
+};
+
+extern struct sdmc sdmc;
+
+/* command.c */
+extern const struct attribute_group *sdmc_groups[];
+__printf(2, 3) int sdmc_refuse(int err, const char *fmt, ...);
+
+/* window.c */
+int sdmc_window_park(u64 start, u64 size);
+int sdmc_window_unpark(void);
+
+/* region.c */
+const char *sdmc_state_name(enum sdmc_state state);
+struct sdmc_region *sdmc_region_overlapping(u64 start, u64 size);
+struct sdmc_region *sdmc_region_get(const struct sdmc_request *req, enum sdmc_state state);
+void sdmc_region_set(struct sdmc_region *region, enum sdmc_state state, int nid);
+int sdmc_claim(const struct sdmc_request *req);
+int sdmc_release(const struct sdmc_request *req);
+
+/* hotplug.c */
+int sdmc_add(const struct sdmc_request *req);
+int sdmc_remove(const struct sdmc_request *req);
+
+/* tier.c */
+int sdmc_tier_get(int nid, int distance);
+void sdmc_tier_put(int nid);
+void sdmc_tier_exit(void);
+
+/* scrub.c */
+int sdmc_flush(const struct sdmc_request *req);
+int sdmc_scrub(const struct sdmc_request *req);
+int sdmc_verify(const struct sdmc_request *req);
+
+/* device.c */
+int sdmc_expose(const struct sdmc_request *req);
+int sdmc_conceal(const struct sdmc_request *req);
+int sdmc_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* failure.c */
+int sdmc_explain(const struct sdmc_request *req);
+ssize_t sdmc_failure_emit(char *buf);
+int sdmc_failure_init(void);
+void sdmc_failure_exit(void);
+
+#endif /* SDMC_MEM_H */

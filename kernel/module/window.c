@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The window: the physical range in which remote memory can appear, parked as
+ * an exclusive parent resource.
+ *
+ * A BAR's resourceN file and /dev/mem could otherwise be mapped over memory
+ * that the kernel uses. Being SYSTEM_RAM and EXCLUSIVE refuses both (see
+ * resource_is_exclusive()); not being BUSY lets memory be added inside.
+ */
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "sdmc_mem.h"
+
+/*
+ * Finds the PCI device one of whose BARs is @res.
+ * Return: the device, with a reference that the caller puts, or NULL.
+ */
+static struct pci_dev *bar_owner(const struct resource *res)
+{
+	struct pci_dev *pdev = NULL;
+
+	for_each_pci_dev(pdev) {
+		for (int bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+			if (&pdev->resource[bar] == res)
+				return pdev;
+		}
+	}
+	return NULL;
+}
+
+/* Whether @res is what a PCI bus hands out to BARs: nothing answers there. */
+static bool is_bus_space(const struct resource *res)
+{
+	struct pci_dev *pdev = NULL;
+	struct resource *space;
+
+	for_each_pci_dev(pdev) {
+		pci_bus_for_each_resource(pdev->bus, space) {
+			if (space == res) {
+				pci_dev_put(pdev);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/*
+ * Checks that what the range lies in can be a window and takes hold of the
+ * device behind it.
+ */
+static int hold_device(const struct resource *window)
+{
+	const struct resource *parent = window->parent;
+	struct pci_dev *pdev;
+	int ret;
+
+	if (parent == &iomem_resource || is_bus_space(parent))
+		return sdmc_refuse(-ENXIO, "no device decodes the range: see /proc/iomem");
+
+	pdev = bar_owner(parent);
+	if (!pdev)
+		return 0;
+
+	/*
+	 * Mapping resourceN tests the first page of the BAR only. A window
+	 * that leaves it out would leave the way to its memory open.
+	 */
+	if (window->start != parent->start) {
+		ret = sdmc_refuse(-EINVAL, "must start where the BAR of %s does, at %pa",
+				  pci_name(pdev), &parent->start);
+		goto out_put;
+	}
+	if (!(parent->flags & IORESOURCE_PREFETCH)) {
+		ret = sdmc_refuse(-EINVAL,
+				  "the BAR of %s is not prefetchable: registers, not memory",
+				  pci_name(pdev));
+		goto out_put;
+	}
+
+	/* Nobody may switch decoding off under memory in use. */
+	ret = pci_enable_device_mem(pdev);
+	if (ret) {
+		sdmc_refuse(ret, "%s cannot be enabled", pci_name(pdev));
+		goto out_put;
+	}
+	sdmc.pdev = pdev;
+	return 0;
+
+out_put:
+	pci_dev_put(pdev);
+	return ret;
+}
+
+/**
+ * sdmc_window_park() - make a range the window
+ * @start: physical address
+ * @size: bytes
+ *
+ * Return: 0, or an errno: -EINVAL (not whole pages, not the start of a BAR,
+ * registers), -EBUSY (there is a window, or a driver has the range), -EEXIST
+ * (system RAM), -ENXIO (no device there).
+ */
+int sdmc_window_park(u64 start, u64 size)
+{
+	struct resource *window;
+	int ret;
+
+	if (sdmc.window)
+		return sdmc_refuse(-EBUSY, "a window is parked already: %pR", sdmc.window);
+	if (!size || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(size) || start + size - 1 < start)
+		return sdmc_refuse(-EINVAL, "start and size must be whole pages of %#lx bytes",
+				   PAGE_SIZE);
+	if (region_intersects(start, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
+	    REGION_DISJOINT)
+		return sdmc_refuse(-EEXIST, "system RAM lies in the range: see /proc/iomem");
+
+	/* While there is a window, this code is needed. */
+	if (!try_module_get(THIS_MODULE))
+		return sdmc_refuse(-ENODEV, "the module is being removed");
+
+	window = __request_region(&iomem_resource, start, size, "sdm-window",
+				  IORESOURCE_SYSTEM_RAM | IORESOURCE_EXCLUSIVE);
+	if (!window) {
+		ret = sdmc_refuse(-EBUSY,
+				  "a driver has the range, or it is not within one resource: see /proc/iomem");
+		goto out_module;
+	}
+
+	ret = hold_device(window);
+	if (ret)
+		goto out_resource;
+
+	window->flags &= ~IORESOURCE_BUSY;
+	spin_lock(&sdmc.regions_lock);
+	sdmc.window = window;
+	spin_unlock(&sdmc.regions_lock);
+	return 0;
+
+out_resource:
+	release_resource(window);
+	kfree(window);
+out_module:
+	module_put(THIS_MODULE);
+	return ret;
+}
+
+/**
+ * sdmc_window_unpark() - give the window back
+ *
+ * Return: 0, -ENODEV if there is none, -EBUSY while there are regions.
+ */
+int sdmc_window_unpark(void)
+{
+	struct resource *window = sdmc.window;
+
+	if (!window)
+		return sdmc_refuse(-ENODEV, "no window is parked");
+	if (!list_empty(&sdmc.regions))
+		return sdmc_refuse(-EBUSY, "release the regions first: see regions/");
+
+	spin_lock(&sdmc.regions_lock);
+	sdmc.window = NULL;
+	spin_unlock(&sdmc.regions_lock);
+
+	/* release_mem_region() looks for busy resources only and would fail. */
+	release_resource(window);
+	kfree(window);
+	if (sdmc.pdev) {
+		pci_disable_device(sdmc.pdev);
+		pci_dev_put(sdmc.pdev);
+		sdmc.pdev = NULL;
+	}
+	/* Not the last instructions: removal waits for this write to end. */
+	module_put(THIS_MODULE);
+	return 0;
+}
