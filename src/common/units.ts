@@ -1,5 +1,7 @@
 import { SdmError } from './errors.js';
 
+export { hex } from '../abi/numbers.js';
+
 /** Binary units only: memory is never sold in powers of ten here. */
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'] as const;
 const SIZE = /^([0-9]+)(?:([KMGTP])(?:iB)?|B)?$/i;

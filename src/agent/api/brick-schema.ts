@@ -1,7 +1,7 @@
 /** What a brick has, as `GET /v1/brick` answers and `sdm-agent probe` prints. */
 import { Type, type Static } from 'typebox';
 import { closed, Hex, named, Nullable, ref } from './forms.js';
-import { Memport } from './schemas.js';
+import { NodeView } from './schemas.js';
 
 const Range = Type.Object({ start: Hex('first address'), size: Hex('bytes') }, closed);
 const Node = Type.Integer({ minimum: 0, maximum: 1023 });
@@ -10,7 +10,7 @@ const Device = Type.Object(
   {
     pci: Type.String({ description: 'PCI address' }),
     id: Type.String({ description: 'vendor and device, such as "1af4:1110"' }),
-    role: Type.Enum(['registers', 'pool', 'other', 'unreadable']),
+    role: Type.Enum(['registers', 'pool', 'other']),
     driver: Nullable(Type.String({ description: 'bound driver' })),
     bars: Type.Array(
       Type.Object(
@@ -18,6 +18,25 @@ const Device = Type.Object(
         closed,
       ),
     ),
+  },
+  closed,
+);
+
+const SetMemport = Type.Object(
+  {
+    port: Type.Integer({ minimum: 0, maximum: 511 }),
+    statusName: Type.String(),
+    start: Hex('first local physical address'),
+    end: Hex('last local physical address'),
+    remote: Type.Optional(Hex('remote address of the first byte')),
+    outId: Hex('network id out'),
+    inId: Hex('network id in'),
+    owner: Type.Optional(
+      Type.Enum(['none', 'attachment', 'manual', 'foreign'], {
+        description: 'only an agent knows',
+      }),
+    ),
+    attachment: Type.Optional(Type.String({ description: 'its id' })),
   },
   closed,
 );
@@ -35,7 +54,7 @@ const Registers = Type.Object(
     windowSize: Hex('bytes'),
     remoteSize: Hex('remote addresses are below it'),
     granule: Hex('bytes'),
-    set: Type.Array(ref(Memport), { description: 'the memports that are set' }),
+    set: Type.Array(SetMemport, { description: 'the memports that are set' }),
   },
   closed,
 );
@@ -44,10 +63,14 @@ const Module = Type.Object(
   {
     loaded: Type.Boolean(),
     version: Nullable(Type.String()),
+    mismatch: Nullable(Type.String({ description: 'why it does not fit this agent' })),
     window: Nullable(Range),
   },
   closed,
 );
+
+/** Why there is none of something that was looked for. */
+const Lack = Type.Object({ code: Type.String(), message: Type.String() }, closed);
 
 const Kernel = Type.Object(
   {
@@ -80,20 +103,7 @@ const Numa = Type.Object(
   {
     possible: Type.Array(Node),
     online: Type.Array(Node),
-    nodes: Type.Array(
-      Type.Object(
-        {
-          node: Node,
-          cpus: Type.Boolean(),
-          totalBytes: Hex('bytes'),
-          tier: Nullable(Type.Integer()),
-          distances: Type.Array(
-            Type.Object({ node: Node, distance: Type.Integer({ minimum: 0 }) }, closed),
-          ),
-        },
-        closed,
-      ),
-    ),
+    nodes: Type.Array(ref(NodeView)),
     firmware: Nullable(Type.Array(Pair, { description: 'distances that the device tree gives' })),
     differ: Type.Array(
       Type.Object(
@@ -122,10 +132,13 @@ export type Verdict = (typeof VERDICTS)[number];
 export const Brick = named('Brick', 'What this brick has and what it lacks', {
   brick: Nullable(Type.String()),
   source: Type.Enum(['agent', 'direct'], { description: 'who looked at the registers' }),
+  node: Type.Integer({ minimum: 0, maximum: 1023, description: 'that remote memory joins' }),
   verdict: Type.Enum(VERDICTS),
   modes: Type.Object({ systemRam: Type.Boolean(), device: Type.Boolean() }, closed),
   devices: Type.Array(Device),
   registers: Nullable(Registers),
+  /** Set where registers or pool are null. */
+  lacks: Type.Object({ registers: Type.Optional(Lack), pool: Type.Optional(Lack) }, closed),
   pool: Nullable(
     Type.Object(
       {
@@ -141,3 +154,9 @@ export const Brick = named('Brick', 'What this brick has and what it lacks', {
   advice: Type.Array(Advice),
 });
 export type Brick = Static<typeof Brick>;
+export type Kernel = Brick['kernel'];
+export type Numa = Brick['numa'];
+export type Registers = NonNullable<Brick['registers']>;
+export type Pool = NonNullable<Brick['pool']>;
+export type Device = Brick['devices'][number];
+export type Lack = Static<typeof Lack>;

@@ -1,0 +1,98 @@
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { SdmError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { App } from './context.js';
+
+/** A Unix socket that lives answers a connection at once; this only bounds a machine in trouble. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Makes `path` free to listen on: creates its directory (0755), removes the socket that a dead agent
+ * left.
+ * @throws SdmError SDM_RUNNING if somebody answers there, SDM_CONFIG if the path is something else.
+ */
+export async function clearSocketPath(path: string, log: Logger): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) {
+    throw new SdmError(
+      'SDM_CONFIG',
+      `${path} is there and is not a socket; remove it, or configure another "socket"`,
+      { details: { socket: path } },
+    );
+  }
+  if (await isAlive(path)) {
+    throw new SdmError(
+      'SDM_RUNNING',
+      `an agent already answers on ${path}; stop it, or give this one another "socket"`,
+      { details: { socket: path } },
+    );
+  }
+  unlinkSync(path);
+  log.warn({ socket: path }, 'removed the socket of an agent that is dead');
+}
+
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.setTimeout(CONNECT_TIMEOUT_MS);
+    const settle = (act: () => void): void => {
+      socket.destroy();
+      act();
+    };
+    socket.once('connect', () => settle(() => resolve(true)));
+    // A queue that is full is somebody's, too: assume life rather than take its name away.
+    socket.once('timeout', () => settle(() => resolve(true)));
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      settle(() => {
+        if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
+        else if (error.code === 'EAGAIN') resolve(true);
+        else reject(error);
+      }),
+    );
+  });
+}
+
+/**
+ * Listens; whoever may write the socket (owner and group) may command the agent.
+ * @param group name or number; null: only the agent's own user and group.
+ */
+export async function listen(
+  app: App,
+  path: string,
+  group: string | null,
+  log: Logger,
+): Promise<void> {
+  // The socket must never be open to more people than at the end, not even between two calls.
+  const umask = process.umask(0o117);
+  try {
+    await app.listen({ path });
+  } finally {
+    process.umask(umask);
+  }
+  if (group === null) return;
+  const gid = groupId(group);
+  if (gid === undefined) {
+    log.warn(
+      { group },
+      `there is no group "${group}", so only this user may command the agent; ` +
+        `create it with: groupadd --system ${group}`,
+    );
+    return;
+  }
+  chownSync(path, -1, gid);
+  chmodSync(path, 0o660);
+}
+
+/** Number of a group; node has no call for it. */
+function groupId(group: string): number | undefined {
+  if (/^[0-9]+$/.test(group)) return Number(group);
+  for (const line of readFileSync('/etc/group', 'utf8').split('\n')) {
+    const [name, , gid] = line.split(':');
+    if (name === group && gid !== undefined) return Number(gid);
+  }
+  return undefined;
+}

@@ -1,0 +1,182 @@
+import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
+
+/** All that was seen, before it is judged. */
+export type Seen = Omit<Brick, 'verdict' | 'modes' | 'advice'>;
+type Backend = 'bar' | 'file';
+
+const missing = (about: string, text: string): Advice => ({ level: 'missing', about, text });
+const warning = (about: string, text: string): Advice => ({ level: 'warning', about, text });
+const note = (about: string, text: string): Advice => ({ level: 'note', about, text });
+
+/** What this brick can do. Files are a brick that is a process: it has no use for the kernel. */
+export function judge(seen: Seen, backend: Backend): Pick<Brick, 'verdict' | 'modes'> {
+  const memory = seen.registers !== null && seen.pool !== null;
+  const module = seen.kernel.module.loaded && seen.kernel.module.mismatch === null;
+  const device = memory && (backend === 'file' || (module && windowFits(seen)));
+  const systemRam =
+    device && backend === 'bar' && seen.kernel.hotplug && seen.numa.possible.includes(seen.node);
+  const whole = backend === 'file' ? device : device && systemRam;
+  const verdict: Verdict = whole ? 'usable' : seen.registers !== null ? 'in part' : 'not';
+  return { verdict, modes: { systemRam, device } };
+}
+
+/** One sentence for each thing that is missing, bad or good to know: what is so and what to do. */
+export function advise(seen: Seen, backend: Backend): Advice[] {
+  const advice = [...registers(seen, backend)];
+  if (backend === 'file') {
+    advice.push(
+      note(
+        'process',
+        'The registers are a file, so this brick is a plain process: memory is attached in mode ' +
+          'device only, and neither kernel nor module takes part.',
+      ),
+    );
+    return advice;
+  }
+  return [...advice, ...drivers(seen), ...kernel(seen), ...numa(seen)];
+}
+
+function* registers(seen: Seen, backend: Backend): Generator<Advice> {
+  if (seen.registers === null) {
+    if (backend === 'bar' && seen.devices.length === 0) {
+      yield missing(
+        'registers',
+        'This machine has no ivshmem device (PCI 1af4:1110): boot it as a brick, as `sdm rack up` ' +
+          'does, or configure a register file.',
+      );
+    } else {
+      yield missing('registers', sentence(seen.lacks.registers?.message ?? 'no registers'));
+    }
+  }
+  if (seen.registers !== null && seen.pool === null) {
+    yield missing('pool', sentence(seen.lacks.pool?.message ?? 'there is no pool'));
+  }
+  if (seen.registers !== null && !seen.registers.translation) {
+    yield warning(
+      'isolation',
+      'There is no translation (remote = local - window base), so this brick reaches the whole ' +
+        'pool: nothing but the shares in their configurations isolates bricks from each other.',
+    );
+  }
+  const { source } = seen;
+  const stray = (seen.registers?.set ?? []).filter(({ owner }) => owner === 'foreign');
+  if (source === 'agent' && stray.length > 0) {
+    yield warning(
+      'foreign',
+      `Memport ${stray.map(({ port }) => port).join(', ')} was set by nobody that this agent ` +
+        'knows: clear it with `sdm-agent memport clear N --override` once nothing uses its range.',
+    );
+  }
+}
+
+function* drivers({ devices }: Seen): Generator<Advice> {
+  for (const { pci, role, driver } of devices) {
+    if (driver === null) continue;
+    yield warning(
+      'driver',
+      `The driver ${driver} is bound to ${pci} (${role}), which may keep the agent from mapping ` +
+        `it: unbind it with \`echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind\`.`,
+    );
+  }
+}
+
+function* kernel(seen: Seen): Generator<Advice> {
+  const { hotplug, module, autoOnline, lockdown, demotion, release } = seen.kernel;
+  if (!hotplug) {
+    yield missing(
+      'hotplug',
+      `The kernel ${release} cannot hot-plug memory (/sys/devices/system/memory is missing): boot ` +
+        'one with CONFIG_MEMORY_HOTPLUG and CONFIG_MEMORY_HOTREMOVE for mode system-ram.',
+    );
+  }
+  if (!module.loaded) {
+    yield missing(
+      'module',
+      'The kernel module sdmc_mem is not inserted: run `insmod sdmc_mem.ko` (in a brick of ' +
+        '`sdm rack`: `insmod /opt/sdm/sdmc_mem.ko`).',
+    );
+  } else if (module.mismatch !== null) {
+    yield missing(
+      'module',
+      `The kernel module sdmc_mem ${module.mismatch}: run \`rmmod sdmc_mem\` and insert the one ` +
+        'that was built with this agent.',
+    );
+  } else if (!windowFits(seen)) {
+    yield missing(
+      'window',
+      `The module holds the window ${module.window?.start} (${module.window?.size} bytes), but the ` +
+        `registers name ${seen.registers?.windowBase} (${seen.registers?.windowSize} bytes): detach ` +
+        'what uses it, then run `echo none > /sys/class/misc/sdm-window/window`.',
+    );
+  }
+  if (lockdown !== null && lockdown !== 'none') {
+    yield missing(
+      'lockdown',
+      `The kernel is locked down (${lockdown}), so BARs cannot be mapped and unsigned modules not ` +
+        'be inserted: boot with lockdown=none and, on real hardware, without Secure Boot.',
+    );
+  }
+  if (hotplug && autoOnline !== null && autoOnline !== 'offline') {
+    yield note(
+      'auto-online',
+      `New memory onlines itself (auto_online_blocks is "${autoOnline}"): the agent switches that ` +
+        'off for each add; boot with memhp_default_state=offline to keep it off.',
+    );
+  }
+  if (demotion === false) {
+    yield note(
+      'demotion',
+      'Cold pages do not move to remote memory by themselves: run ' +
+        '`echo 1 > /sys/kernel/mm/numa/demotion_enabled` if they shall.',
+    );
+  }
+}
+
+function* numa({ numa: { possible, online, differ, firmware }, node, kernel }: Seen) {
+  if (!possible.includes(node)) {
+    const has = possible.length === 0 ? 'no node' : `only node ${possible.join(', ')}`;
+    yield missing(
+      'node',
+      `Remote memory is to join node ${node}, but ${has} is possible: configure one of these as ` +
+        '"node", or boot with a device tree whose distance map names more.',
+    );
+  }
+  const dropped = differ.filter((pair) => pair.from < pair.to || !hasReverse(differ, pair));
+  if (dropped.length > 0) {
+    const list = dropped.map((d) => `${d.from}-${d.to} ${d.kernel}, not ${d.firmware}`).join('; ');
+    yield note(
+      'distances',
+      `The kernel shows distances that the firmware does not give (${list}): that is the kernel, ` +
+        'which drops the distances of nodes without memory at boot, and not the topology.',
+    );
+  }
+  const pending = (firmware ?? []).filter(
+    ({ from, to, distance }) =>
+      from < to && distance !== 20 && possible.includes(to) && !online.includes(to),
+  );
+  if (pending.length > 0 && dropped.length === 0) {
+    const list = pending.map((p) => `${p.from}-${p.to} ${p.distance}`).join('; ');
+    yield note(
+      'distances',
+      `The firmware gives distances for nodes that are not online yet (${list}): if ${kernel.release} ` +
+        'shows 20 for them, that is the kernel and not the topology.',
+    );
+  }
+}
+
+function hasReverse(pairs: Brick['numa']['differ'], { from, to }: { from: number; to: number }) {
+  return pairs.some((pair) => pair.from === to && pair.to === from);
+}
+
+/** True while nothing is parked: the agent parks the window when it first needs it. */
+function windowFits({ kernel, registers }: Seen): boolean {
+  const { window } = kernel.module;
+  if (window === null || registers === null) return true;
+  return window.start === registers.windowBase && window.size === registers.windowSize;
+}
+
+/** An error's message as a sentence of its own. */
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,100 @@
+import { hex } from '../../abi/codec.js';
+import { toJson } from '../json.js';
+import type { Brick } from '../api/brick-schema.js';
+import type { AgentConfig, AgentCore, BrickView } from '../types.js';
+import { advise, judge } from './advice.js';
+import { readKernel } from './kernel.js';
+import { readNuma } from './numa.js';
+import { listDevices, lookDirectly, type Look, type Opener } from './registers.js';
+
+/** What a brick may be asked about without a running agent. */
+export interface DirectOptions {
+  /** Where sysfs and procfs are mounted below; "/" but for tests. */
+  readonly root: string;
+  readonly native: Opener;
+  readonly config: Pick<AgentConfig, 'registers' | 'pool' | 'node'> & { readonly brick?: string };
+}
+
+/** Looks at everything itself, read-only and with no lock. */
+export function probeDirectly({ root, native, config }: DirectOptions): Brick {
+  const look = lookDirectly(root, native, config.registers, config.pool);
+  return report(root, look, {
+    brick: config.brick ?? null,
+    source: 'direct',
+    backend: config.registers.backend,
+    node: config.node,
+  });
+}
+
+/** Asks the agent, which holds the registers, and looks at the rest itself. */
+export function probeThroughAgent(
+  agent: Pick<AgentCore, 'brick' | 'memports'>,
+  config: Pick<AgentConfig, 'node' | 'pool'>,
+  root = '/',
+): Brick {
+  const view = agent.brick();
+  const look: Look = {
+    registers: {
+      backend: view.backend,
+      at: view.registers,
+      features: [...view.features],
+      translation: view.translation,
+      passive: view.passive,
+      nports: view.nports,
+      ntransceivers: view.ntransceivers,
+      windowBase: hex(view.windowBase),
+      windowSize: hex(view.windowSize),
+      remoteSize: hex(view.remoteSize),
+      granule: hex(view.granule),
+      set: agent
+        .memports()
+        .filter((memport) => memport.set)
+        .map(({ set: _set, status: _status, faults: _faults, ...memport }) => toJson(memport)),
+    },
+    pool: null,
+    lacks: {},
+  };
+  const pool = poolOf(root, view);
+  return report(
+    root,
+    pool === null ? { ...look, lacks: { pool: noPool(config) } } : { ...look, pool },
+    { brick: view.brick, source: 'agent', backend: view.backend, node: config.node },
+  );
+}
+
+function poolOf(root: string, view: BrickView): Look['pool'] {
+  if (view.pool === undefined || view.poolSize === undefined) return null;
+  const device = listDevices(root, { registers: null, pool: null }).find(
+    ({ pci }) => pci === view.pool,
+  );
+  const size = hex(view.poolSize);
+  const bar = device?.bars.find((candidate) => candidate.size === size);
+  return { at: view.pool, start: bar?.start ?? null, size };
+}
+
+function noPool({ pool }: Pick<AgentConfig, 'pool'>): { code: string; message: string } {
+  const message =
+    pool === undefined
+      ? 'the configuration of the agent names no pool; add the key "pool" and start it again'
+      : "the agent found no pool when it started; its log says why, and 'sdm-agent probe --direct' too";
+  return { code: 'SDM_NO_POOL', message };
+}
+
+function report(
+  root: string,
+  look: Look,
+  who: Pick<Brick, 'brick' | 'source' | 'node'> & { backend: 'bar' | 'file' },
+): Brick {
+  const { backend, ...rest } = who;
+  const seen = {
+    ...rest,
+    devices: listDevices(root, look),
+    registers: look.registers,
+    pool: look.pool,
+    lacks: look.lacks,
+    kernel: readKernel(root),
+    numa: readNuma(root),
+  };
+  const advice = advise(seen, backend);
+  return { ...seen, ...judge(seen, backend), advice };
+}
