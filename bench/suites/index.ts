@@ -1,0 +1,5 @@
+import type { Suite } from '../harness/types.js';
+import { memport } from './memport.js';
+
+/** All suites, in the order in which they run. */
+export const SUITES: readonly Suite[] = [memport];

@@ -1,0 +1,245 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  blockLength,
+  encodeOffset,
+  featureBits,
+  PROFILES,
+  stageColumns,
+  STATUS,
+  toBuffer,
+  writeStaging,
+  writeStagingClear,
+  type MemportColumns,
+  type MemportEntry,
+} from '../../src/abi/codec.js';
+import type { Native, RegisterBlock } from '../../src/native/types.js';
+import { measureOne } from '../harness/commands.js';
+import { compile } from '../harness/compile.js';
+import { perItem } from '../harness/time.js';
+import type { CaseOptions, Cases, Comparison, Suite, Workload } from '../harness/types.js';
+import { batchOf, SIX_FILES, sixFiles } from './six-files.js';
+
+const NPORTS = 512;
+const BATCH = 64;
+const GRANULE = 2n << 20n;
+const REMOTE = 0x8_0000_0000n;
+const ZYNQ = PROFILES.zynq;
+
+const SINGLE = 'one memport';
+const PREFILLED = 'batch of 64, prefilled';
+const COLUMNS = 'batch of 64, filled from typed arrays';
+const OBJECTS = 'batch of 64, filled from objects';
+const PASSIVE = 'passive block, batch of 64, set and clear';
+const C_SINGLE = 'C loop, one';
+const C_BATCH = 'C loop, batch of 64';
+const C_PASSIVE = 'C loop with the same checks';
+
+function entry(port: number): MemportEntry {
+  const start = ZYNQ.windowBase + BigInt(port) * GRANULE;
+  const remote = REMOTE + BigInt(port) * GRANULE;
+  const id = BigInt(port);
+  return { port, start, end: start + GRANULE - 1n, remote, outId: id, inId: id, set: true };
+}
+
+const ENTRIES = Array.from({ length: BATCH }, (_, port) => entry(port));
+
+function column(value: (entry: MemportEntry) => bigint): BigUint64Array {
+  return BigUint64Array.from(ENTRIES, value);
+}
+
+const TABLE: MemportColumns = {
+  port: column(({ port }) => BigInt(port)),
+  start: column(({ start }) => start),
+  end: column(({ end }) => end),
+  offset: column(({ start, remote }) => encodeOffset(start, remote)),
+  outId: column(({ outId }) => outId),
+  inId: column(({ inId }) => inId),
+};
+
+/**
+ * A block whose logic answers at once: not passive, and STATUS already says active. So only the way
+ * to the registers is measured, which is what hardware leaves to software.
+ */
+function answeringBlock(): Buffer {
+  const linkDowns = Array.from({ length: ZYNQ.ntransceivers }, () => 0n);
+  const header = {
+    version: 1,
+    features: featureBits('translation', 'transceivers'),
+    nports: NPORTS,
+    windowBase: ZYNQ.windowBase,
+    windowSize: 4n << 30n,
+    remoteSize: 64n << 30n,
+    granule: GRANULE,
+    epoch: 0n,
+    ntransceivers: ZYNQ.ntransceivers,
+    linkStatus: (1n << BigInt(ZYNQ.ntransceivers)) - 1n,
+    linkReset: 0n,
+    linkDowns,
+  };
+  const active = { start: 0n, end: 0n, offset: 0n, remote: 0n, outId: 0n, inId: 0n, faults: 0n };
+  const memports = Array.from({ length: NPORTS }, () => ({
+    ...active,
+    set: false,
+    status: STATUS.ACTIVE,
+  }));
+  return toBuffer({ header, memports }, blockLength(NPORTS));
+}
+
+/** Programs the first `count` staged entries. @throws Error if one is refused: the numbers would lie. */
+function program(block: RegisterBlock, count: number): void {
+  const failed = block.program(count);
+  if (failed !== 0) throw new Error(`${failed} of ${count} memports did not reach their STATUS`);
+}
+
+function fillObjects(staging: BigUint64Array): void {
+  for (let i = 0; i < BATCH; i += 1) writeStaging(staging, i, ENTRIES[i]!);
+}
+
+/** The addon on a block that answers at once; readings are ns per memport or per batch. */
+function logicWorkloads(block: RegisterBlock, count: number): Workload[] {
+  const { staging } = block;
+  const batches = Math.ceil(count / BATCH);
+  const series = (
+    name: string,
+    prepare: () => void,
+    each: () => void,
+    calls: number,
+  ): Workload => ({
+    name,
+    run: () => {
+      prepare();
+      return { [name]: perItem(calls, each) };
+    },
+  });
+  const columns = (): void => stageColumns(staging, TABLE, BATCH);
+  const nothing = (): void => undefined;
+  return [
+    series(SINGLE, columns, () => program(block, 1), count),
+    series(PREFILLED, columns, () => program(block, BATCH), batches),
+    series(COLUMNS, nothing, () => (columns(), program(block, BATCH)), batches),
+    series(OBJECTS, nothing, () => (fillObjects(staging), program(block, BATCH)), batches),
+  ];
+}
+
+/** The addon on a passive block, which needs its checks made: each batch is set, then cleared. */
+function passiveWorkload(block: RegisterBlock, batches: number): Workload {
+  const { staging } = block;
+  const cycle = (): void => {
+    fillObjects(staging);
+    program(block, BATCH);
+    for (let i = 0; i < BATCH; i += 1) writeStagingClear(staging, i, i);
+    program(block, BATCH);
+  };
+  return { name: PASSIVE, run: () => ({ [PASSIVE]: perItem(batches, cycle) }) };
+}
+
+function cLoop(
+  loop: string,
+  series: string,
+  file: string,
+  ports: number,
+  count: number,
+  mode: string,
+): Workload {
+  const args = [file, String(ports), String(count), mode];
+  const run = async (): Promise<Record<string, number>> => {
+    return { [series]: ports * (await measureOne(loop, args, 'ns')) };
+  };
+  return { name: series, run };
+}
+
+const lower = (name: string, baseline: string, unit: string, aim?: number): Comparison => ({
+  case: name,
+  baseline,
+  unit,
+  better: 'lower',
+  ...(aim === undefined ? {} : { aim }),
+});
+
+const FILE_WAYS = Object.values(SIX_FILES);
+const BATCH_UNIT = 'ns/batch of 64';
+const COMPARISONS: readonly Comparison[] = [
+  lower(SINGLE, C_SINGLE, 'ns/memport', 0.3),
+  lower(PREFILLED, C_BATCH, BATCH_UNIT, 0.85),
+  lower(COLUMNS, C_BATCH, BATCH_UNIT, 0.6),
+  lower(OBJECTS, C_BATCH, BATCH_UNIT),
+  lower(PASSIVE, C_PASSIVE, BATCH_UNIT),
+  ...FILE_WAYS.map((way) => lower(SINGLE, way, 'ns/memport')),
+  ...FILE_WAYS.map((way) => lower(COLUMNS, batchOf(way), BATCH_UNIT)),
+];
+
+interface Opened {
+  readonly logic: RegisterBlock;
+  readonly passive: RegisterBlock;
+}
+
+/** The C loops map the same files that these blocks map. */
+function openBlocks(native: Native, files: { logic: string; passive: string }): Opened {
+  writeFileSync(files.logic, answeringBlock());
+  writeFileSync(files.passive, Buffer.alloc(blockLength(NPORTS)));
+  native.formatRegisters(
+    { path: files.passive },
+    { profile: 'zynq', nports: NPORTS, granule: GRANULE },
+  );
+  return {
+    logic: native.openRegisters({ path: files.logic }),
+    passive: native.openRegisters({ path: files.passive }),
+  };
+}
+
+async function cases({ quick }: CaseOptions): Promise<Cases> {
+  const { native } = await import('../../src/native/index.js');
+  // Registers on tmpfs, as a rack has them; the program elsewhere, since /dev/shm may be noexec.
+  const directory = mkdtempSync(`/dev/shm/sdm-bench-${process.pid}-`);
+  const programs = mkdtempSync(path.join(tmpdir(), 'sdm-bench-'));
+  const remove = (): void => {
+    for (const made of [directory, programs]) rmSync(made, { recursive: true, force: true });
+  };
+  try {
+    const files = {
+      logic: path.join(directory, 'logic'),
+      passive: path.join(directory, 'passive'),
+    };
+    const loop = path.join(programs, 'memport_loop');
+    await compile(loop, [
+      'bench/native/memport_loop.c',
+      'native/src/passive.c',
+      'native/src/header.c',
+    ]);
+    const blocks = openBlocks(native, files);
+    const scale = quick ? 10 : 1;
+    const count = 640_000 / scale;
+    const passive = 25_600 / scale;
+    const six = sixFiles(directory, BATCH, 3_200 / scale);
+    return {
+      workloads: [
+        ...logicWorkloads(blocks.logic, count),
+        passiveWorkload(blocks.passive, passive / BATCH),
+        cLoop(loop, C_SINGLE, files.logic, 1, count, 'logic'),
+        cLoop(loop, C_BATCH, files.logic, BATCH, count, 'logic'),
+        cLoop(loop, C_PASSIVE, files.passive, BATCH, passive, 'passive'),
+        ...six.workloads,
+      ],
+      comparisons: COMPARISONS,
+      close: () => {
+        six.close();
+        blocks.logic.close();
+        blocks.passive.close();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+export const memport: Suite = {
+  name: 'memport',
+  about: 'programming memports, on a register file in shared memory',
+  emulated: 'the registers are memory; no bus is crossed, and the logic answers at once',
+  rounds: 15,
+  cases,
+};

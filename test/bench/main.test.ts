@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Result } from '../../bench/harness/types.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/bench/main.js', import.meta.url));
+const run = promisify(execFile);
+const directory = mkdtempSync(path.join(tmpdir(), 'sdm-bench-test-'));
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Failure {
+  readonly code: number;
+  readonly stderr: string;
+}
+
+function failure(args: string[]): Promise<Failure> {
+  return run(process.execPath, [MAIN, ...args]).then(
+    () => ({ code: 0, stderr: '' }),
+    (error: Failure) => error,
+  );
+}
+
+describe('bench', () => {
+  test.each([
+    [['--only', 'nonesuch'], /no suite is called "nonesuch"; there are: memport/],
+    [['--rounds', '0'], /--rounds/],
+    [['--rounds', 'x'], /--rounds/],
+    [['--fast'], /--fast/],
+    [['memport'], /memport/],
+  ])('%j makes no sense and is refused with the usage', async (args, message) => {
+    const { code, stderr } = await failure(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stderr).toContain('usage:');
+  });
+
+  test('--list names the suites and runs none', async () => {
+    const { stdout } = await run(process.execPath, [MAIN, '--list']);
+    expect(stdout.split('\n').map((line) => line.split(' ')[0])).toContain('memport');
+  });
+
+  test('a quick run of memport gives a table, well-formed JSON, and leaves nothing', async () => {
+    const file = path.join(directory, 'memport.json');
+    const args = [MAIN, '--only', 'memport', '--quick', '--rounds', '2', '--json', file];
+    const started = run(process.execPath, args);
+    const { stdout } = await started;
+    expect(stdout).toContain('C loop, batch of 64');
+
+    const results = JSON.parse(readFileSync(file, 'utf8')) as Result[];
+    expect(results.length).toBeGreaterThan(8);
+    for (const result of results) {
+      expect(Object.keys(result)).toEqual([
+        'suite',
+        'case',
+        'baseline',
+        'baselineValue',
+        'value',
+        'unit',
+        'speedup',
+        'rounds',
+      ]);
+      expect(result).toMatchObject({ suite: 'memport', rounds: 2 });
+      expect(result.case).toContain('(emulated)');
+      expect(Math.min(result.value, result.baselineValue)).toBeGreaterThan(0);
+      expect(result.speedup).toBeCloseTo(result.baselineValue / result.value, 6);
+    }
+    const left = readdirSync('/dev/shm');
+    expect(left.filter((name) => name.startsWith(`sdm-bench-${started.child.pid}-`))).toEqual([]);
+  });
+});
