@@ -21,13 +21,20 @@ export function hashOf(...parts: readonly (string | Uint8Array)[]): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-/** The hash of files and of directories with all that is in them: names and contents. */
-export function hashFiles(base: string, paths: readonly string[]): string {
+/**
+ * The hash of files and of directories with all that is in them: names and contents.
+ * @param wanted which files of directories count; by default all.
+ */
+export function hashFiles(
+  base: string,
+  paths: readonly string[],
+  wanted: (path: string) => boolean = () => true,
+): string {
   const parts: (string | Uint8Array)[] = [];
   const add = (path: string): void => {
     if (statSync(path).isDirectory()) {
       for (const name of readdirSync(path).sort()) add(join(path, name));
-    } else {
+    } else if (wanted(path)) {
       parts.push(relative(base, path), readFileSync(path));
     }
   };

@@ -54,6 +54,16 @@ export const ERRORS = {
   SDM_DEVICE_MAPPED: { status: 409, when: 'programs still map the range of the attachment' },
   SDM_SCRUB: { status: 500, when: 'a range did not read zero after its scrub' },
   SDM_FAILED: { status: 500, when: 'a step failed and could not be undone' },
+
+  // Rack
+  SDM_RACK_RUNNING: { status: 409, when: 'a rack of this name is up already' },
+  SDM_RACK_BUSY: { status: 409, when: 'another command is working on the rack' },
+  SDM_RACK_SPACE: { status: 507, when: 'the pool or the bricks do not fit into memory' },
+  SDM_RACK_STATE: { status: 500, when: 'what a rack left on disk cannot be used' },
+  SDM_RACK_QEMU: { status: 502, when: 'QEMU did not start, or refused a command' },
+  SDM_RACK_BOOT: { status: 504, when: 'a brick did not come up' },
+  SDM_RACK_BRICK: { status: 503, when: 'the brick is not running' },
+  SDM_RACK_SSH: { status: 502, when: 'a brick cannot be reached by ssh' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,136 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { cached, hashFiles, hashOf } from '../../common/cache.js';
+import { SdmError } from '../../common/errors.js';
+import { run } from '../../common/exec.js';
+import type { Context } from './context.js';
+import { writeCpio, type CpioEntry } from './cpio.js';
+
+const RECIPE = '1';
+const BUNDLE = 'dist/bundle/sdm-agent.mjs';
+const TOOLS = 'tools/guest';
+const COMPILE = ['-std=gnu17', '-O2', '-static', '-Wall', '-Wextra'];
+/** What decides how the addon comes out. */
+const ADDON_SOURCES = [
+  'native/abi',
+  'native/src',
+  'binding.gyp',
+  'CMakeLists.txt',
+  'cmake',
+  'scripts/build-addon.mjs',
+  'package-lock.json',
+];
+const ADDON_TIMEOUT_MS = 15 * 60_000;
+
+/** Where things of this project lie in a guest; `bindings` finds the addon from the bundle. */
+const GUEST = {
+  bundle: '/opt/sdm/dist/bundle/sdm-agent.mjs',
+  addon: '/opt/sdm/build/Release/sdm_native.node',
+  programs: '/opt/sdm/bin',
+  modules: '/opt/sdm',
+};
+
+/** What a shell in the guest runs for `sdm-agent`. */
+const AGENT_COMMAND = `#!/bin/sh
+exec /usr/bin/node ${GUEST.bundle} "$@"
+`;
+
+/** This project's part of a guest: agent, addon, kernel modules, test programs; below /opt/sdm. */
+export async function ensurePayload(context: Context, modules: string): Promise<string> {
+  const [addon, tools] = [await ensureAddon(context), await ensureTools(context)];
+  const bundle = join(context.project, BUNDLE);
+  if (!existsSync(bundle)) {
+    throw new SdmError(
+      'SDM_ARTIFACT',
+      `${BUNDLE} is missing. Build it with "node scripts/build.mjs".`,
+    );
+  }
+  const agent = readFileSync(bundle);
+  const dir = await cached({
+    cache: context.cache,
+    kind: 'payload',
+    key: hashOf(RECIPE, agent, addon, tools, modules, AGENT_COMMAND),
+    signal: context.signal,
+    make: async (to) => {
+      const entries: CpioEntry[] = [
+        { path: GUEST.bundle, data: agent },
+        { path: GUEST.addon, data: readFileSync(join(addon, 'sdm_native.node')) },
+        { path: join(GUEST.programs, 'sdm-agent'), mode: 0o755, data: AGENT_COMMAND },
+        ...readdirSync(tools).map((name) => ({
+          path: join(GUEST.programs, name),
+          mode: 0o755,
+          data: readFileSync(join(tools, name)),
+        })),
+        ...readdirSync(modules)
+          .filter((name) => name.endsWith('.ko'))
+          .map((name) => ({
+            path: join(GUEST.modules, name),
+            data: readFileSync(join(modules, name)),
+          })),
+      ];
+      await writeFile(join(to, 'payload.cpio'), writeCpio(entries));
+    },
+  });
+  return join(dir, 'payload.cpio');
+}
+
+/** The addon for arm64. Its directory holds sdm_native.node. */
+async function ensureAddon({ cache, progress, project, signal }: Context): Promise<string> {
+  const sources = ADDON_SOURCES.filter((path) => existsSync(join(project, path)));
+  return cached({
+    cache,
+    kind: 'addon-arm64',
+    key: hashOf('1', hashFiles(project, sources)),
+    signal,
+    make: async (to) => {
+      await progress.step('Build the addon for arm64', () =>
+        run(
+          [
+            process.execPath,
+            join(project, 'scripts/build-addon.mjs'),
+            '--arch',
+            'arm64',
+            '--out',
+            to,
+          ],
+          { cwd: project, signal, timeoutMs: ADDON_TIMEOUT_MS, onLine: progress.trace },
+        ),
+      );
+      if (!existsSync(join(to, 'sdm_native.node'))) {
+        throw new SdmError(
+          'SDM_ARTIFACT',
+          `scripts/build-addon.mjs --arch arm64 ended well but left no sdm_native.node in ${to}.`,
+        );
+      }
+    },
+  });
+}
+
+/** The C programs of the guest, each of one source, linked statically. */
+async function ensureTools({ cache, progress, project, signal }: Context): Promise<string> {
+  return cached({
+    cache,
+    kind: 'tools',
+    key: hashOf('1', ...COMPILE, hashFiles(project, [TOOLS])),
+    signal,
+    make: async (to) => {
+      await progress.step('Build the programs of guests', async () => {
+        await mkdir(to, { recursive: true });
+        for (const source of readdirSync(join(project, TOOLS)).filter((n) => n.endsWith('.c'))) {
+          await run(
+            [
+              'aarch64-linux-gnu-gcc',
+              ...COMPILE,
+              '-s',
+              '-o',
+              join(to, basename(source, '.c')),
+              join(project, TOOLS, source),
+            ],
+            { signal, onLine: progress.trace },
+          );
+        }
+      });
+    },
+  });
+}

@@ -1,0 +1,152 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hashOf } from '../../common/cache.js';
+import { SdmError } from '../../common/errors.js';
+import type { DebianPackage, PrivateApt } from './apt.js';
+import type { Context } from './context.js';
+
+/** Which Debian packages a brick is made of: settled once a day, so that all runs of it agree. */
+export interface Resolution {
+  /** Kernel release, e.g. "6.12.117+deb12-arm64". */
+  readonly kernelRelease: string;
+  readonly image: DebianPackage;
+  /** Headers of this kernel, common headers, and the build tools for this machine. */
+  readonly headers: readonly DebianPackage[];
+  /** The guest's programs with the libraries they need. */
+  readonly root: readonly DebianPackage[];
+}
+
+/** The series that the module is written for. */
+const KERNEL_SERIES = '6.12';
+/** What of Debian a guest runs. Node comes from elsewhere; libstdc++ is for it. */
+const ROOT_PACKAGES = ['busybox-static', 'openssh-server', 'libc6', 'libgcc-s1', 'libstdc++6'];
+/** Dependencies beyond libraries (debconf, perl, PAM's set-up) only serve an installed system. */
+const LIBRARY = /^(lib|zlib)/;
+/** A resolution made with other choices must not be taken for one of these. */
+const CHOICES = hashOf(KERNEL_SERIES, ...ROOT_PACKAGES, String(LIBRARY));
+const MAX_AGE_MS = 24 * 3_600_000;
+
+/** Names of kernels of flavour "arm64" among package names, newest first: no rt, cloud or 16k. */
+export function kernelAbis(names: readonly string[]): string[] {
+  const pattern = new RegExp(
+    `^linux-image-(${KERNEL_SERIES}\\.\\d+[^-:]*)-arm64-unsigned(:arm64)?$`,
+  );
+  const abis = names.map((name) => pattern.exec(name)?.[1]).filter((abi) => abi !== undefined);
+  const patch = (abi: string): number => Number(abi.split('.')[2]?.match(/^\d+/)?.[0] ?? 0);
+  return [...new Set(abis)].sort((a, b) => patch(b) - patch(a) || (a < b ? 1 : -1));
+}
+
+/**
+ * The packages to use and their files in the cache. Goes to the network once a day at most; without
+ * one, the last resolution whose packages are in the cache is taken, with a note.
+ * @throws SdmError SDM_MISSING: nothing is reachable and nothing complete is in the cache.
+ */
+export async function resolvePackages(context: Context, apt: PrivateApt): Promise<Resolution> {
+  const file = join(context.cache, `resolution-${CHOICES.slice(0, 8)}.json`);
+  const last = readLast(file, apt.architecture);
+  if (last && Date.now() - last.at < MAX_AGE_MS && apt.has(allPackages(last.resolution))) {
+    return last.resolution;
+  }
+  try {
+    await apt.update();
+    const resolution =
+      (await resolveNow(apt)) ?? (await apt.update({ force: true }), await resolveNow(apt));
+    if (!resolution) {
+      throw new SdmError(
+        'SDM_MISSING',
+        `No kernel ${KERNEL_SERIES} of flavour arm64 with matching headers is in the Debian ` +
+          'sources of this machine. Debian 12 has it in its security suite, Debian 13 in the main ' +
+          'one: see that /etc/apt names that suite.',
+      );
+    }
+    await context.progress.step('Fetch Debian packages of kernel and guest', () =>
+      apt.download(allPackages(resolution)),
+    );
+    await apt.pruneExcept(allPackages(resolution));
+    const text = JSON.stringify({ at: Date.now(), architecture: apt.architecture, resolution });
+    await writeFile(`${file}.${process.pid}`, text);
+    await rename(`${file}.${process.pid}`, file);
+    return resolution;
+  } catch (error) {
+    context.signal?.throwIfAborted();
+    if (!last || !apt.has(allPackages(last.resolution))) throw error;
+    const age = Math.round((Date.now() - last.at) / 3_600_000);
+    context.progress.note(
+      `Debian's archive could not be used; going on with what the cache has (kernel ` +
+        `${last.resolution.kernelRelease}, settled ${age} h ago).`,
+    );
+    context.progress.trace(String(error));
+    return last.resolution;
+  }
+}
+
+/** Everything that a resolution names. */
+export function allPackages({ image, headers, root }: Resolution): DebianPackage[] {
+  return [image, ...headers, ...root];
+}
+
+function readLast(
+  file: string,
+  architecture: string,
+): { at: number; resolution: Resolution } | undefined {
+  if (!existsSync(file)) return undefined;
+  const last = JSON.parse(readFileSync(file, 'utf8')) as {
+    at: number;
+    architecture: string;
+    resolution: Resolution;
+  };
+  return last.architecture === architecture ? last : undefined;
+}
+
+async function resolveNow(apt: PrivateApt): Promise<Resolution | undefined> {
+  const names = await apt.names(`linux-image-${KERNEL_SERIES}.`);
+  for (const abi of kernelAbis(names)) {
+    const kernel = await resolveKernel(apt, abi);
+    if (kernel) return { ...kernel, root: await libraryClosure(apt, ROOT_PACKAGES) };
+  }
+  return undefined;
+}
+
+/** Image and headers in one version, or nothing: mirrors may be in the middle of an update. */
+async function resolveKernel(
+  apt: PrivateApt,
+  abi: string,
+): Promise<Pick<Resolution, 'kernelRelease' | 'image' | 'headers'> | undefined> {
+  const wanted = [
+    `linux-image-${abi}-arm64-unsigned:arm64`,
+    `linux-headers-${abi}-arm64:arm64`,
+    `linux-headers-${abi}-common`,
+    `linux-kbuild-${abi}:${apt.architecture}`,
+  ];
+  const found = await apt.show(wanted);
+  const [image, ...headers] = wanted.map((name) =>
+    found.find((p) => p.name === name.split(':')[0]),
+  );
+  if (!image || headers.some((p) => p?.version !== image.version)) return undefined;
+  return {
+    kernelRelease: `${abi}-arm64`,
+    image,
+    headers: headers.filter((p) => p !== undefined),
+  };
+}
+
+/** Packages and, level by level, the libraries that they depend on. */
+async function libraryClosure(apt: PrivateApt, roots: readonly string[]): Promise<DebianPackage[]> {
+  const found = new Map<string, DebianPackage>();
+  for (let wanted = [...roots]; wanted.length > 0;) {
+    const level = await apt.show(wanted.map((name) => `${name}:arm64`));
+    for (const p of level) found.set(p.name, p);
+    const lost = roots.filter((name) => !found.has(name));
+    if (lost.length > 0) {
+      throw new SdmError('SDM_MISSING', `Debian's lists for arm64 have no ${lost.join(', ')}.`);
+    }
+    wanted = [...new Set(level.flatMap((p) => p.depends))].filter(
+      (name) => LIBRARY.test(name) && !found.has(name),
+    );
+    // Virtual packages are provided by others of the list; a library that is really missing shows
+    // when the guest's root is checked.
+    if (level.length === 0) break;
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
