@@ -1,0 +1,94 @@
+import type {
+  AttachRequest,
+  Attachment,
+  AttachmentMode,
+  AttachmentState,
+  DeviceRange,
+  ErrorView,
+  StepTime,
+} from '../types.js';
+
+/** A request with everything filled in that does not depend on what is free. */
+export interface NormalRequest {
+  readonly mode: AttachmentMode;
+  readonly size: bigint;
+  /** -1 for device. */
+  readonly node: number;
+  readonly shared: boolean;
+  readonly retain: boolean;
+  readonly remote: bigint | undefined;
+  readonly outId: bigint | undefined;
+  readonly inId: bigint;
+}
+
+/** An attachment as the machine keeps it and the journal stores it. */
+export interface AttachmentRecord {
+  readonly id: string;
+  readonly owner: string;
+  readonly request: NormalRequest;
+  readonly start: bigint;
+  readonly remote: bigint;
+  readonly memport: number;
+  readonly outId: bigint;
+  readonly blocks: readonly number[] | undefined;
+  state: AttachmentState;
+  /** How many stages of the machine may have left something behind: what a way back starts from. */
+  reached: number;
+  /** The kernel or programs may have written to it: it is scrubbed on the way back. */
+  touched: boolean;
+  /** As `request.retain`, unless the detach said otherwise. */
+  retain: boolean;
+  device: DeviceRange | undefined;
+  error: ErrorView | undefined;
+  steps: StepTime[];
+}
+
+/** Fills in what a request leaves out. */
+export function normalise(request: AttachRequest, node: number): NormalRequest {
+  const shared = request.shared ?? false;
+  return {
+    mode: request.mode,
+    size: request.size,
+    node: request.mode === 'system-ram' ? (request.node ?? node) : -1,
+    shared,
+    retain: request.retain ?? shared,
+    remote: request.remote,
+    outId: request.outId,
+    inId: request.inId ?? 0n,
+  };
+}
+
+/** True if both ask for the same: a repeated command, and no new one. */
+export function sameRequest(a: NormalRequest, b: NormalRequest): boolean {
+  return (Object.keys(a) as (keyof NormalRequest)[]).every((key) => a[key] === b[key]);
+}
+
+/** A copy that later steps do not change. */
+export function copyRecord(record: AttachmentRecord): AttachmentRecord {
+  return { ...record, steps: [...record.steps] };
+}
+
+/** What the outside sees of a record. */
+export function viewOf(record: AttachmentRecord): Attachment {
+  const { request, blocks, device, error } = record;
+  return {
+    id: record.id,
+    mode: request.mode,
+    state: record.state,
+    size: request.size,
+    start: record.start,
+    end: record.start + request.size - 1n,
+    remote: record.remote,
+    shared: request.shared,
+    retain: record.retain,
+    memport: record.memport,
+    node: request.node,
+    outId: record.outId,
+    inId: request.inId,
+    owner: record.owner,
+    steps: [...record.steps],
+    ...(blocks === undefined ? {} : { blocks }),
+    ...(device === undefined ? {} : { device }),
+    ...(error === undefined ? {} : { error }),
+  };
+}

@@ -1,0 +1,129 @@
+import { transceiverOf } from '../../abi/codec.js';
+import { SdmError } from '../../common/errors.js';
+import type { RegisterBackend } from '../backend/types.js';
+import { blocksOf } from '../memory/blocks.js';
+import type { MemoryPath } from '../memory/types.js';
+import type { Memports } from '../memports.js';
+import {
+  ATTACHMENT_MODES,
+  type AttachRequest,
+  type Attachment,
+  type Caller,
+  type Share,
+} from '../types.js';
+import { place, type Span } from './placement.js';
+import { sameRequest, viewOf, type AttachmentRecord, type NormalRequest } from './record.js';
+import type { AttachmentTable } from './table.js';
+
+const ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** What a reservation looks at. */
+export interface ReserveParts {
+  readonly backend: RegisterBackend;
+  readonly memory: MemoryPath;
+  readonly memports: Memports;
+  readonly table: AttachmentTable;
+  readonly shares: readonly Share[];
+}
+
+/** Ranges in use by set memports and by attachments, those whose memport is clear included. */
+export function takenBy({ memports, table }: Pick<ReserveParts, 'memports' | 'table'>): {
+  local: Span[];
+  remote: Span[];
+} {
+  const { local, remote } = memports.taken();
+  for (const record of table.records()) {
+    const { size } = record.request;
+    local.push({ start: record.start, end: record.start + size });
+    remote.push({ start: record.remote, end: record.remote + size });
+  }
+  return { local, remote };
+}
+
+/**
+ * Chooses range, memport and network id. Nothing is held until the record is in the table.
+ * @throws as `place`; SDM_NO_MEMPORT.
+ */
+export function reserve(
+  parts: ReserveParts,
+  id: string,
+  request: NormalRequest,
+  caller: Caller,
+): AttachmentRecord {
+  const { info, pool } = parts.backend;
+  const { blockSize } = parts.memory;
+  const { local, remote } = takenBy(parts);
+  for (const held of parts.memory.held()) {
+    local.push({ start: held.start, end: held.start + held.size });
+  }
+  const { shares } = parts;
+  const space = { info, poolSize: pool?.size, shares, blockSize, local, remote };
+  const placed = place(request, space);
+  const ram = request.mode === 'system-ram' && blockSize !== undefined;
+  return {
+    id,
+    owner: caller.owner,
+    request,
+    ...placed,
+    memport: parts.memports.free(),
+    outId: request.outId ?? firstUp(parts.backend),
+    blocks: ram ? blocksOf({ start: placed.start, size: request.size }, blockSize) : undefined,
+    state: 'reserved',
+    reached: 0,
+    touched: false,
+    retain: request.retain,
+    device: undefined,
+    error: undefined,
+    steps: [],
+  };
+}
+
+/** The lowest transceiver that is up, as network id; 0 where none is, or where there are none. */
+function firstUp(backend: RegisterBackend): bigint {
+  const { info } = backend;
+  if (transceiverOf(0n, info) === undefined) return 0n;
+  const status = backend.linkStatus();
+  const ids = Array.from({ length: info.ntransceivers }, (_, t) => BigInt(t));
+  return ids.find((t) => ((status >> t) & 1n) === 1n) ?? 0n;
+}
+
+/** @throws SDM_INPUT for what no brick could attach. */
+export function checkRequest(id: string, request: AttachRequest): void {
+  if (!ID.test(id)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `id is "${id}"; expected 1 to 64 of letters, digits, dot, underscore and hyphen`,
+    );
+  }
+  if (!ATTACHMENT_MODES.includes(request.mode)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `mode is "${String(request.mode)}"; expected ${ATTACHMENT_MODES.join(' or ')}`,
+    );
+  }
+}
+
+/** The answer to an id that is known already. */
+export function repeated(
+  record: AttachmentRecord,
+  request: NormalRequest,
+  caller: Caller,
+): Attachment {
+  const { id } = record;
+  if (record.owner !== caller.owner || !sameRequest(record.request, request)) {
+    throw new SdmError(
+      'SDM_CONFLICT',
+      `attachment ${id} exists, asked for differently or by ${record.owner}: choose another id, ` +
+        'or detach it first',
+      { details: { attachment: id, owner: record.owner } },
+    );
+  }
+  if (record.state === 'failed') {
+    throw new SdmError(
+      'SDM_CONFLICT',
+      `attachment ${id} failed before (${record.error?.message ?? 'unknown'}): detach it first`,
+      { details: { attachment: id } },
+    );
+  }
+  return viewOf(record);
+}

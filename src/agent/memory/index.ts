@@ -1,0 +1,75 @@
+import { hasFeature } from '../../abi/codec.js';
+import type { Native } from '../../native/types.js';
+import type { RegisterBackend } from '../backend/types.js';
+import type { MemoryView, Share } from '../types.js';
+import type { Range } from './blocks.js';
+import { KernelMemory } from './kernel.js';
+import { PlainMemory } from './none.js';
+import { possibleNodes, readNodes } from './nodes.js';
+import { readPolicy, type PolicyNote } from './policy.js';
+import type { MemoryPath } from './types.js';
+
+export { blocksOf } from './blocks.js';
+export type { MappedRange, MemoryPath, RangeUse } from './types.js';
+
+/** The way that fits the backend: a brick whose registers are a file has no kernel of its own. */
+export function createMemory(
+  native: Native,
+  backend: RegisterBackend,
+  sysfs: string,
+  note: PolicyNote,
+): MemoryPath {
+  return backend.kind === 'file'
+    ? new PlainMemory(native, backend.pool)
+    : new KernelMemory({ native, sysfs, window: windowOf(backend), note });
+}
+
+/** Without translation the window is the pool's BAR, whatever the registers say of its length. */
+function windowOf(backend: RegisterBackend): Range | undefined {
+  const { info, pool } = backend;
+  if (pool?.kind !== 'bar') return undefined;
+  return hasFeature(info.features, 'translation')
+    ? { start: info.windowBase, size: info.windowSize }
+    : { start: pool.base, size: pool.size };
+}
+
+/**
+ * What the kernel has, in one view.
+ * @param inUse ranges of the pool that are in use, bytes; `end` is exclusive.
+ */
+export function describeMemory(
+  sysfs: string,
+  memory: MemoryPath,
+  shares: readonly Share[],
+  inUse: readonly { readonly start: bigint; readonly end: bigint }[],
+  attachedBytes: bigint,
+): MemoryView {
+  const autoOnline = readPolicy(sysfs);
+  return {
+    ...(memory.blockSize === undefined ? {} : { blockSize: memory.blockSize }),
+    ...(autoOnline === undefined ? {} : { autoOnline }),
+    possibleNodes: possibleNodes(sysfs),
+    nodes: readNodes(sysfs),
+    module: memory.view(),
+    attachedBytes,
+    shares: shares.map((share) => ({ ...share, usedBytes: usedBytes(share, inUse) })),
+  };
+}
+
+/** Bytes of a share that lie in at least one of the ranges. */
+export function usedBytes(
+  share: Range,
+  inUse: readonly { readonly start: bigint; readonly end: bigint }[],
+): bigint {
+  let used = 0n;
+  let from = share.start;
+  const last = share.start + share.size;
+  for (const range of [...inUse].sort((a, b) => (a.start < b.start ? -1 : 1))) {
+    const start = range.start > from ? range.start : from;
+    const end = range.end < last ? range.end : last;
+    if (end <= start) continue;
+    used += end - start;
+    from = end;
+  }
+  return used;
+}

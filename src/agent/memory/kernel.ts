@@ -1,0 +1,282 @@
+import { hex } from '../../abi/codec.js';
+import { SdmError } from '../../common/errors.js';
+import type { Native } from '../../native/types.js';
+import type { AttachmentMode, DeviceRange, ModuleView, RegionState } from '../types.js';
+import { readBlockSize, type Range } from './blocks.js';
+import { errnoOf, messageOf } from './errors.js';
+import { possibleNodes } from './nodes.js';
+import { offlineBlocks } from './offline.js';
+import { onlineBlocks } from './online.js';
+import { withPolicyOffline, type PolicyNote } from './policy.js';
+import type { MappedRange, MemoryPath, RangeUse } from './types.js';
+import { WINDOW_DEVICE, WindowModule, type WindowCommand } from './window.js';
+
+/** For commands that only change tables. */
+const COMMAND_MS = 30_000;
+/** For commands that touch every byte: a base and a part per GiB, far above what was measured. */
+const BULK_BASE_MS = 60_000;
+const BULK_MS_PER_GIB = 20_000;
+
+/** Where a region must be after a command; undefined: nowhere. */
+type Wanted = RegionState | undefined;
+
+export interface KernelMemoryOptions {
+  readonly native: Pick<Native, 'writeWithDeadline'>;
+  readonly sysfs: string;
+  /** The local range in which remote memory appears; undefined: this brick has no pool. */
+  readonly window: Range | undefined;
+  readonly note: PolicyNote;
+}
+
+/** The way through the kernel: sdmc_mem holds the window, user space onlines the blocks. */
+export class KernelMemory implements MemoryPath {
+  readonly kind = 'sdmc_mem';
+  readonly blockSize: bigint | undefined;
+  readonly #options: KernelMemoryOptions;
+  readonly #module: WindowModule;
+
+  constructor(options: KernelMemoryOptions) {
+    this.#options = options;
+    this.#module = new WindowModule(options.native, options.sysfs);
+    this.blockSize = readBlockSize(options.sysfs);
+  }
+
+  async prepare(mode: AttachmentMode, node: number): Promise<void> {
+    const window = this.#window();
+    this.#checkModule();
+    const held = this.#module.window();
+    if (held === undefined) await this.#park(window);
+    else if (held.start !== window.start || held.size !== window.size) {
+      throw new SdmError('SDM_WINDOW', this.#windowDiffers(held, window));
+    }
+    if (mode === 'system-ram') this.#checkNode(node);
+  }
+
+  held(): Range[] {
+    return this.#module.ranges();
+  }
+
+  use(range: Range): RangeUse {
+    const end = range.start + range.size;
+    const touching = this.#module
+      .regions()
+      .filter((region) => region.start < end && region.end >= range.start);
+    if (touching.some((region) => region.state === 'ram')) return 'ram';
+    return touching.some((region) => region.mapped > 0) ? 'mapped' : 'none';
+  }
+
+  claim(range: MappedRange): Promise<void> {
+    return this.#reach('claim', range, 'absent');
+  }
+
+  release(range: MappedRange): Promise<void> {
+    return this.#reach('release', range, undefined);
+  }
+
+  add(range: MappedRange, node: number): Promise<void> {
+    const { native, sysfs, note } = this.#options;
+    return withPolicyOffline(native, sysfs, note, () =>
+      this.#reach('add', range, 'ram', ` ${node}`),
+    );
+  }
+
+  remove(range: MappedRange): Promise<void> {
+    return this.#reach('remove', range, 'absent');
+  }
+
+  online(range: MappedRange): Promise<void> {
+    const { native, sysfs } = this.#options;
+    return onlineBlocks(native, sysfs, range, this.#blocks());
+  }
+
+  offline(range: MappedRange, timeoutMs: number): Promise<void> {
+    const { native, sysfs } = this.#options;
+    return offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, () =>
+      this.#module.failure(),
+    );
+  }
+
+  async expose(range: MappedRange): Promise<DeviceRange> {
+    await this.#reach('expose', range, 'device');
+    const offset = range.start - this.#window().start;
+    return { path: WINDOW_DEVICE, offset, size: range.size };
+  }
+
+  async conceal(range: MappedRange): Promise<void> {
+    try {
+      await this.#reach('conceal', range, 'absent');
+    } catch (error) {
+      const mapped = this.#module.region(range)?.mapped ?? 0;
+      if (mapped === 0) throw error;
+      throw new SdmError(
+        'SDM_DEVICE_MAPPED',
+        `${mapped} live mapping${mapped === 1 ? '' : 's'} of ${WINDOW_DEVICE} in ` +
+          `${describe(range)}: end the programs that use it, then detach again`,
+        { details: { mapped, start: hex(range.start), size: hex(range.size) }, cause: error },
+      );
+    }
+  }
+
+  async scrub(range: MappedRange): Promise<void> {
+    if (this.#module.region(range) === undefined) return;
+    await this.#command('scrub', range);
+    try {
+      await this.#command('verify', range);
+    } catch (error) {
+      if ((error as SdmError).details?.['errno'] !== 'ENOTEMPTY') throw error;
+      throw new SdmError('SDM_SCRUB', (error as SdmError).message, { cause: error });
+    }
+  }
+
+  async flush(range: MappedRange): Promise<void> {
+    if (this.#module.region(range) !== undefined) await this.#command('flush', range);
+  }
+
+  view(): ModuleView {
+    const window = this.#module.window();
+    const version = this.#module.version();
+    const found = {
+      ...(version === undefined ? {} : { version }),
+      ...(window === undefined ? {} : { window }),
+    };
+    const wanted = this.#options.window;
+    const regions = this.#module.regions();
+    try {
+      this.#checkModule();
+    } catch (error) {
+      const state = (error as SdmError).code === 'SDM_NO_MODULE' ? 'missing' : 'wrong';
+      return { state, advice: messageOf(error), ...found, regions };
+    }
+    if (wanted === undefined) {
+      return { state: 'no-window', advice: noPool().message, ...found, regions };
+    }
+    if (window !== undefined && (window.start !== wanted.start || window.size !== wanted.size)) {
+      return {
+        state: 'window-differs',
+        advice: this.#windowDiffers(window, wanted),
+        ...found,
+        regions,
+      };
+    }
+    return { state: 'ok', ...found, regions };
+  }
+
+  #window(): Range {
+    if (this.#options.window === undefined) throw noPool();
+    return this.#options.window;
+  }
+
+  #blocks(): bigint {
+    if (this.blockSize !== undefined) return this.blockSize;
+    throw new SdmError(
+      'SDM_MODE',
+      'mode system-ram is not possible: this kernel has no memory hot-plug ' +
+        `(${this.#options.sysfs}/devices/system/memory is missing); boot one with ` +
+        'CONFIG_MEMORY_HOTPLUG and CONFIG_MEMORY_HOTREMOVE, or attach with mode device',
+    );
+  }
+
+  #checkModule(): void {
+    if (!this.#module.present()) {
+      throw new SdmError(
+        'SDM_NO_MODULE',
+        'the kernel module sdmc_mem is not inserted: run `insmod sdmc_mem.ko` (in a brick of ' +
+          '`sdm rack`: `insmod /opt/sdm/sdmc_mem.ko`) and try again',
+      );
+    }
+    const mismatch = this.#module.mismatch();
+    if (mismatch === undefined) return;
+    throw new SdmError(
+      'SDM_WRONG_MODULE',
+      `the kernel module sdmc_mem ${mismatch}: run \`rmmod sdmc_mem\` and insert the one that ` +
+        'was built with this agent',
+    );
+  }
+
+  #checkNode(node: number): void {
+    this.#blocks();
+    const possible = possibleNodes(this.#options.sysfs);
+    if (possible.includes(node)) return;
+    throw new SdmError(
+      'SDM_INPUT',
+      `node ${node} is not possible on this machine, which has ${possible.join(', ')}: name one ` +
+        'of these, or boot with a device tree whose distance map names more',
+      { details: { node, possible } },
+    );
+  }
+
+  #windowDiffers(held: Range, wanted: Range): string {
+    return (
+      `sdmc_mem holds the window ${describe(held)}, but the registers and the pool name ` +
+      `${describe(wanted)}: detach what uses it, then \`echo none > ` +
+      '/sys/class/misc/sdm-window/window`, and try again'
+    );
+  }
+
+  async #park(window: Range): Promise<void> {
+    try {
+      await this.#module.command('window', `${hex(window.start)} ${hex(window.size)}`, COMMAND_MS);
+    } catch (error) {
+      throw this.#refusal('window', window, error);
+    }
+  }
+
+  /** A command whose outcome is a state of the region: one that is there already is a success. */
+  async #reach(
+    command: WindowCommand,
+    range: Range,
+    wanted: Wanted,
+    extra: string = '',
+  ): Promise<void> {
+    try {
+      await this.#module.command(command, argument(range) + extra, COMMAND_MS);
+    } catch (error) {
+      const region = this.#module.region(range);
+      const there = region?.state === wanted;
+      // what was never claimed is as absent as can be
+      if (there || (wanted === 'absent' && region === undefined && command !== 'claim')) return;
+      throw this.#refusal(command, range, error);
+    }
+  }
+
+  async #command(command: WindowCommand, range: Range): Promise<void> {
+    const gib = Number(range.size >> 20n) / 1024;
+    try {
+      await this.#module.command(
+        command,
+        argument(range),
+        Math.ceil(BULK_BASE_MS + gib * BULK_MS_PER_GIB),
+      );
+    } catch (error) {
+      throw this.#refusal(command, range, error);
+    }
+  }
+
+  #refusal(command: WindowCommand, range: Range, cause: unknown): SdmError {
+    const sentence = this.#module.lastError();
+    const errno = errnoOf(cause) ?? null;
+    const why = sentence === undefined || sentence === '' ? messageOf(cause) : sentence;
+    return new SdmError(
+      'SDM_KERNEL_REFUSED',
+      `sdmc_mem refused to ${command} ${describe(range)}: ${why}` +
+        `${errno === null ? '' : ` (${errno})`}`,
+      { details: { command, start: hex(range.start), errno, reason: why }, cause },
+    );
+  }
+}
+
+function argument(range: Range): string {
+  return `${hex(range.start)} ${hex(range.size)}`;
+}
+
+function describe(range: Range): string {
+  return `${hex(range.start)}-${hex(range.start + range.size - 1n)}`;
+}
+
+function noPool(): SdmError {
+  return new SdmError(
+    'SDM_NO_POOL',
+    'this brick has no pool: no ivshmem device as long as the window was found; name one as ' +
+      'pool.pci and start the agent again',
+  );
+}
