@@ -56,6 +56,7 @@ export const ERRORS = {
   SDM_FAILED: { status: 500, when: 'a step failed and could not be undone' },
 
   // Rack
+  SDM_CANCELLED: { status: 499, when: 'the caller gave up' },
   SDM_RACK_RUNNING: { status: 409, when: 'a rack of this name is up already' },
   SDM_RACK_BUSY: { status: 409, when: 'another command is working on the rack' },
   SDM_RACK_SPACE: { status: 507, when: 'the pool or the bricks do not fit into memory' },

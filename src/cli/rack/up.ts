@@ -1,0 +1,104 @@
+import { Command } from 'commander';
+import { SdmError } from '../../common/errors.js';
+import { Progress } from '../../common/progress.js';
+import type { Rack } from '../../rack/index.js';
+import {
+  countArgument,
+  distanceArgument,
+  nameOption,
+  secondsArgument,
+  sizeArgument,
+} from './options.js';
+import { statusTable } from './status.js';
+
+interface UpOptions {
+  readonly name: string;
+  readonly bricks: number;
+  readonly pool?: bigint;
+  readonly memory?: bigint;
+  readonly distance?: readonly [number, number];
+  readonly append?: string;
+  readonly timeout: number;
+  readonly json?: true;
+}
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('make a rack and boot its bricks')
+    .addOption(nameOption())
+    .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
+    .option(
+      '--pool <size>',
+      'the pool that the bricks share, a power of two (default: 2 GiB a brick, rounded up)',
+      sizeArgument,
+    )
+    .option('--memory <size>', 'RAM of a brick’s own (default: 512 MiB)', sizeArgument)
+    .option(
+      '--distance <d1[,d2]>',
+      'distances of the empty nodes 1 and 2 from node 0 (default: 20,40)',
+      distanceArgument,
+    )
+    .option('--append <text>', 'more for the kernel’s command line')
+    .option('--timeout <seconds>', 'how long a brick may take to boot', secondsArgument, 180)
+    .option('--json', 'print the rack as JSON when it is up')
+    .addHelpText(
+      'after',
+      `
+Each brick is an aarch64 virtual machine on stock QEMU, with no privileges. The pool is a file on
+/dev/shm (SDM_SHM names another tmpfs); all of it is allocated at once. Everything else is in one
+directory, which "sdm rack status" names; brick-N/qemu.cmd there is what was started.
+The first time takes longer: kernel and guest are made and kept in the cache.
+
+Next: sdm rack exec 1 -- sdm-agent probe`,
+    )
+    .action(up);
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const { rackUp } = await import('../../rack/index.js');
+  const progress = new Progress({ stream: process.stderr });
+  const rack = await cancellable((signal) =>
+    progress.step(`Bring rack ${options.name} up`, (report) =>
+      rackUp({
+        name: options.name,
+        bricks: options.bricks,
+        ...(options.pool !== undefined && { poolSize: options.pool }),
+        ...(options.memory !== undefined && { memory: options.memory }),
+        ...(options.distance !== undefined && { distances: options.distance }),
+        ...(options.append !== undefined && { append: options.append }),
+        bootTimeoutMs: options.timeout * 1000,
+        progress,
+        onProgress: report,
+        signal,
+      }),
+    ),
+  );
+  if (options.json === true) console.log(JSON.stringify(rack.status(), null, 2));
+  else console.log(`${statusTable([rack.status()])}\n\n${next(rack)}`);
+}
+
+function next({ name, dir }: Rack): string {
+  const of = name === 'r0' ? '' : ` --name ${name}`;
+  return [
+    `Log in:      sdm rack ssh${of} 1`,
+    `Look around: sdm rack exec${of} 1 -- sdm-agent probe`,
+    `Attach:      sdm rack exec${of} 1 -- sdm-agent attach --size 1G`,
+    `End:         sdm rack down${of}`,
+    `Files:       ${dir}`,
+  ].join('\n');
+}
+
+/** Runs work that Ctrl-C, a hang-up or SIGTERM cancels; it then cleans up before this ends. */
+async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const cancel = (signal: NodeJS.Signals): void => {
+    controller.abort(new SdmError('SDM_CANCELLED', `cancelled by ${signal}; nothing is left`));
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, cancel);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, cancel);
+  }
+}

@@ -1,0 +1,42 @@
+import { CommanderError, type Command } from 'commander';
+import { SdmError } from '../common/errors.js';
+
+const FAILED = 1;
+const USAGE = 2;
+const CANCELLED = 130;
+
+/**
+ * Parses the command line, runs the command and turns whatever it throws into one line on stderr
+ * and an exit code: 1 failed, 2 wrong usage, 130 cancelled. A command may set another one itself.
+ */
+export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
+  overrideExit(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.exitCode = report(program.name(), error);
+  }
+}
+
+/** Subcommands do not inherit it when they are added ready-made. */
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) overrideExit(child);
+}
+
+function report(name: string, error: unknown): number {
+  // Commander has said it already: a message of its own, help, or the version.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  if (!(error instanceof SdmError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${name}: SDM_INTERNAL: ${text}\n`);
+    return FAILED;
+  }
+  process.stderr.write(`${name}: ${error.code}: ${error.message}\n`);
+  const log = error.details?.['log'];
+  if (Array.isArray(log)) {
+    for (const line of log) process.stderr.write(`    ${String(line)}\n`);
+  }
+  if (error.code === 'SDM_CANCELLED') return CANCELLED;
+  return error.code === 'SDM_INPUT' ? USAGE : FAILED;
+}

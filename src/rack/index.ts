@@ -1,0 +1,256 @@
+import { SdmError } from '../common/errors.js';
+import type { RunResult } from '../common/exec.js';
+import type { Progress } from '../common/progress.js';
+import { brickProcesses } from './brick.js';
+import { loadGuest } from './guest-artifacts.js';
+import { rackLayout, type RackLayout } from './layout.js';
+import { lockRack } from './lock.js';
+import { DEFAULT_RACK } from './names.js';
+import { planRack, type PlanOptions } from './plan.js';
+import { checkQemu, qemuBinary } from './qemu-binary.js';
+import { setLink } from './registers.js';
+import { sshArgv, sshExec, type ExecOptions } from './ssh.js';
+import { rackNames, readState, type RackState } from './state.js';
+import { rackStatus, type RackStatus } from './status.js';
+import { removeRack, runningBricks, type RemoveOptions } from './teardown.js';
+import { buildRack, type Guest } from './up.js';
+
+export type { ExecOptions } from './ssh.js';
+export type { BrickStatus, RackStatus } from './status.js';
+export type { Guest } from './up.js';
+export { DEFAULT_RACK } from './names.js';
+
+export interface RackUpOptions extends Partial<PlanOptions> {
+  /** Default "r0". */
+  readonly name?: string;
+  /** More for the kernel's command line, such as "sdm.module=no". */
+  readonly append?: string;
+  /** Keys to put over those of the agents' configuration. */
+  readonly agent?: Readonly<Record<string, unknown>>;
+  /** Devices that the bricks go without. */
+  readonly omit?: readonly ('pool' | 'registers')[];
+  /** What to boot; default: the stock guest, made if it is not in the cache. */
+  readonly guest?: Guest;
+  /** For each brick to be ready. Default 180,000. */
+  readonly bootTimeoutMs?: number;
+  /** Shows the steps of making the stock guest; default: nothing is shown. */
+  readonly progress?: Progress;
+  /** Called with a few words on what is going on. */
+  readonly onProgress?: (detail: string) => void;
+  /** Gives up and removes what was made; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_BRICKS = 2;
+const DEFAULT_BOOT_TIMEOUT_MS = 180_000;
+/** `down` waits this long for an `up` that is just being cancelled, or another `down`. */
+const DOWN_LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * Brings a rack up: makes pool, registers and keys, boots the bricks and waits until all are ready.
+ * What a crash left of a rack of that name is removed first. Fails whole: nothing stays.
+ * @throws SdmError SDM_INPUT, SDM_RACK_RUNNING if it is up, SDM_RACK_BUSY, SDM_RACK_SPACE,
+ * SDM_RACK_QEMU, SDM_RACK_BOOT (details.log: the end of the console).
+ */
+export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
+  const layout = rackLayout(options.name ?? DEFAULT_RACK);
+  const plan = planRack({ ...options, bricks: options.bricks ?? DEFAULT_BRICKS });
+  const signal = options.signal;
+  const onProgress = options.onProgress ?? (() => {});
+  signal?.throwIfAborted();
+  const qemu = qemuBinary();
+  await checkQemu(qemu, signal);
+  const lock = await lockRack(layout, 'up');
+  try {
+    refuseRunning(layout);
+    const guest = options.guest ?? (await loadGuest(options.progress, signal));
+    if (await removeRack(layout)) onProgress('removed what a crash had left of this rack');
+    // Looked at again: what was left may have had its pool in another place.
+    const fresh = rackLayout(layout.name);
+    try {
+      await buildRack({
+        layout: fresh,
+        plan,
+        guest,
+        qemu,
+        append: options.append ?? '',
+        agent: options.agent ?? {},
+        omit: options.omit ?? [],
+        bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS,
+        onProgress,
+        signal,
+      });
+    } catch (error) {
+      onProgress('removing what was made');
+      await removeRack(fresh);
+      throw error;
+    }
+    return new Rack(fresh);
+  } finally {
+    await lock.release();
+  }
+}
+
+function refuseRunning(layout: RackLayout): void {
+  const running = runningBricks(layout);
+  if (running.length === 0) return;
+  const name = layout.name;
+  throw new SdmError(
+    'SDM_RACK_RUNNING',
+    `rack ${name} is up (brick ${running.join(', ')} runs): use it as it is, bring it down with ` +
+      `"sdm rack down --name ${name}", or take another name with --name`,
+    { details: { rack: name, running } },
+  );
+}
+
+/**
+ * Gives a rack that was brought up before, by whatever process.
+ * @throws SdmError SDM_NOT_FOUND, naming those there are.
+ */
+export function openRack(name: string = DEFAULT_RACK): Rack {
+  const layout = rackLayout(name);
+  const names = rackNames();
+  if (!names.includes(name)) {
+    const others = names.length === 0 ? 'there is none' : `there is ${names.join(', ')}`;
+    throw new SdmError(
+      'SDM_NOT_FOUND',
+      `there is no rack ${name} (${others}); "sdm rack up --name ${name}" makes it`,
+      { details: { rack: name, racks: names } },
+    );
+  }
+  return new Rack(layout);
+}
+
+/** All racks of this user, sorted by name; also those that a crash left half-made. */
+export function listRacks(): Rack[] {
+  return rackNames().map((name) => new Rack(rackLayout(name)));
+}
+
+/**
+ * Stops a rack and removes all of it. Idempotent, and right after a crash as well.
+ * @returns whether there was anything to remove.
+ */
+export async function rackDown(
+  name: string = DEFAULT_RACK,
+  options: RemoveOptions = {},
+): Promise<boolean> {
+  const layout = rackLayout(name);
+  const lock = await lockRack(layout, 'down', DOWN_LOCK_TIMEOUT_MS);
+  try {
+    return await removeRack(layout, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** One emulated rack. Bricks are counted from 1. */
+export class Rack {
+  readonly name: string;
+  readonly layout: RackLayout;
+
+  constructor(layout: RackLayout) {
+    this.name = layout.name;
+    this.layout = layout;
+  }
+
+  /** Everything of the rack lies in it, or is linked from it. */
+  get dir(): string {
+    return this.layout.dir;
+  }
+
+  /** The file that is the memory of all memory bricks. */
+  get poolPath(): string {
+    return this.layout.pool;
+  }
+
+  /** The register block of brick `n`. */
+  registersPath(n: number): string {
+    this.#brick(n);
+    return this.layout.registers(n);
+  }
+
+  /**
+   * What rack.json says.
+   * @throws SdmError SDM_RACK_STATE where an `up` did not get that far, or it is damaged.
+   */
+  state(): RackState {
+    const state = readState(this.layout);
+    if (state !== undefined) return state;
+    throw new SdmError(
+      'SDM_RACK_STATE',
+      `rack ${this.name} was never made whole; "sdm rack down --name ${this.name}" cleans up`,
+      { details: { rack: this.name } },
+    );
+  }
+
+  status(): RackStatus {
+    return rackStatus(this.layout);
+  }
+
+  /**
+   * Runs a command in brick `n` as root and gives its exit code and output back. A string is the
+   * brick's shell's to read; of a list each element arrives as one argument.
+   * @throws SdmError SDM_NOT_FOUND, SDM_RACK_BRICK, SDM_RACK_SSH, SDM_TIMEOUT.
+   */
+  async exec(
+    n: number,
+    command: string | readonly string[],
+    options: ExecOptions = {},
+  ): Promise<RunResult> {
+    this.requireRunning(n);
+    return sshExec(this.layout, n, command, options);
+  }
+
+  /** The ssh command that runs `command` in brick `n`, or its shell without one. */
+  sshArgv(
+    n: number,
+    command: string | readonly string[] = '',
+    options: readonly string[] = [],
+  ): [string, ...string[]] {
+    this.#brick(n);
+    return sshArgv(this.layout, n, command, options);
+  }
+
+  /**
+   * Takes the link of transceiver `t` of brick `n` up or down, as its other side.
+   * @returns whether that changed anything.
+   */
+  async link(n: number, t: number, up: boolean): Promise<boolean> {
+    this.#brick(n);
+    const lock = await lockRack(this.layout, 'link', DOWN_LOCK_TIMEOUT_MS);
+    try {
+      return await setLink(this.layout.registers(n), t, up);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** See {@link rackDown}. */
+  async down(options: RemoveOptions = {}): Promise<void> {
+    await rackDown(this.name, options);
+  }
+
+  /**
+   * @throws SdmError SDM_NOT_FOUND if the rack has no brick `n`, SDM_RACK_BRICK if it does not run.
+   */
+  requireRunning(n: number): void {
+    this.#brick(n);
+    if (brickProcesses(this.layout.brick(n)).length > 0) return;
+    throw new SdmError(
+      'SDM_RACK_BRICK',
+      `brick ${n} of rack ${this.name} does not run; see "sdm rack logs ${n} --name ${this.name}", ` +
+        'and bring the rack down and up again',
+      { details: { rack: this.name, brick: n } },
+    );
+  }
+
+  #brick(n: number): void {
+    const { bricks } = this.state();
+    if (bricks.some((brick) => brick.n === n)) return;
+    throw new SdmError(
+      'SDM_NOT_FOUND',
+      `rack ${this.name} has no brick ${n}; it has 1 to ${bricks.length}`,
+      { details: { rack: this.name, brick: n } },
+    );
+  }
+}

@@ -1,0 +1,135 @@
+import type { BrickLayout } from './layout.js';
+import { brickName } from './names.js';
+import type { RackPlan } from './plan.js';
+
+/** PCI addresses of a brick's devices; the agent's configuration names them. */
+export const PCI = { network: '01.0', registers: '02.0', pool: '03.0', root: '04.0' } as const;
+
+/** What QEMU needs to know of one brick. */
+export interface QemuInput {
+  readonly rack: string;
+  readonly brick: BrickLayout;
+  readonly plan: RackPlan;
+  readonly kernel: string;
+  /** Read-only root image. */
+  readonly root: string;
+  /** The whole kernel command line. */
+  readonly commandLine: string;
+  readonly registersPath: string;
+  readonly registersSize: number;
+  readonly poolPath: string;
+  readonly sshPort: number;
+  /** Devices to leave out, for trials of a brick without them. */
+  readonly omit?: readonly ('pool' | 'registers')[];
+}
+
+/** In QEMU's options a comma ends a value, two stand for one. */
+function quoted(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+/** The end of the option by which QEMU maps `path`; it tells who uses a pool. */
+export function memPathOption(path: string): string {
+  return `,mem-path=${quoted(path)}`;
+}
+
+/**
+ * The kernel's command line. `memhp_default_state=offline` keeps the kernel from taking new memory
+ * into zones that it could never be removed from.
+ * @param append goes last, so that it can override.
+ */
+export function kernelCommandLine(artifacts: string, append: string): string {
+  return ['console=ttyAMA0', 'panic=-1', 'memhp_default_state=offline', artifacts, append]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/**
+ * Arguments of QEMU for one brick: an aarch64 `virt` machine with nodes 1 and 2 possible but empty,
+ * its registers and the rack's pool as two ivshmem devices, a network that reaches only the host's
+ * loopback, and nothing that needs a privilege. Works with stock QEMU from 7.2 on.
+ */
+export function qemuArgs(input: QemuInput): string[] {
+  const { brick, plan } = input;
+  const [near, far] = plan.distances;
+  const memory = `${plan.memory >> 20n}M`;
+  return [
+    ...['-name', brickName(input.rack, brick.n)],
+    '-nodefaults',
+    '-no-user-config',
+    ...['-display', 'none'],
+    ...['-machine', 'virt'],
+    // `max` alone computes pointer authentication codes by the book, which triples boot time.
+    ...['-cpu', 'max,pauth-impdef=on'],
+    ...['-smp', '1'],
+    ...['-m', memory],
+    ...['-object', `memory-backend-ram,id=ram,size=${memory}`],
+    ...['-numa', 'node,nodeid=0,cpus=0,memdev=ram'],
+    ...['-numa', 'node,nodeid=1'],
+    ...['-numa', 'node,nodeid=2'],
+    ...['-numa', `dist,src=0,dst=1,val=${near}`],
+    ...['-numa', `dist,src=0,dst=2,val=${far}`],
+    ...['-numa', `dist,src=1,dst=2,val=${Math.max(near, far)}`],
+    ...['-kernel', input.kernel],
+    ...['-initrd', brick.initrd],
+    ...['-append', input.commandLine],
+    '-no-reboot',
+    ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${input.sshPort}-:22`],
+    // Without a boot ROM: Debian has it in a package of its own, and nothing boots from the network.
+    ...['-device', `virtio-net-pci,netdev=net,addr=${PCI.network},romfile=`],
+    ...ivshmem(input, 'registers', input.registersPath, String(input.registersSize)),
+    ...ivshmem(input, 'pool', input.poolPath, String(plan.poolSize)),
+    ...[
+      '-blockdev',
+      `driver=raw,node-name=root,read-only=on,file.driver=file,file.filename=${quoted(input.root)}`,
+    ],
+    ...['-device', `virtio-blk-pci,drive=root,addr=${PCI.root}`],
+    ...[
+      '-chardev',
+      `socket,id=console,path=${quoted(brick.consoleSocket)},server=on,wait=off,` +
+        `logfile=${quoted(brick.consoleLog)}`,
+    ],
+    ...['-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=qmp,path=${quoted(brick.qmpSocket)},server=on,wait=off`],
+    ...['-mon', 'chardev=qmp,mode=control'],
+    ...['-pidfile', brick.qemuPidFile],
+  ];
+}
+
+function ivshmem(
+  input: QemuInput,
+  id: 'registers' | 'pool',
+  path: string,
+  size: string,
+): readonly string[] {
+  if (input.omit?.includes(id)) return [];
+  return [
+    ...['-object', `memory-backend-file,id=${id},share=on,size=${size}${memPathOption(path)}`],
+    ...['-device', `ivshmem-plain,memdev=${id},addr=${PCI[id]}`],
+  ];
+}
+
+/** One word of a shell's command line. */
+export function shellQuote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * A script that runs exactly these arguments, one a line. The rack starts a brick by this very
+ * script, so what is in it is what ran. Arguments given to the script follow them.
+ */
+export function qemuScript(
+  qemu: string,
+  args: readonly string[],
+  about: readonly string[],
+): string {
+  const words = [qemu, ...args].map(shellQuote);
+  return [
+    '#!/bin/sh',
+    ...about.map((line) => `# ${line}`.trimEnd()),
+    `exec ${words[0]} \\`,
+    ...words.slice(1).map((word) => `  ${word} \\`),
+    '  "$@"',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,99 @@
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { BLOCK_MAX, MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, REG, STATUS } from '../abi/constants.js';
+import { SdmError } from '../common/errors.js';
+import { POOL_GRANULE } from './plan.js';
+
+export const REGISTER_FILE_SIZE = BLOCK_MAX;
+
+/** The addon is loaded only where it is needed: help and status must work before it is built. */
+async function addon(): Promise<typeof import('../native/index.js').native> {
+  return (await import('../native/index.js')).native;
+}
+
+/**
+ * Makes a register file and formats it as the logic of a generic passive block would: the window is
+ * the pool BAR, so there is no translation, and all links are up.
+ */
+export async function createRegisters(path: string, poolSize: bigint): Promise<void> {
+  writeFileSync(path, '', { mode: 0o600, flag: 'wx' });
+  truncateSync(path, REGISTER_FILE_SIZE);
+  (await addon()).formatRegisters(
+    { path },
+    {
+      profile: 'generic',
+      windowBase: 0n,
+      windowSize: poolSize,
+      remoteSize: poolSize,
+      granule: POOL_GRANULE,
+    },
+  );
+}
+
+/**
+ * Bytes that a brick's memports map, by its registers. A look from outside: a memport that is being
+ * written just then may or may not count.
+ * @returns undefined if there is no register file.
+ */
+export function attachedBytes(path: string): bigint | undefined {
+  let block: Buffer;
+  try {
+    block = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  if (block.length < REGISTER_FILE_SIZE) return undefined;
+  const nports = Number(block.readBigUInt64LE(REG.NPORTS));
+  let sum = 0n;
+  for (let port = 0; port < nports; port++) {
+    const base = MEMPORT_BASE + port * MEMPORT_STRIDE;
+    if (base + MEMPORT_STRIDE > block.length) break;
+    if (block.readBigUInt64LE(base + MEMPORT.STATUS) !== BigInt(STATUS.ACTIVE)) continue;
+    const start = block.readBigUInt64LE(base + MEMPORT.START);
+    sum += block.readBigUInt64LE(base + MEMPORT.END) - start + 1n;
+  }
+  return sum;
+}
+
+/**
+ * Takes a link up or down: the rack is the other side of a brick's transceivers, so LINK_STATUS and
+ * LINK_DOWNS are its to write. Aligned 64-bit accesses through a mapping, as for hardware. Whoever
+ * calls holds the rack's lock: reading and writing back is not atomic.
+ * @returns whether anything changed.
+ * @throws SdmError SDM_INPUT if the block has no such transceiver.
+ */
+export async function setLink(path: string, transceiver: number, up: boolean): Promise<boolean> {
+  const map = (await addon()).mapMemory({
+    path,
+    length: BigInt(REGISTER_FILE_SIZE),
+    writable: true,
+  });
+  const word = Buffer.alloc(8);
+  const read = (offset: number): bigint => {
+    map.read(BigInt(offset), word);
+    return word.readBigUInt64LE();
+  };
+  const write = (offset: number, value: bigint): void => {
+    word.writeBigUInt64LE(value);
+    map.write(BigInt(offset), word);
+  };
+  try {
+    const count = Number(read(REG.NTRANSCEIVERS));
+    if (!Number.isInteger(transceiver) || transceiver < 0 || transceiver >= count) {
+      throw new SdmError(
+        'SDM_INPUT',
+        `transceiver ${transceiver} was named; the brick has ${count}: 0 to ${count - 1}`,
+        { details: { transceiver, count } },
+      );
+    }
+    const links = read(REG.LINK_STATUS);
+    const bit = 1n << BigInt(transceiver);
+    if (((links & bit) !== 0n) === up) return false;
+    // Down first, counted after: who sees the new count also sees the link down.
+    write(REG.LINK_STATUS, links ^ bit);
+    const downs = REG.LINK_DOWNS + 8 * transceiver;
+    if (!up) write(downs, BigInt.asUintN(64, read(downs) + 1n));
+    return true;
+  } finally {
+    map.close();
+  }
+}

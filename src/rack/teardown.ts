@@ -1,0 +1,77 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { brickProcesses, stopBrick } from './brick.js';
+import type { RackLayout } from './layout.js';
+import { removeShm } from './pool.js';
+import { findProcesses } from './process.js';
+
+export interface RemoveOptions {
+  /** Keep consoles and QEMU's messages in `NAME.logs` beside the rack's directory. */
+  readonly keepLogs?: boolean;
+}
+
+/** Numbers of the bricks of which a directory or a process is there, however it came to be. */
+export function brickNumbers(layout: RackLayout): number[] {
+  const numbers = new Set<number>();
+  const add = (match: RegExpExecArray | null): void => {
+    if (match !== null) numbers.add(Number(match[1]));
+  };
+  if (existsSync(layout.dir)) {
+    for (const name of readdirSync(layout.dir)) add(/^brick-([0-9]+)$/.exec(name));
+  }
+  const prefix = `${layout.dir}/brick-`;
+  findProcesses((argv) => {
+    for (const argument of argv) {
+      if (argument.startsWith(prefix)) add(/^([0-9]+)\//.exec(argument.slice(prefix.length)));
+    }
+    return false;
+  });
+  return [...numbers].sort((a, b) => a - b);
+}
+
+/** Bricks of which a process runs. */
+export function runningBricks(layout: RackLayout): number[] {
+  return brickNumbers(layout).filter((n) => brickProcesses(layout.brick(n)).length > 0);
+}
+
+/**
+ * Stops a rack's bricks and removes all that is of it, whole or half-made. Whoever calls holds the
+ * rack's lock. Interrupted, it can be done again: the rack's directory goes last.
+ * @returns whether there was anything.
+ * @throws SdmError SDM_RACK_QEMU if a process does not end; nothing is removed then.
+ */
+export async function removeRack(
+  layout: RackLayout,
+  options: RemoveOptions = {},
+): Promise<boolean> {
+  const numbers = brickNumbers(layout);
+  const found = numbers.length > 0 || existsSync(layout.dir) || existsSync(layout.shmDir);
+  await Promise.all(numbers.map((n) => stopBrick(layout, layout.brick(n))));
+  removeShm(layout);
+  if (layout.socketDir !== undefined) {
+    rmSync(layout.socketDir, { recursive: true, force: true });
+    removeIfEmpty(layout.socketRoot);
+  }
+  if (options.keepLogs === true) keepLogs(layout, numbers);
+  rmSync(layout.dir, { recursive: true, force: true });
+  return found;
+}
+
+function keepLogs(layout: RackLayout, numbers: readonly number[]): void {
+  rmSync(layout.logsDir, { recursive: true, force: true });
+  mkdirSync(layout.logsDir, { mode: 0o700 });
+  for (const brick of numbers.map((n) => layout.brick(n))) {
+    for (const log of [brick.consoleLog, brick.qemuLog, brick.qemuCmd].filter(existsSync)) {
+      cpSync(log, join(layout.logsDir, `brick-${brick.n}-${basename(log)}`));
+    }
+  }
+}
+
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error;
+  }
+}

@@ -1,0 +1,175 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { SdmError } from '../common/errors.js';
+import { hex } from '../common/units.js';
+import { agentConfig, makeBrickFiles } from './brick-files.js';
+import { startBrick, waitReady } from './brick.js';
+import type { BrickLayout, RackLayout } from './layout.js';
+import { brickName } from './names.js';
+import { sharesOf, type RackPlan } from './plan.js';
+import { checkSpace, createPool } from './pool.js';
+import { freePort, freePorts } from './ports.js';
+import { kernelCommandLine, qemuArgs, qemuScript } from './qemu.js';
+import { createRegisters, REGISTER_FILE_SIZE } from './registers.js';
+import { makeRackKey, writeSshConfig } from './ssh.js';
+import { makePrivateDir, writeState, type BrickState, type RackState } from './state.js';
+
+/** What a brick boots; paths on the host. */
+export interface Guest {
+  readonly kernel: string;
+  /** Parts of the initrd, in order; the brick's own is put after them. */
+  readonly initrd: readonly string[];
+  /** Read-only root image. */
+  readonly root: string;
+  /** What it needs on the kernel's command line. */
+  readonly append: string;
+}
+
+/** All that is needed to make a rack, decided and checked. */
+export interface RackBuild {
+  readonly layout: RackLayout;
+  readonly plan: RackPlan;
+  readonly guest: Guest;
+  readonly qemu: string;
+  /** More for the kernel's command line. */
+  readonly append: string;
+  /** Keys to put over the agents' configuration. */
+  readonly agent: Readonly<Record<string, unknown>>;
+  readonly omit: readonly ('pool' | 'registers')[];
+  readonly bootTimeoutMs: number;
+  readonly onProgress: (detail: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A port that was free when it was picked may be gone when QEMU wants it: then another one. */
+const PORT_TRIES = 5;
+const PORT_TAKEN = /could not set up host forwarding/i;
+
+/**
+ * Makes the rack's files and boots its bricks at once. Whoever calls holds the rack's lock, has seen
+ * that nothing is there, and removes the rack if this throws.
+ */
+export async function buildRack(build: RackBuild): Promise<RackState> {
+  const { layout, plan, signal, onProgress } = build;
+  const numbers = Array.from({ length: plan.bricks }, (_, i) => i + 1);
+  checkSpace(plan.poolSize, BigInt(plan.bricks) * plan.memory, dirname(layout.shmDir));
+
+  makePrivateDir(layout.dir);
+  if (layout.socketDir !== undefined) {
+    makePrivateDir(layout.socketRoot);
+    mkdirSync(layout.socketDir, { mode: 0o700 });
+  }
+  // Links first: with them a later `down` finds the pool wherever it is.
+  symlinkSync(layout.pool, layout.poolLink);
+  for (const n of numbers) symlinkSync(layout.registers(n), layout.registersLink(n));
+
+  const ports = await freePorts(plan.bricks);
+  const bricks = numbers.map((n, i): BrickState => ({
+    n,
+    name: brickName(layout.name, n),
+    sshPort: ports[i] ?? 0,
+    shares: sharesOf(plan, n).map((share) => ({
+      start: hex(share.start),
+      size: hex(share.size),
+      shared: share.shared,
+    })),
+  }));
+  const state: RackState = {
+    version: 1,
+    name: layout.name,
+    phase: 'starting',
+    created: new Date().toISOString(),
+    poolSize: hex(plan.poolSize),
+    memory: hex(plan.memory),
+    distances: [...plan.distances],
+    append: build.append,
+    kernel: build.guest.kernel,
+    bricks,
+  };
+  writeState(layout, state);
+
+  onProgress('making pool, registers and keys');
+  await makeRackKey(layout, signal);
+  await createPool(layout, plan.poolSize, signal);
+  for (const n of numbers) {
+    await createRegisters(layout.registers(n), plan.poolSize);
+    const config = agentConfig(layout.name, plan, n, build.agent);
+    await makeBrickFiles(layout, n, config, build.guest.initrd, signal);
+  }
+  writeSshConfig(layout, bricks);
+
+  await bootAll(build, state);
+  const running: RackState = { ...state, phase: 'running' };
+  writeState(layout, running);
+  return running;
+}
+
+/** Boots all bricks; the first that fails ends the wait for the others. */
+async function bootAll(build: RackBuild, state: RackState): Promise<void> {
+  const failed = new AbortController();
+  const signal =
+    build.signal === undefined ? failed.signal : AbortSignal.any([build.signal, failed.signal]);
+  let ready = 0;
+  const report = (): void => build.onProgress(`${ready} of ${state.bricks.length} bricks ready`);
+  report();
+  const boots = state.bricks.map(async (brick) => {
+    try {
+      await bootBrick({ ...build, signal }, state, brick);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+    ready += 1;
+    report();
+  });
+  // All of them have ended before the caller cleans up under them.
+  await Promise.allSettled(boots);
+  await Promise.all(boots);
+}
+
+async function bootBrick(build: RackBuild, state: RackState, brick: BrickState): Promise<void> {
+  const layout = build.layout.brick(brick.n);
+  for (let tries = 1; ; tries++) {
+    build.signal?.throwIfAborted();
+    writeScript(build, layout, brick);
+    const identity = startBrick(layout);
+    try {
+      await waitReady(build.layout, layout, identity, build.bootTimeoutMs, build.signal);
+      return;
+    } catch (error) {
+      if (tries === PORT_TRIES || !portTaken(error)) throw error;
+      brick.sshPort = await freePort();
+      writeSshConfig(build.layout, state.bricks);
+      writeState(build.layout, state);
+    }
+  }
+}
+
+function portTaken(error: unknown): boolean {
+  if (!(error instanceof SdmError) || error.code !== 'SDM_RACK_QEMU') return false;
+  const log = error.details?.['log'];
+  return Array.isArray(log) && log.some((line) => PORT_TAKEN.test(String(line)));
+}
+
+function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickState): void {
+  const args = qemuArgs({
+    rack: build.layout.name,
+    brick,
+    plan: build.plan,
+    kernel: build.guest.kernel,
+    root: build.guest.root,
+    commandLine: kernelCommandLine(build.guest.append, build.append),
+    registersPath: build.layout.registers(brick.n),
+    registersSize: REGISTER_FILE_SIZE,
+    poolPath: build.layout.pool,
+    sshPort,
+    omit: build.omit,
+  });
+  const script = qemuScript(build.qemu, args, [
+    `Brick ${brick.n} of rack ${build.layout.name}, as "sdm rack up" starts it.`,
+    'By hand: stop the brick first ("quit" on its QMP socket), then run this; its console is',
+    `then at "sdm rack console ${brick.n} --name ${build.layout.name}" as before.`,
+  ]);
+  writeFileSync(brick.qemuCmd, script, { mode: 0o700 });
+  chmodSync(brick.qemuCmd, 0o700);
+}
