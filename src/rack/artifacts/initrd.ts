@@ -11,8 +11,11 @@ import type { Resolution } from './resolution.js';
 const RECIPE = '1';
 /** What of the guest's files is written in this project, as it lies in the guest. */
 const SKELETON = 'src/rack/guest/rootfs';
-/** Kernel modules without which a guest does not find its /usr and its network. */
-const BOOT_MODULES = ['virtio_pci', 'virtio_blk', 'erofs', 'virtio_net'];
+/**
+ * Kernel modules without which a guest does not find its /usr and its network. EROFS asks the
+ * crypto layer for crc32c by name, which no module's list of dependencies shows.
+ */
+const BOOT_MODULES = ['virtio_pci', 'virtio_blk', 'crc32c_generic', 'erofs', 'virtio_net'];
 
 /** The part of a guest's first file system that is the same for all: busybox, modules, init. */
 export async function ensureBase(
