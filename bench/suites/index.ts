@@ -1,5 +1,6 @@
 import type { Suite } from '../harness/types.js';
+import { bulk } from './bulk.js';
 import { memport } from './memport.js';
 
 /** All suites, in the order in which they run. */
-export const SUITES: readonly Suite[] = [memport];
+export const SUITES: readonly Suite[] = [memport, bulk];

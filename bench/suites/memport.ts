@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   blockLength,
@@ -17,6 +16,7 @@ import {
 import type { Native, RegisterBlock } from '../../src/native/types.js';
 import { measureOne } from '../harness/commands.js';
 import { compile } from '../harness/compile.js';
+import { makeScratch } from '../harness/scratch.js';
 import { perItem } from '../harness/time.js';
 import type { CaseOptions, Cases, Comparison, Suite, Workload } from '../harness/types.js';
 import { batchOf, SIX_FILES, sixFiles } from './six-files.js';
@@ -191,18 +191,13 @@ function openBlocks(native: Native, files: { logic: string; passive: string }): 
 
 async function cases({ quick }: CaseOptions): Promise<Cases> {
   const { native } = await import('../../src/native/index.js');
-  // Registers on tmpfs, as a rack has them; the program elsewhere, since /dev/shm may be noexec.
-  const directory = mkdtempSync(`/dev/shm/sdm-bench-${process.pid}-`);
-  const programs = mkdtempSync(path.join(tmpdir(), 'sdm-bench-'));
-  const remove = (): void => {
-    for (const made of [directory, programs]) rmSync(made, { recursive: true, force: true });
-  };
+  const scratch = makeScratch();
   try {
     const files = {
-      logic: path.join(directory, 'logic'),
-      passive: path.join(directory, 'passive'),
+      logic: path.join(scratch.memory, 'logic'),
+      passive: path.join(scratch.memory, 'passive'),
     };
-    const loop = path.join(programs, 'memport_loop');
+    const loop = path.join(scratch.programs, 'memport_loop');
     await compile(loop, [
       'bench/native/memport_loop.c',
       'native/src/passive.c',
@@ -212,7 +207,7 @@ async function cases({ quick }: CaseOptions): Promise<Cases> {
     const scale = quick ? 10 : 1;
     const count = 640_000 / scale;
     const passive = 25_600 / scale;
-    const six = sixFiles(directory, BATCH, 3_200 / scale);
+    const six = sixFiles(scratch.memory, BATCH, 3_200 / scale);
     return {
       workloads: [
         ...logicWorkloads(blocks.logic, count),
@@ -227,11 +222,11 @@ async function cases({ quick }: CaseOptions): Promise<Cases> {
         six.close();
         blocks.logic.close();
         blocks.passive.close();
-        remove();
+        scratch.remove();
       },
     };
   } catch (error) {
-    remove();
+    scratch.remove();
     throw error;
   }
 }

@@ -14,6 +14,7 @@ import {
   readSnapshot,
   snapshotBase,
   snapshotWords,
+  stageColumns,
   STATUS,
   stagedStatus,
   statusMeaning,
@@ -22,6 +23,7 @@ import {
   writeStaging,
   writeStagingClear,
   type FeatureName,
+  type MemportColumns,
   type MemportEntry,
 } from '../../src/abi/codec.js';
 import { SdmError } from '../../src/common/errors.js';
@@ -149,6 +151,51 @@ describe('staging', () => {
     const staging = new BigUint64Array(STAGING_WORDS).fill(MAX);
     writeStagingClear(staging, 0, 9);
     expect([...staging]).toEqual([9n, 0n, 0n, 0n, 0n, 0n, 0n, 0n]);
+  });
+
+  test('columns that are too short are refused', () => {
+    const column = new BigUint64Array(2);
+    const columns = {
+      port: column,
+      start: column,
+      end: column,
+      offset: column,
+      outId: column,
+      inId: new BigUint64Array(1),
+    };
+    const staging = new BigUint64Array(2 * STAGING_WORDS).fill(MAX);
+    expect(inputDetails(() => stageColumns(staging, columns, 2)).asked).toBe('count');
+    const long = { ...columns, inId: column };
+    expect(inputDetails(() => stageColumns(staging, long, 3)).asked).toBe('count');
+    expect(staging.every((word) => word === MAX)).toBe(true);
+  });
+
+  test('columns stage what single entries stage', () => {
+    const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 511 }), u64, u64, u64, u64), {
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(rows, (values) => {
+        const entries = values.map(([port, at, end, outId, inId]): MemportEntry => {
+          return { port, start: at, end, remote: at ^ 0xffffn, outId, inId, set: true };
+        });
+        const column = (value: (entry: MemportEntry) => bigint): BigUint64Array =>
+          BigUint64Array.from(entries, value);
+        const columns: MemportColumns = {
+          port: column((entry) => BigInt(entry.port)),
+          start: column((entry) => entry.start),
+          end: column((entry) => entry.end),
+          offset: column((entry) => encodeOffset(entry.start, entry.remote)),
+          outId: column((entry) => entry.outId),
+          inId: column((entry) => entry.inId),
+        };
+        const one = new BigUint64Array(8 * STAGING_WORDS);
+        const other = new BigUint64Array(8 * STAGING_WORDS);
+        entries.forEach((entry, i) => writeStaging(one, i, entry));
+        stageColumns(other, columns, entries.length);
+        expect(other).toEqual(one);
+      }),
+    );
   });
 
   test('what is written is what the words say, and the neighbours stay', () => {
