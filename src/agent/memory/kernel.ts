@@ -9,16 +9,13 @@ import { offlineBlocks } from './offline.js';
 import { onlineBlocks } from './online.js';
 import { withPolicyOffline, type PolicyNote } from './policy.js';
 import type { MappedRange, MemoryPath, RangeUse } from './types.js';
-import { WINDOW_DEVICE, WindowModule, type WindowCommand } from './window.js';
+import { WINDOW_DEVICE, WindowModule, type OfflineFailure, type WindowCommand } from './window.js';
 
 /** For commands that only change tables. */
 const COMMAND_MS = 30_000;
 /** For commands that touch every byte: a base and a part per GiB, far above what was measured. */
 const BULK_BASE_MS = 60_000;
 const BULK_MS_PER_GIB = 20_000;
-
-/** Where a region must be after a command; undefined: nowhere. */
-type Wanted = RegionState | undefined;
 
 export interface KernelMemoryOptions {
   readonly native: Pick<Native, 'writeWithDeadline'>;
@@ -91,8 +88,8 @@ export class KernelMemory implements MemoryPath {
 
   offline(range: MappedRange, timeoutMs: number): Promise<void> {
     const { native, sysfs } = this.#options;
-    return offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, () =>
-      this.#module.failure(),
+    return offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, (block) =>
+      this.#explain(range, block),
     );
   }
 
@@ -119,9 +116,9 @@ export class KernelMemory implements MemoryPath {
 
   async scrub(range: MappedRange): Promise<void> {
     if (this.#module.region(range) === undefined) return;
-    await this.#command('scrub', range);
+    await this.#command('scrub', range, '', bulkMs(range));
     try {
-      await this.#command('verify', range);
+      await this.#command('verify', range, '', bulkMs(range));
     } catch (error) {
       if ((error as SdmError).details?.['errno'] !== 'ENOTEMPTY') throw error;
       throw new SdmError('SDM_SCRUB', (error as SdmError).message, { cause: error });
@@ -129,7 +126,8 @@ export class KernelMemory implements MemoryPath {
   }
 
   async flush(range: MappedRange): Promise<void> {
-    if (this.#module.region(range) !== undefined) await this.#command('flush', range);
+    if (this.#module.region(range) === undefined) return;
+    await this.#command('flush', range, '', bulkMs(range));
   }
 
   view(): ModuleView {
@@ -213,60 +211,64 @@ export class KernelMemory implements MemoryPath {
     );
   }
 
-  async #park(window: Range): Promise<void> {
+  #park(window: Range): Promise<void> {
+    return this.#command('window', window, '', COMMAND_MS);
+  }
+
+  /** What the module saw when the block failed; what failed before that, it is asked to find. */
+  async #explain(range: Range, block: number): Promise<OfflineFailure | undefined> {
+    const seen = this.#module.failure();
+    if (seen?.block === block) return seen;
     try {
-      await this.#module.command('window', `${hex(window.start)} ${hex(window.size)}`, COMMAND_MS);
-    } catch (error) {
-      throw this.#refusal('window', window, error);
+      await this.#command('explain', range, '', bulkMs(range));
+    } catch {
+      return undefined; // the offline's own error is what matters
     }
+    const found = this.#module.failure();
+    return found?.block === block ? found : undefined;
   }
 
   /** A command whose outcome is a state of the region: one that is there already is a success. */
   async #reach(
     command: WindowCommand,
     range: Range,
-    wanted: Wanted,
+    wanted: RegionState | undefined,
     extra: string = '',
   ): Promise<void> {
     try {
-      await this.#module.command(command, argument(range) + extra, COMMAND_MS);
+      await this.#command(command, range, extra, COMMAND_MS);
     } catch (error) {
       const region = this.#module.region(range);
-      const there = region?.state === wanted;
       // what was never claimed is as absent as can be
-      if (there || (wanted === 'absent' && region === undefined && command !== 'claim')) return;
-      throw this.#refusal(command, range, error);
+      const gone = wanted === 'absent' && region === undefined && command !== 'claim';
+      if (region?.state !== wanted && !gone) throw error;
     }
   }
 
-  async #command(command: WindowCommand, range: Range): Promise<void> {
-    const gib = Number(range.size >> 20n) / 1024;
+  async #command(
+    command: WindowCommand,
+    range: Range,
+    extra: string,
+    timeoutMs: number,
+  ): Promise<void> {
+    const text = `${hex(range.start)} ${hex(range.size)}${extra}`;
     try {
-      await this.#module.command(
-        command,
-        argument(range),
-        Math.ceil(BULK_BASE_MS + gib * BULK_MS_PER_GIB),
+      await this.#module.command(command, text, timeoutMs);
+    } catch (cause) {
+      const errno = errnoOf(cause) ?? null;
+      const reason = this.#module.why(command, text) ?? messageOf(cause);
+      throw new SdmError(
+        'SDM_KERNEL_REFUSED',
+        `sdmc_mem refused: ${reason}${errno === null ? '' : ` (${errno})`}`,
+        { details: { command, start: hex(range.start), errno, reason }, cause },
       );
-    } catch (error) {
-      throw this.#refusal(command, range, error);
     }
-  }
-
-  #refusal(command: WindowCommand, range: Range, cause: unknown): SdmError {
-    const sentence = this.#module.lastError();
-    const errno = errnoOf(cause) ?? null;
-    const why = sentence === undefined || sentence === '' ? messageOf(cause) : sentence;
-    return new SdmError(
-      'SDM_KERNEL_REFUSED',
-      `sdmc_mem refused to ${command} ${describe(range)}: ${why}` +
-        `${errno === null ? '' : ` (${errno})`}`,
-      { details: { command, start: hex(range.start), errno, reason: why }, cause },
-    );
   }
 }
 
-function argument(range: Range): string {
-  return `${hex(range.start)} ${hex(range.size)}`;
+/** For commands that look at every byte, milliseconds. */
+function bulkMs(range: Range): number {
+  return Math.ceil(BULK_BASE_MS + (Number(range.size >> 20n) / 1024) * BULK_MS_PER_GIB);
 }
 
 function describe(range: Range): string {

@@ -9,7 +9,7 @@ import type { OfflineFailure } from './window.js';
  * Takes every block of a range offline, one by one. The kernel tries for as long as it takes, so
  * the deadline works by a signal. Blocks that are offline or gone are passed over.
  * @param timeoutMs for all blocks together.
- * @param failure reads why the kernel refused the last block.
+ * @param explain finds out why the kernel refused a block.
  * @throws SDM_OFFLINE_REFUSED with block, errno and reason; blocks before that one are offline.
  */
 export async function offlineBlocks(
@@ -18,7 +18,7 @@ export async function offlineBlocks(
   range: Range,
   blockSize: bigint,
   timeoutMs: number,
-  failure: () => OfflineFailure | undefined,
+  explain: (block: number) => Promise<OfflineFailure | undefined>,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (const block of blocksOf(range, blockSize)) {
@@ -28,7 +28,7 @@ export async function offlineBlocks(
     } catch (error) {
       const state = blockState(sysfs, block);
       if (state === 'offline' || state === undefined) continue;
-      throw refusal(block, blockSize, timeoutMs, error, failure());
+      throw refusal(block, blockSize, timeoutMs, error, await explain(block));
     }
   }
 }
@@ -38,10 +38,9 @@ function refusal(
   blockSize: bigint,
   timeoutMs: number,
   cause: unknown,
-  failure: OfflineFailure | undefined,
+  known: OfflineFailure | undefined,
 ): SdmError {
   const start = hex(BigInt(block) * blockSize);
-  const known = failure?.block === block ? failure : undefined;
   const timedOut = codeOf(cause) === 'SDM_TIMEOUT';
   const errno = timedOut ? 'EINTR' : (errnoOf(cause) ?? null);
   const reason = known?.reason ?? (timedOut ? 'deadline' : 'unknown');

@@ -13,7 +13,7 @@ const MODULE = 'module/sdmc_mem';
 /** What the module must offer; one that lacks any of it is of another version. */
 const COMMANDS = [
   ...['claim', 'release', 'add', 'remove', 'expose', 'conceal'],
-  ...['flush', 'scrub', 'verify', 'window'],
+  ...['flush', 'scrub', 'verify', 'explain', 'window'],
 ] as const;
 export type WindowCommand = (typeof COMMANDS)[number];
 
@@ -109,9 +109,10 @@ export class WindowModule {
     return this.ranges().flatMap((range) => this.region(range) ?? []);
   }
 
-  /** The module's own sentence about the last command that it refused. */
-  lastError(): string | undefined {
-    return readText(join(this.#root, 'error'));
+  /** The module's own sentence about a command that it refused, if that was the last one. */
+  why(command: WindowCommand, text: string): string | undefined {
+    const sentence = readText(join(this.#root, 'error'));
+    return sentence?.startsWith(`${command} ${text}`) === true ? sentence : undefined;
   }
 
   failure(): OfflineFailure | undefined {
