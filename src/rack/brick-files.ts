@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hex } from '../common/units.js';
-import { writeCpio } from './artifacts/cpio.js';
-import type { BrickLayout, RackLayout } from './layout.js';
+import { writeInitrd, type Artifacts, type CpioEntry } from './artifacts/index.js';
+import type { RackLayout } from './layout.js';
 import { brickName } from './names.js';
 import { sharesOf, type RackPlan } from './plan.js';
 import { makeHostKey } from './ssh.js';
@@ -30,38 +30,30 @@ export function agentConfig(
   };
 }
 
-/** Makes a brick's directory, host key and initrd: the guest's own, and an archive with what is
- * this brick's alone. */
-export async function makeBrickFiles(
-  layout: RackLayout,
-  n: number,
-  config: Readonly<Record<string, unknown>>,
-  guestInitrd: readonly string[],
-  signal?: AbortSignal,
-): Promise<void> {
+export interface BrickFilesInput {
+  readonly layout: RackLayout;
+  readonly n: number;
+  readonly agentConfig: Readonly<Record<string, unknown>>;
+  readonly artifacts: Artifacts;
+  /** More files for the guest. */
+  readonly extra: readonly CpioEntry[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Makes a brick's directory, its host key, and its initrd with what is this brick's alone. */
+export async function makeBrickFiles(input: BrickFilesInput): Promise<void> {
+  const { layout, n } = input;
   const brick = layout.brick(n);
   mkdirSync(brick.dir, { mode: 0o700 });
   for (const [link, target] of brick.socketLinks) symlinkSync(target, link);
-  writeFileSync(brick.agentJson, `${JSON.stringify(config, null, 2)}\n`);
-  await makeHostKey(layout, brick, signal);
-  writeInitrd(layout, brick, guestInitrd);
-}
-
-function writeInitrd(layout: RackLayout, brick: BrickLayout, guestInitrd: readonly string[]): void {
-  const own = writeCpio([
-    { path: '/brick/hostname', data: `${brickName(layout.name, brick.n)}\n` },
-    { path: '/brick/agent.json', data: readFileSync(brick.agentJson) },
-    { path: '/brick/authorized_keys', data: readFileSync(`${layout.sshKey}.pub`), mode: 0o600 },
-    { path: '/brick/ssh_host_ed25519_key', data: readFileSync(brick.hostKey), mode: 0o600 },
-    { path: '/brick/ssh_host_ed25519_key.pub', data: readFileSync(`${brick.hostKey}.pub`) },
-  ]);
-  // It holds the host key.
-  writeFileSync(brick.initrd, '', { mode: 0o600 });
-  for (const part of guestInitrd) appendFileSync(brick.initrd, padToFour(readFileSync(part)));
-  appendFileSync(brick.initrd, own);
-}
-
-/** An archive starts at a multiple of 4 bytes; the kernel skips the zeros between two. */
-function padToFour(bytes: Buffer): Buffer {
-  return bytes.length % 4 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  writeFileSync(brick.agentJson, `${JSON.stringify(input.agentConfig, null, 2)}\n`);
+  await makeHostKey(layout, brick, input.signal);
+  await writeInitrd(brick.initrd, input.artifacts, {
+    hostname: brickName(layout.name, n),
+    agentConfig: input.agentConfig,
+    authorizedKeys: readFileSync(`${layout.sshKey}.pub`, 'utf8'),
+    hostKey: readFileSync(brick.hostKey, 'utf8'),
+    hostKeyPublic: readFileSync(`${brick.hostKey}.pub`, 'utf8'),
+    extra: input.extra,
+  });
 }

@@ -1,23 +1,24 @@
+import { dirname } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import type { RunResult } from '../common/exec.js';
-import type { Progress } from '../common/progress.js';
+import { Progress } from '../common/progress.js';
+import { ensureArtifacts, type Artifacts, type CpioEntry } from './artifacts/index.js';
 import { brickProcesses } from './brick.js';
-import { loadGuest } from './guest-artifacts.js';
 import { rackLayout, type RackLayout } from './layout.js';
 import { lockRack } from './lock.js';
 import { DEFAULT_RACK } from './names.js';
 import { planRack, type PlanOptions } from './plan.js';
+import { checkSpace } from './pool.js';
 import { checkQemu, qemuBinary } from './qemu-binary.js';
 import { setLink } from './registers.js';
 import { sshArgv, sshExec, type ExecOptions } from './ssh.js';
 import { rackNames, readState, type RackState } from './state.js';
 import { rackStatus, type RackStatus } from './status.js';
 import { removeRack, runningBricks, type RemoveOptions } from './teardown.js';
-import { buildRack, type Guest } from './up.js';
+import { buildRack } from './up.js';
 
 export type { ExecOptions } from './ssh.js';
 export type { BrickStatus, RackStatus } from './status.js';
-export type { Guest } from './up.js';
 export { DEFAULT_RACK } from './names.js';
 
 export interface RackUpOptions extends Partial<PlanOptions> {
@@ -29,11 +30,13 @@ export interface RackUpOptions extends Partial<PlanOptions> {
   readonly agent?: Readonly<Record<string, unknown>>;
   /** Devices that the bricks go without. */
   readonly omit?: readonly ('pool' | 'registers')[];
-  /** What to boot; default: the stock guest, made if it is not in the cache. */
-  readonly guest?: Guest;
+  /** What to boot; default: what ensureArtifacts() makes or finds in the cache. */
+  readonly artifacts?: Artifacts;
+  /** More files for the guests, such as modules in /brick/modules-extra. */
+  readonly extra?: readonly CpioEntry[];
   /** For each brick to be ready. Default 180,000. */
   readonly bootTimeoutMs?: number;
-  /** Shows the steps of making the stock guest; default: nothing is shown. */
+  /** Shows the steps of making what is booted; default: on stderr. */
   readonly progress?: Progress;
   /** Called with a few words on what is going on. */
   readonly onProgress?: (detail: string) => void;
@@ -63,19 +66,23 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
   const lock = await lockRack(layout, 'up');
   try {
     refuseRunning(layout);
-    const guest = options.guest ?? (await loadGuest(options.progress, signal));
     if (await removeRack(layout)) onProgress('removed what a crash had left of this rack');
     // Looked at again: what was left may have had its pool in another place.
     const fresh = rackLayout(layout.name);
+    checkSpace(plan.poolSize, BigInt(plan.bricks) * plan.memory, dirname(fresh.shmDir));
+    const progress = options.progress ?? new Progress({ stream: process.stderr });
+    const artifacts =
+      options.artifacts ?? (await ensureArtifacts({ progress, ...(signal && { signal }) }));
     try {
       await buildRack({
         layout: fresh,
         plan,
-        guest,
+        artifacts,
         qemu,
         append: options.append ?? '',
         agent: options.agent ?? {},
         omit: options.omit ?? [],
+        extra: options.extra ?? [],
         bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS,
         onProgress,
         signal,

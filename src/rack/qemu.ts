@@ -34,14 +34,12 @@ export function memPathOption(path: string): string {
 }
 
 /**
- * The kernel's command line. `memhp_default_state=offline` keeps the kernel from taking new memory
- * into zones that it could never be removed from.
+ * The kernel's command line.
+ * @param artifacts what the guest needs there.
  * @param append goes last, so that it can override.
  */
-export function kernelCommandLine(artifacts: string, append: string): string {
-  return ['console=ttyAMA0', 'panic=-1', 'memhp_default_state=offline', artifacts, append]
-    .filter((part) => part !== '')
-    .join(' ');
+export function kernelCommandLine(artifacts: readonly string[], append: string): string {
+  return [...artifacts, append].filter((part) => part !== '').join(' ');
 }
 
 /**

@@ -1,41 +1,32 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import { hex } from '../common/units.js';
+import type { Artifacts, CpioEntry } from './artifacts/index.js';
 import { agentConfig, makeBrickFiles } from './brick-files.js';
 import { startBrick, waitReady } from './brick.js';
 import type { BrickLayout, RackLayout } from './layout.js';
 import { brickName } from './names.js';
 import { sharesOf, type RackPlan } from './plan.js';
-import { checkSpace, createPool } from './pool.js';
+import { createPool } from './pool.js';
 import { freePort, freePorts } from './ports.js';
 import { kernelCommandLine, qemuArgs, qemuScript } from './qemu.js';
 import { createRegisters, REGISTER_FILE_SIZE } from './registers.js';
 import { makeRackKey, writeSshConfig } from './ssh.js';
 import { makePrivateDir, writeState, type BrickState, type RackState } from './state.js';
 
-/** What a brick boots; paths on the host. */
-export interface Guest {
-  readonly kernel: string;
-  /** Parts of the initrd, in order; the brick's own is put after them. */
-  readonly initrd: readonly string[];
-  /** Read-only root image. */
-  readonly root: string;
-  /** What it needs on the kernel's command line. */
-  readonly append: string;
-}
-
 /** All that is needed to make a rack, decided and checked. */
 export interface RackBuild {
   readonly layout: RackLayout;
   readonly plan: RackPlan;
-  readonly guest: Guest;
+  readonly artifacts: Artifacts;
   readonly qemu: string;
   /** More for the kernel's command line. */
   readonly append: string;
   /** Keys to put over the agents' configuration. */
   readonly agent: Readonly<Record<string, unknown>>;
   readonly omit: readonly ('pool' | 'registers')[];
+  /** More files for the guests. */
+  readonly extra: readonly CpioEntry[];
   readonly bootTimeoutMs: number;
   readonly onProgress: (detail: string) => void;
   readonly signal: AbortSignal | undefined;
@@ -52,8 +43,6 @@ const PORT_TAKEN = /could not set up host forwarding/i;
 export async function buildRack(build: RackBuild): Promise<RackState> {
   const { layout, plan, signal, onProgress } = build;
   const numbers = Array.from({ length: plan.bricks }, (_, i) => i + 1);
-  checkSpace(plan.poolSize, BigInt(plan.bricks) * plan.memory, dirname(layout.shmDir));
-
   makePrivateDir(layout.dir);
   if (layout.socketDir !== undefined) {
     makePrivateDir(layout.socketRoot);
@@ -83,7 +72,7 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
     memory: hex(plan.memory),
     distances: [...plan.distances],
     append: build.append,
-    kernel: build.guest.kernel,
+    kernel: build.artifacts.kernel,
     bricks,
   };
   writeState(layout, state);
@@ -94,7 +83,7 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
   for (const n of numbers) {
     await createRegisters(layout.registers(n), plan.poolSize);
     const config = agentConfig(layout.name, plan, n, build.agent);
-    await makeBrickFiles(layout, n, config, build.guest.initrd, signal);
+    await makeBrickFiles({ ...build, n, agentConfig: config });
   }
   writeSshConfig(layout, bricks);
 
@@ -156,9 +145,9 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     rack: build.layout.name,
     brick,
     plan: build.plan,
-    kernel: build.guest.kernel,
-    root: build.guest.root,
-    commandLine: kernelCommandLine(build.guest.append, build.append),
+    kernel: build.artifacts.kernel,
+    root: build.artifacts.root,
+    commandLine: kernelCommandLine(build.artifacts.append, build.append),
     registersPath: build.layout.registers(brick.n),
     registersSize: REGISTER_FILE_SIZE,
     poolPath: build.layout.pool,
