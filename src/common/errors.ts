@@ -24,6 +24,7 @@ export const ERRORS = {
   SDM_MEDIA_TYPE: { status: 415, when: 'the body of a request is not JSON' },
   SDM_SLOW: { status: 408, when: 'a request did not arrive whole in time' },
   SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
+  SDM_USAGE: { status: 400, when: 'a command line is not understood' },
   SDM_RUNNING: { status: 409, when: 'another agent already answers on this socket' },
 
   // Set-up

@@ -1,0 +1,85 @@
+import { createLog, type Logger } from '../common/log.js';
+import { native } from '../native/index.js';
+import { Agent } from './agent.js';
+import { createServer, type Server } from './api/server.js';
+import { clearSocketPath, listen } from './api/socket.js';
+import type { ServeConfig } from './config.js';
+import { probeThroughAgent } from './probe/collect.js';
+
+/** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
+const STOP_MARGIN_MS = 30_000;
+
+/**
+ * Serves until SIGTERM or SIGINT. The running command is finished, those that wait are refused; what
+ * is attached stays attached. A second signal ends at once.
+ * @returns the exit code: 0, or 1 if the deadline for stopping passed.
+ * @throws SdmError for a configuration, a socket or a register block that cannot be used.
+ */
+export async function serve(config: ServeConfig): Promise<number> {
+  const log = createLog('sdm-agent', config.log);
+  await clearSocketPath(config.socket, log);
+  const agent = await Agent.open(config, { log: log.child({ part: 'core' }), native });
+  let server: Server;
+  try {
+    server = await createServer(
+      {
+        brick: config.brick,
+        agent,
+        probe: () => Promise.resolve(probeThroughAgent(agent, config)),
+      },
+      log.child({ part: 'api' }),
+    );
+    await listen(server.app, config.socket, config.socketGroup, log);
+  } catch (error) {
+    await agent.close();
+    throw error;
+  }
+
+  const stopped = untilSignal();
+  native.sdNotify('READY=1');
+  const { socket, brick } = config;
+  log.info({ brick, socket, pid: process.pid }, 'ready');
+  process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
+
+  const signal = await stopped;
+  native.sdNotify('STOPPING=1');
+  log.info({ signal }, 'stopping: the running command is finished first');
+  return stop(server, agent, (config.offlineTimeoutMs ?? 0) + STOP_MARGIN_MS, log);
+}
+
+/** Resolves with the first signal; the second one ends the process. */
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let first = true;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (!first) process.exit(1);
+      first = false;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+async function stop(
+  { app, drain }: Server,
+  agent: Agent,
+  deadlineMs: number,
+  log: Logger,
+): Promise<number> {
+  drain();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), deadlineMs);
+  });
+  // Closing the server waits for answers, and those wait for the agent's commands: both at once.
+  const done = Promise.all([app.close(), agent.close()]);
+  const result = await Promise.race([done, late]);
+  clearTimeout(timer);
+  if (result === 'late') {
+    log.error({ deadlineMs }, 'a command did not end in time; what it did is left as it is');
+    process.exit(1);
+  }
+  log.info('stopped');
+  return 0;
+}

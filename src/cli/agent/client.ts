@@ -1,0 +1,66 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { call, type UnixRequest } from '../../common/http.js';
+import { hex, parseHex, parseInteger, parseSize } from '../../common/units.js';
+
+export const DEFAULT_SOCKET = '/run/sdm/agent.sock';
+
+/** For commands that answer at once. */
+const QUICK_MS = 30_000;
+
+export interface ClientOptions {
+  readonly socket: string;
+  readonly json?: true;
+}
+
+export function socketOption(): Option {
+  return new Option('--socket <path>', 'socket of the agent')
+    .env('SDM_AGENT_SOCKET')
+    .default(DEFAULT_SOCKET);
+}
+
+/** Gives a command what all that talk to the agent have. */
+export function speaksToAgent(command: Command): Command {
+  return command.addOption(socketOption()).option('--json', 'print JSON for programs');
+}
+
+/** Asks the agent. @throws SdmError: the agent's own refusal, or SDM_UNREACHABLE. */
+export function ask(
+  options: ClientOptions,
+  request: Omit<UnixRequest, 'socketPath'>,
+): Promise<unknown> {
+  return call({ timeoutMs: QUICK_MS, ...request, socketPath: options.socket });
+}
+
+/** `?a=b` of what is defined; empty if nothing is. */
+export function query(values: Record<string, string | number | boolean | undefined>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) {
+    if (value !== undefined) params.set(key, String(value));
+  }
+  return params.size === 0 ? '' : `?${params.toString()}`;
+}
+
+/** Turns a parser's refusal into a usage error, so that it ends with exit code 2. */
+function usage<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+/** An argument parser for sizes: 1G, 256MiB, 0x…; gives "0x…". */
+export const sizeArgument = (text: string): string => usage(() => hex(parseSize(text, 'it')));
+
+/** An argument parser for addresses, "0x…" only; gives "0x…". */
+export const addressArgument = (text: string): string => usage(() => hex(parseHex(text, 'it')));
+
+/** An argument parser for 64-bit ids, decimal or "0x…"; gives "0x…". */
+export const idArgument = (text: string): string =>
+  usage(() => hex(text.startsWith('0x') ? parseHex(text, 'it') : BigInt(parseInteger(text, 'it'))));
+
+/** An argument parser for whole numbers from `min` to `max`. */
+export const integerArgument =
+  (min: number, max: number) =>
+  (text: string): number =>
+    usage(() => parseInteger(text, 'it', min, max));

@@ -1,0 +1,80 @@
+import { Command, CommanderError } from 'commander';
+import { SdmError } from '../../common/errors.js';
+import { attachmentCommands } from './attachments.js';
+import { memoryCommands } from './memory.js';
+import { memportCommands } from './memports.js';
+import { printJson } from './output.js';
+import { probeCommands } from './probe.js';
+import { registersCommands } from './registers.js';
+import { serveCommand } from './serve.js';
+import { transceiverCommands } from './transceivers.js';
+
+/** Exit codes; probe has its own. */
+export const EXIT = { OK: 0, FAILED: 1, USAGE: 2, UNREACHABLE: 3 } as const;
+
+const CODES = `
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers.
+(probe: 0 usable, 1 in part, 2 not; serve: 0 stopped as asked.)
+Errors are one line, "sdm-agent: CODE: message"; with --json also an object on stdout.`;
+
+/** Runs a command line and sets process.exitCode. Never rejects. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = build();
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error, argv.includes('--json'));
+  }
+}
+
+function build(): Command {
+  const program = new Command('sdm-agent')
+    .description('the agent of one brick, and its commands')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(line('SDM_USAGE', text.replace(/^error: /, ''))),
+    })
+    .showSuggestionAfterError(false)
+    .addHelpText('after', CODES);
+  serveCommand(program);
+  probeCommands(program);
+  attachmentCommands(program);
+  memportCommands(program);
+  transceiverCommands(program);
+  memoryCommands(program);
+  registersCommands(program);
+  return program;
+}
+
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) {
+    const fine = ['commander.helpDisplayed', 'commander.version'];
+    return fine.includes(error.code) ? EXIT.OK : EXIT.USAGE; // commander has written its line
+  }
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const known = typeof code === 'string' && code.startsWith('SDM_') ? code : 'SDM_INTERNAL';
+  const text = typeof message === 'string' ? message : String(error);
+  process.stderr.write(line(known, text));
+  if (
+    known === 'SDM_INTERNAL' &&
+    error instanceof Error &&
+    process.env['SDM_DEBUG'] !== undefined
+  ) {
+    process.stderr.write(`${error.stack}\n`);
+  }
+  if (json) {
+    const details = error instanceof SdmError ? error.details : undefined;
+    printJson(
+      details === undefined
+        ? { code: known, message: text }
+        : { code: known, message: text, details },
+    );
+  }
+  if (known === 'SDM_USAGE') return EXIT.USAGE;
+  return known === 'SDM_UNREACHABLE' ? EXIT.UNREACHABLE : EXIT.FAILED;
+}
+
+/** One line whatever the message holds: programs read stderr by line. */
+function line(code: string, text: string): string {
+  return `sdm-agent: ${code}: ${text.trim().replaceAll(/\s*\n\s*/g, '; ')}\n`;
+}

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import type { Brick } from '../../agent/api/brick-schema.js';
+import { SdmError } from '../../common/errors.js';
+import { ask, speaksToAgent, type ClientOptions } from './client.js';
+import { print, printJson } from './output.js';
+
+/** An agent that answers does so at once; a silent one must not keep probe from looking itself. */
+const ANSWER_MS = 10_000;
+
+const EXIT: Readonly<Record<Brick['verdict'], number>> = { usable: 0, 'in part': 1, not: 2 };
+
+interface ProbeOptions extends ClientOptions {
+  readonly direct?: true;
+  readonly config?: string;
+  readonly sysroot: string;
+}
+
+export function probeCommands(program: Command): void {
+  speaksToAgent(program.command('probe'))
+    .description('what this brick has and what it lacks; exit code 0: usable, 1: in part, 2: not')
+    .option('--direct', 'look at the hardware even if an agent answers')
+    .option(
+      '--config <file>',
+      "the agent's configuration (default /etc/sdm/agent.json if it is there)",
+    )
+    .addOption(new Option('--sysroot <dir>').default('/').hideHelp())
+    .action(async (options: ProbeOptions) => {
+      const brick = (await throughAgent(options)) ?? (await directly(options));
+      if (options.json) printJson(brick);
+      else {
+        const { brickTable } = await import('../../agent/probe/table.js');
+        print(brickTable(brick));
+      }
+      process.exitCode = EXIT[brick.verdict];
+    });
+}
+
+async function throughAgent(options: ProbeOptions): Promise<Brick | undefined> {
+  if (options.direct || options.sysroot !== '/' || options.config !== undefined) return undefined;
+  try {
+    return (await ask(options, { path: '/v1/brick', timeoutMs: ANSWER_MS })) as Brick;
+  } catch (error) {
+    const silent = ['SDM_UNREACHABLE', 'SDM_TIMEOUT'];
+    if (error instanceof SdmError && silent.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+async function directly(options: ProbeOptions): Promise<Brick> {
+  const { DEFAULT_CONFIG_PATH, loadConfig } = await import('../../agent/config.js');
+  const path =
+    options.config ??
+    (options.sysroot === '/' && existsSync(DEFAULT_CONFIG_PATH) ? DEFAULT_CONFIG_PATH : undefined);
+  const config =
+    path === undefined
+      ? { registers: { backend: 'bar', pci: 'auto' } as const, pool: { pci: 'auto' }, node: 1 }
+      : await loadConfig(path);
+  const [{ native }, { probeDirectly }] = await Promise.all([
+    import('../../native/index.js'),
+    import('../../agent/probe/collect.js'),
+  ]);
+  return probeDirectly({ root: options.sysroot, native, config });
+}

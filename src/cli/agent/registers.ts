@@ -1,0 +1,128 @@
+import { closeSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { BLOCK_MAX } from '../../abi/constants.js';
+import { SdmError } from '../../common/errors.js';
+import { hex } from '../../common/units.js';
+import type { FormatOptions, RegisterSource } from '../../native/types.js';
+import { addressArgument, integerArgument, sizeArgument } from './client.js';
+import { print, printJson, sizeText } from './output.js';
+
+interface Options {
+  readonly pci?: string;
+  readonly resource: number;
+  readonly profile: 'generic' | 'zynq';
+  readonly pool?: string;
+  readonly ports?: number;
+  readonly windowBase?: string;
+  readonly windowSize?: string;
+  readonly remoteSize?: string;
+  readonly granule?: string;
+  readonly transceivers?: number;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+export function registersCommands(program: Command): void {
+  const registers = program.command('registers').description('register blocks without logic');
+  registers
+    .command('format')
+    .description('format a passive block: a file (made if missing) or an ivshmem device')
+    .argument('[file]', 'register file; or use --pci')
+    .option('--pci <address>', 'PCI address, such as 0000:00:02.0')
+    .option('--resource <n>', 'its BAR', integerArgument(0, 5), 2)
+    .addOption(
+      new Option('--profile <name>', 'where the defaults come from')
+        .choices(['generic', 'zynq'])
+        .default('generic'),
+    )
+    .option('--pool <file>', 'window and remote space as large as this file')
+    .option('--ports <n>', 'memports', integerArgument(1, 512))
+    .option('--window-base <address>', "0x0: the pool BAR's base", addressArgument)
+    .option('--window-size <size>', 'local range for remote memory', sizeArgument)
+    .option('--remote-size <size>', 'remote addresses are below it', sizeArgument)
+    .option('--granule <size>', 'alignment of ranges', sizeArgument)
+    .option('--transceivers <n>', 'links', integerArgument(0, 16))
+    .option('--force', 'also over a valid block, and with memports set')
+    .option('--json', 'print JSON for programs')
+    .action(format);
+}
+
+async function format(file: string | undefined, options: Options): Promise<void> {
+  const source = sourceOf(file, options);
+  const { native } = await import('../../native/index.js');
+  if ('path' in source) createFile(source.path);
+  const info = native.formatRegisters(source, formatOptions(options));
+  const { nports, windowBase, windowSize, remoteSize, granule, ntransceivers } = info;
+  if (options.json) {
+    return printJson({
+      nports,
+      windowBase: hex(windowBase),
+      windowSize: hex(windowSize),
+      remoteSize: hex(remoteSize),
+      granule: hex(granule),
+      ntransceivers,
+    });
+  }
+  print(
+    `formatted ${file ?? options.pci}: ${nports} memports, window ${sizeText(hex(windowSize))} at ` +
+      `${hex(windowBase)}, granule ${sizeText(hex(granule))}, ${ntransceivers} transceivers`,
+  );
+}
+
+function sourceOf(file: string | undefined, options: Options): RegisterSource {
+  if (file !== undefined && options.pci === undefined) return { path: file };
+  if (file === undefined && options.pci !== undefined) {
+    return { pci: options.pci, resource: options.resource };
+  }
+  throw new SdmError('SDM_USAGE', 'name either a register file or a device with --pci');
+}
+
+/** A file that is there already keeps its length: too short a one is the addon's to refuse. */
+function createFile(path: string): void {
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o660);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new SdmError('SDM_INPUT', `cannot create ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  try {
+    ftruncateSync(fd, BLOCK_MAX);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function formatOptions(options: Options): FormatOptions {
+  const pool = options.pool === undefined ? undefined : poolSize(options.pool);
+  const size = (own: string | undefined): bigint | undefined =>
+    own === undefined ? pool : BigInt(own);
+  const windowSize = size(options.windowSize);
+  const remoteSize = size(options.remoteSize);
+  return {
+    profile: options.profile,
+    ...(options.ports === undefined ? {} : { nports: options.ports }),
+    ...(options.windowBase === undefined ? {} : { windowBase: BigInt(options.windowBase) }),
+    ...(windowSize === undefined ? {} : { windowSize }),
+    ...(remoteSize === undefined ? {} : { remoteSize }),
+    ...(options.granule === undefined ? {} : { granule: BigInt(options.granule) }),
+    ...(options.transceivers === undefined ? {} : { ntransceivers: options.transceivers }),
+    ...(options.force === undefined ? {} : { force: true }),
+  };
+}
+
+function poolSize(path: string): bigint {
+  try {
+    return BigInt(statSync(path).size);
+  } catch (cause) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `the pool ${path} cannot be read: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import type { ConfigFile } from '../../agent/config.js';
+
+interface ServeOptions {
+  readonly config: string;
+  readonly socket?: string;
+  readonly brick?: string;
+  readonly log?: NonNullable<ConfigFile['log']>;
+}
+
+export function serveCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('run the agent of this brick')
+    .option('--config <file>', 'its configuration', '/etc/sdm/agent.json')
+    .option(
+      '--socket <path>',
+      'where it listens, in place of what the configuration says',
+      (path) => resolve(path),
+    )
+    .option('--brick <name>', 'its name, in place of what the configuration says')
+    .addOption(
+      new Option('--log <level>', 'in place of what the configuration says').choices([
+        'silent',
+        'error',
+        'warn',
+        'info',
+        'debug',
+        'trace',
+      ]),
+    )
+    .action(async ({ config: path, ...override }: ServeOptions) => {
+      // The other commands start quickly because all of this is loaded by none of them.
+      const [{ loadConfig }, { serve }] = await Promise.all([
+        import('../../agent/config.js'),
+        import('../../agent/serve.js'),
+      ]);
+      process.exitCode = await serve(await loadConfig(path, override));
+    });
+}

@@ -1,0 +1,7 @@
+import { main } from './agent/main.js';
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+await main(process.argv.slice(2));
