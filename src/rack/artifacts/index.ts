@@ -1,8 +1,12 @@
-import { mkdir } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { cacheDir, projectDir } from '../../common/paths.js';
 import { Progress } from '../../common/progress.js';
 import { PrivateApt } from './apt.js';
 import type { Context } from './context.js';
+import { writeCpio, type CpioEntry } from './cpio.js';
 import { ensureBase } from './initrd.js';
 import { ensureHeaders, ensureKernel } from './kernel.js';
 import { ensureModule } from './module.js';
@@ -38,21 +42,17 @@ export interface Artifacts {
   readonly kernelHeaders: string;
   /** Directory with our modules, sdmc_mem.ko among them; the guest has them in /opt/sdm. */
   readonly modules: string;
-  /**
-   * Parts of the file for QEMU's `-initrd`, to be joined in this order: busybox, boot modules and
-   * /init; then this project's programs, in /opt/sdm. A third archive (writeCpio) with a brick's own
-   * files goes last: /brick/{hostname,agent.json,authorized_keys,ssh_host_ed25519_key{,.pub}} and, if
-   * wanted, /brick/modules-extra/*.ko, which /init inserts in the order of their names.
-   */
-  readonly initrd: readonly [base: string, payload: string];
+  /** First part of the first file system: busybox, the kernel's boot modules, /init. */
+  readonly base: string;
+  /** Second part: this project's programs, in /opt/sdm. */
+  readonly payload: string;
   /** The guest's /usr, a read-only image. Must be the first virtio disk (/dev/vda). */
   readonly root: string;
   /**
-   * Words for the kernel's command line, beside `console=ttyAMA0 panic=-1
-   * memhp_default_state=offline`. May be added: `sdm.module=no` (do not insert sdmc_mem),
-   * `sdm.agent=no` (do not start the agent).
+   * Words for the kernel's command line that a guest needs. `sdm.module=no` and `sdm.agent=no`
+   * may be added: no sdmc_mem, no agent.
    */
-  readonly append: string;
+  readonly append: readonly string[];
 }
 
 /**
@@ -88,14 +88,54 @@ export async function ensureArtifacts(options: ArtifactOptions = {}): Promise<Ar
     kernelModules: kernel.modules,
     kernelHeaders: headers,
     modules,
-    initrd: [base, payload],
+    base,
+    payload,
     root,
     append: GUEST_ARGUMENTS,
   };
 }
 
 const GUEST_ARGUMENTS = [
+  'console=ttyAMA0',
   'quiet',
+  // A brick that panicked must end, not hang.
+  'panic=-1',
+  // New memory waits for the agent, which onlines it as movable.
+  'memhp_default_state=offline',
   // Testing every cipher at boot takes an emulated CPU seconds.
   'cryptomgr.notests',
-].join(' ');
+];
+
+/** What makes a guest this brick and no other: the files that its /init takes from /brick. */
+export interface BrickFiles {
+  readonly hostname: string;
+  /** /etc/sdm/agent.json */
+  readonly agentConfig: unknown;
+  /** Lines of public keys that may log in as root. */
+  readonly authorizedKeys: string;
+  /** The host's own key pair, as ssh-keygen writes it. */
+  readonly hostKey: string;
+  readonly hostKeyPublic: string;
+  /** More files, e.g. modules in /brick/modules-extra, which /init inserts by name. */
+  readonly extra?: readonly CpioEntry[];
+}
+
+/** Writes the file for QEMU's `-initrd` of one brick: base, payload and the brick's own files. */
+export async function writeInitrd(
+  path: string,
+  artifacts: Pick<Artifacts, 'base' | 'payload'>,
+  brick: BrickFiles,
+): Promise<void> {
+  const own = writeCpio([
+    { path: '/brick/hostname', data: `${brick.hostname}\n` },
+    { path: '/brick/agent.json', data: `${JSON.stringify(brick.agentConfig, undefined, 2)}\n` },
+    { path: '/brick/authorized_keys', data: brick.authorizedKeys },
+    { path: '/brick/ssh_host_ed25519_key', mode: 0o600, data: brick.hostKey },
+    { path: '/brick/ssh_host_ed25519_key.pub', data: brick.hostKeyPublic },
+    ...(brick.extra ?? []),
+  ]);
+  await mkdir(dirname(path), { recursive: true });
+  const parts = [await readFile(artifacts.base), await readFile(artifacts.payload), own];
+  // The host's private key is in it.
+  await pipeline(parts, createWriteStream(path, { mode: 0o600 }));
+}
