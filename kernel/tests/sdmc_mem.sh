@@ -1,0 +1,386 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of sdmc_mem inside a brick: TAP on stdout, exit status 0 if all passed.
+#
+#   sdmc_mem.sh [MODULE [SDMTOOL]]
+#
+# MODULE is sdmc_mem.ko and is inserted unless it already is, SDMTOOL the
+# static program built from sdmtool.c. Needs root, an ivshmem pool of at least
+# 1 GiB, a possible node (NODE, by default 1), blocks that stay offline
+# (memhp_default_state=offline), and a window that nobody has parked. It uses,
+# and overwrites, the first eight memory blocks of the pool.
+
+MODULE=${1:-./sdmc_mem.ko}
+TOOL=${2:-./sdmtool}
+NODE=${NODE:-1}
+CYCLES=${CYCLES:-10}
+
+W=/sys/class/misc/sdm-window
+DEV=/dev/sdm-window
+MEMORY=/sys/devices/system/memory
+TMP=$(mktemp -d)
+mkfifo "$TMP/in" "$TMP/out"
+trap 'rm -rf "$TMP"' EXIT
+
+count=0
+failed=0
+holder=
+
+bail() { echo "Bail out! $*"; exit 1; }
+
+result() { # STATUS NAME [DETAIL]
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count - $2"
+		[ -z "$3" ] || echo "# $3"
+	fi
+}
+
+is() { # NAME EXPECTED FOUND
+	[ "$2" = "$3" ]
+	result $? "$1" "expected '$2', found '$3'"
+}
+
+like() { # NAME PATTERN FOUND
+	case $3 in
+	$2) result 0 "$1" ;;
+	*) result 1 "$1" "expected '$2', found '$3'" ;;
+	esac
+}
+
+# The command works.
+does() { # NAME COMMAND ARGS
+	found=$("$TOOL" put "$W/$2" "$3")
+	[ "$found" = ok ]
+	result $? "$1" "$2 '$3': $found: $(cat $W/error)"
+}
+
+# The command is refused with an errno and a sentence, which is logged too.
+refuses() { # NAME ERRNO PATTERN COMMAND ARGS
+	found=$("$TOOL" put "$W/$4" "$5")
+	sentence=$(cat $W/error)
+	if [ "$found" != "$2" ]; then
+		result 1 "$1" "expected $2, found $found"
+		return
+	fi
+	case $sentence in
+	"$4 "$3) ;;
+	*) result 1 "$1" "expected '$3', found '$sentence'"; return ;;
+	esac
+	dmesg | tail -n 5 | grep -qF "$sentence"
+	result $? "$1" "not in the log: $sentence"
+}
+
+# Runs the tool until released; what it says first is in $held.
+hold() { # ARGS
+	"$TOOL" "$@" <"$TMP/in" >"$TMP/out" &
+	holder=$!
+	exec 8>"$TMP/in" 9<"$TMP/out"
+	read -r held <&9
+}
+
+# What it says last is in $held; returns its exit status.
+let_go() {
+	exec 8>&-
+	read -r held <&9
+	exec 9<&-
+	wait "$holder"
+}
+
+hex() { printf '0x%x' "$1"; }
+block_of() { echo "$MEMORY/memory$(($1 / block))"; }
+state_of() { cat "$W/regions/$1/state" 2>&1; }
+
+blocks() { # START SIZE: their directories, one a line
+	b=$(($1))
+	while [ $b -lt $(($1 + $2)) ]; do
+		block_of $b
+		b=$((b + block))
+	done
+}
+
+online() { # START SIZE
+	for dir in $(blocks "$1" "$2"); do
+		[ "$("$TOOL" put "$dir/state" online_movable)" = ok ] || return 1
+	done
+}
+
+offline() { # START SIZE
+	for dir in $(blocks "$1" "$2"); do
+		[ "$("$TOOL" put "$dir/state" offline 30000)" = ok ] || return 1
+	done
+}
+
+# "<start> <size>" of registers of a PCI device that has no driver, if there are.
+some_registers() {
+	for pci in /sys/bus/pci/devices/*; do
+		[ -e "$pci/driver" ] && continue
+		while read -r first last flags; do
+			# Memory (0x200) that is not prefetchable (0x2000), of a page or more.
+			[ $((flags & 0x2200)) -eq $((0x200)) ] || continue
+			[ $((last - first + 1)) -ge $page ] || continue
+			echo "$first $(hex $((last - first + 1)))"
+			return
+		done <"$pci/resource"
+	done
+}
+
+# --- What there is -----------------------------------------------------------
+
+[ -x "$TOOL" ] || bail "no program $TOOL"
+if ! [ -d $W ]; then
+	insmod "$MODULE" || bail "cannot insert $MODULE"
+fi
+inserted=$([ -e /sys/module/sdmc_mem/refcnt ] && cat /sys/module/sdmc_mem/refcnt)
+[ "$inserted" = 0 ] || bail "the module is in use: is a window parked?"
+[ "$(cat $MEMORY/auto_online_blocks)" = offline ] || bail "auto_online_blocks is not offline"
+
+block=$((0x$(cat $MEMORY/block_size_bytes)))
+page=4096
+pool=
+for pci in /sys/bus/pci/devices/*; do
+	[ "$(cat "$pci/vendor"):$(cat "$pci/device")" = 0x1af4:0x1110 ] || continue
+	# shellcheck disable=SC2046 # three numbers
+	set -- $(sed -n 3p "$pci/resource")
+	if [ $(($2 - $1 + 1)) -ge $((8 * block)) ]; then
+		pool=$pci
+		start=$(($1))
+		size=$(($2 - $1 + 1))
+	fi
+done
+[ "$pool" ] || bail "no ivshmem pool of $((8 * block)) bytes"
+grep -q 'System RAM' /proc/iomem || bail "/proc/iomem shows no addresses: not root?"
+ram=$(sed -n 's/^ *\([0-9a-f]*\)-.* : System RAM$/0x\1/p' /proc/iomem | head -n 1)
+
+window="$(hex $start) $(hex $size)"
+mem=$(hex $((start + 2 * block)))	# 2 blocks, RAM
+mem_size=$(hex $((2 * block)))
+A="$mem $mem_size"
+A_dir="$mem-$(hex $((mem + mem_size - 1)))"
+B="$(hex $((start + 4 * block))) $(hex $block)"	# beside it
+D_off=$((2 << 20))			# 4 MiB, device
+D="$(hex $((start + D_off))) 0x400000"
+D_dir="$(hex $((start + D_off)))-$(hex $((start + D_off + 0x3fffff)))"
+
+# --- The window --------------------------------------------------------------
+
+refuses "nothing works without a window" ENODEV '*no window*' claim "$A"
+refuses "unparking nothing" ENODEV '*no window*' window none
+refuses "a window needs two numbers" EINVAL '*expected*' window "$start"
+refuses "numbers only" EINVAL '*expected*' window "$start lots"
+refuses "a leading 0 is not octal" EINVAL '*expected*' window "$start 0x"
+refuses "too long a text" EINVAL '*longer*' window "$(printf '%0120d %d' 1 1)"
+refuses "whole pages" EINVAL '*whole pages*' window "$(hex $((start + 1))) $(hex $size)"
+refuses "not empty" EINVAL '*whole pages*' window "$(hex $start) 0"
+refuses "no wrap-around" EINVAL '*whole pages*' window "$(hex $start) 0xfffffffffffff000"
+refuses "not over RAM" EEXIST '*RAM*' window "$ram $(hex $((16 * page)))"
+refuses "not where nothing is" ENXIO '*no device*' window "0xf0000000000 $(hex $block)"
+refuses "not in bus space outside BARs" ENXIO '*no device*' \
+	window "$(hex $((start + 64 * size))) $(hex $block)"
+refuses "not across the end of a BAR" EBUSY '*one resource*' \
+	window "$(hex $((start + size / 2))) $(hex $size)"
+refuses "from the start of the BAR" EINVAL '*must start*' \
+	window "$(hex $((start + block))) $(hex $block)"
+registers=$(some_registers)
+if [ "$registers" ]; then
+	refuses "not over device registers" EINVAL '*prefetchable*' window "$registers"
+fi
+
+echo 1 >"$pool/enable"
+is "before: resource2 can be mapped" ok "$("$TOOL" map "$pool/resource2" 0 $page)"
+echo 0 >"$pool/enable"
+
+does "park" window "$window"
+is "the window reads back" "$window" "$(cat $W/window)"
+like "parked twice" "EBUSY" "$("$TOOL" put $W/window "$window")"
+is "resource2 cannot be mapped" EINVAL "$("$TOOL" map "$pool/resource2" 0 $page)"
+is "nor in the middle" EINVAL "$("$TOOL" map "$pool/resource2" $((size / 2)) $page)"
+is "nor resource2_wc" EINVAL "$("$TOOL" map "$pool/resource2_wc" 0 $page)"
+is "nor /dev/mem" EPERM "$("$TOOL" map /dev/mem $((start + block)) $page)"
+is "the device decodes" 1 "$(cat "$pool/enable")"
+rmmod sdmc_mem 2>/dev/null
+[ -d $W ]
+result $? "rmmod is refused while a window is parked"
+
+# --- Regions -----------------------------------------------------------------
+
+refuses "claim outside" ERANGE '*window*' claim "$(hex $((start + size))) $(hex $block)"
+refuses "claim beyond the end" ERANGE '*window*' claim "$(hex $start) $(hex $((2 * size)))"
+refuses "claim with wrap-around" ERANGE '*window*' claim "$(hex $start) 0xfffffffffffff000"
+refuses "claim half a page" EINVAL '*whole pages*' claim "$(hex $start) 0x800"
+refuses "claim nothing" EINVAL '*whole pages*' claim "$(hex $start) 0"
+refuses "one number too many" EINVAL '*expected*' claim "$A 1"
+does "claim" claim "$A"
+is "it is absent" absent "$(state_of "$A_dir")"
+is "it has no node" -1 "$(cat $W/regions/"$A_dir"/node)"
+refuses "claim twice" EEXIST '*overlaps*' claim "$A"
+refuses "claim a part" EEXIST '*overlaps*' claim "$mem $(hex $page)"
+refuses "unpark with regions" EBUSY '*regions*' window none
+refuses "not the exact size" ENOENT '*exact*' scrub "$mem $(hex $block)"
+refuses "not the exact start" ENOENT '*exact*' release "$(hex $((mem + block))) $(hex $block)"
+refuses "not a region" ENOENT '*no such region*' flush "$B"
+refuses "remove what is absent" EINVAL '*absent*' remove "$A"
+refuses "conceal what is absent" EINVAL '*absent*' conceal "$A"
+
+# --- Device ------------------------------------------------------------------
+
+does "claim for programs" claim "$D"
+is "an absent region cannot be mapped" ENXIO "$("$TOOL" map $DEV $D_off $page)"
+does "expose" expose "$D"
+is "it is device" device "$(state_of "$D_dir")"
+is "fill" ok "$("$TOOL" map $DEV $D_off $((4 << 20)) fill=5)"
+is "read back" ok "$("$TOOL" map $DEV $D_off $((4 << 20)) check=5)"
+is "private is refused" EINVAL "$("$TOOL" map $DEV $D_off $page private)"
+is "executable is refused" EACCES "$("$TOOL" map $DEV $D_off $page exec)"
+is "before it" ENXIO "$("$TOOL" map $DEV $((D_off - page)) $((2 * page)))"
+is "beyond it" ENXIO "$("$TOOL" map $DEV $D_off $((8 << 20)))"
+is "beyond the window" ENXIO "$("$TOOL" map $DEV $size $page)"
+is "not page-aligned" EINVAL "$("$TOOL" map $DEV $((D_off + 8)) $page)"
+refuses "add while device" EBUSY '*conceal*' add "$D $NODE"
+refuses "scrub while device" EBUSY '*conceal*' scrub "$D"
+is "none of them is counted" 0 "$(cat $W/regions/"$D_dir"/mapped)"
+hold map $DEV $D_off $((4 << 20)) hold
+is "mapped once" 1 "$(cat $W/regions/"$D_dir"/mapped)"
+refuses "conceal while mapped" EBUSY '*mapped*' conceal "$D"
+let_go
+hold map $DEV $D_off $((4 << 20)) fork
+is "a child counts" 2 "$(cat $W/regions/"$D_dir"/mapped)"
+let_go
+hold map $DEV $D_off $((4 << 20)) split
+is "mlock, munmap and mremap" ok "$held"
+is "both parts count" 2 "$(cat $W/regions/"$D_dir"/mapped)"
+let_go
+is "all are gone" 0 "$(cat $W/regions/"$D_dir"/mapped)"
+does "conceal" conceal "$D"
+refuses "verify finds what is there" ENOTEMPTY "*not zero at $(hex $((start + D_off)))*" \
+	verify "$D"
+does "scrub" scrub "$D"
+does "verify" verify "$D"
+does "release" release "$D"
+is "its directory is gone" "" "$(ls $W/regions | grep "$D_dir")"
+
+# --- RAM ---------------------------------------------------------------------
+
+refuses "unknown node" ENXIO '*not possible*' add "$A 99"
+refuses "huge node number" EINVAL '*range*' add "$A 0xffffffff"
+refuses "no node" EINVAL '*expected*' add "$A"
+refuses "not a distance" EINVAL '*distance*' add "$A $NODE 10"
+refuses "too far" EINVAL '*distance*' add "$A $NODE 255"
+page_region="$(hex $((start + 6 * block))) $(hex $page)"
+does "claim a page" claim "$page_region"
+refuses "whole blocks" EINVAL "*memory block, $(hex $block) bytes*" add "$page_region $NODE"
+does "release the page" release "$page_region"
+
+does "add" add "$A $NODE"
+is "it is ram" ram "$(state_of "$A_dir")"
+is "of its node" "$NODE" "$(cat $W/regions/"$A_dir"/node)"
+like "in /proc/iomem" '*System RAM (sdmc_mem)*' "$(cat /proc/iomem)"
+is "its blocks are offline" offline "$(cat "$(block_of $mem)/state")"
+refuses "add twice" EBUSY '*remove*' add "$A $NODE"
+refuses "flush ram" EBUSY '*remove*' flush "$A"
+refuses "scrub ram" EBUSY '*remove*' scrub "$A"
+refuses "verify ram" EBUSY '*remove*' verify "$A"
+refuses "expose ram" EBUSY '*remove*' expose "$A"
+refuses "release ram" EBUSY '*remove*' release "$A"
+is "ram cannot be mapped" ENXIO "$("$TOOL" map $DEV $((mem - start)) $page)"
+is "nor through resource2" EINVAL "$("$TOOL" map "$pool/resource2" $((mem - start)) $page)"
+
+online $mem $mem_size
+result $? "online_movable"
+is "in the movable zone" Movable "$(cat "$(block_of $mem)/valid_zones")"
+like "its tier is below DRAM" "*memory_tier[5-9]*" \
+	"$(grep -lx "$NODE" /sys/devices/virtual/memory_tiering/*/nodelist)"
+is "use it" ok "$("$TOOL" node "$NODE" $((mem_size / 2)))"
+refuses "remove while online" EBUSY "*memory$((mem / block)) at $mem is still online*" remove "$A"
+
+does "claim the next block" claim "$B"
+refuses "another distance" EINVAL '*distance 20*' add "$B $NODE 40"
+does "add it to the node" add "$B $NODE"
+
+hold node "$NODE" $((mem_size / 4)) hold
+is "a program uses it" ok "$held"
+offline $mem $block
+result $? "a block in use goes offline"
+refuses "remove half online" EBUSY "*memory$((mem / block + 1)) at*" remove "$A"
+online $mem $block
+result $? "and online again"
+let_go
+is "no byte of the program was lost" ok "$held"
+
+hold pin "$NODE"
+pinned=$held
+pinned_block=$(block_of "$pinned")
+is "a pinned page stops it" EINTR "$("$TOOL" put "$pinned_block/state" offline 3000)"
+is "the block is online again" online "$(cat "$pinned_block/state")"
+like "failure names the block, the page and the reason" \
+	"block=$((pinned / block)) start=* pfn=$(hex $((pinned / page))) count=* reason=pinned *" \
+	"$(cat $W/failure)"
+like "and so does the log" "*reason=pinned*" "$(dmesg | grep 'offline failed' | tail -n 1)"
+let_go
+offline $mem $mem_size
+result $? "offline once it is let go"
+is "failure is forgotten" none "$(cat $W/failure)"
+
+does "remove" remove "$A"
+is "it is absent again" absent "$(state_of "$A_dir")"
+is "its blocks are gone" "" "$(ls -d "$(block_of $mem)" 2>/dev/null)"
+refuses "verify finds used memory" ENOTEMPTY '*not zero at*' verify "$A"
+does "flush" flush "$A"
+does "scrub" scrub "$A"
+does "verify" verify "$A"
+does "remove the other one, never online" remove "$B"
+
+# Memory in a kernel zone: the kernel refuses before notifiers hear of it.
+does "add for the kernel" add "$B $NODE"
+is "online" ok "$("$TOOL" put "$(block_of "${B% *}")/state" online_kernel)"
+does "explain" explain "$B"
+like "explain answers" "none|block=*" "$(cat $W/failure | sed 's/^none$/none|block=/')"
+if offline "${B% *}" "${B#* }"; then
+	does "remove it" remove "$B"
+else
+	echo "# a kernel page is on the block, as can be: $(cat $W/failure)"
+	kept=1
+fi
+
+for node in "$NODE" 0; do
+	n=0
+	bad=
+	while [ $n -lt "$CYCLES" ]; do
+		n=$((n + 1))
+		for step in "add:$A $node" online use offline "remove:$A" "scrub:$A" "verify:$A"; do
+			case $step in
+			online) online $mem $mem_size ;;
+			use) [ "$("$TOOL" node "$node" $block)" = ok ] ;;
+			offline) offline $mem $mem_size ;;
+			*) [ "$("$TOOL" put "$W/${step%%:*}" "${step#*:}")" = ok ] ;;
+			esac || bad="$bad $n/$step"
+		done
+	done
+	[ -z "$bad" ]
+	result $? "$CYCLES cycles in node $node" "failed:$bad; $(cat $W/error)"
+done
+
+# --- The end -----------------------------------------------------------------
+
+does "release A" release "$A"
+if [ -z "$kept" ]; then
+	does "release B" release "$B"
+	does "unpark" window none
+	is "no window" none "$(cat $W/window)"
+	echo 1 >"$pool/enable"
+	is "resource2 can be mapped again" ok "$("$TOOL" map "$pool/resource2" 0 $page)"
+	does "park again" window "$window"
+	does "unpark again" window none
+	rmmod sdmc_mem
+	result $? "rmmod"
+fi
+trouble=$(dmesg | grep -E 'WARNING:|BUG:|Oops|Call trace:|refcount_t|Unable to handle')
+[ -z "$trouble" ]
+result $? "the kernel has nothing to complain about" "$trouble"
+
+echo "1..$count"
+[ $failed -eq 0 ]
