@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rackLayout, type RackLayout } from '../../src/rack/layout.js';
+import {
+  makePrivateDir,
+  rackNames,
+  readState,
+  writeState,
+  type RackState,
+} from '../../src/rack/state.js';
+
+let scratch: string;
+let layout: RackLayout;
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'sdm-state-'));
+  layout = rackLayout('r0', scratch);
+  mkdirSync(layout.dir);
+});
+afterEach(() => rmSync(scratch, { recursive: true }));
+
+const STATE: RackState = {
+  version: 1,
+  name: 'r0',
+  phase: 'running',
+  created: '2026-11-22T06:00:00.000Z',
+  poolSize: '0x100000000',
+  memory: '0x20000000',
+  distances: [20, 40],
+  append: '',
+  kernel: '/cache/kernel',
+  bricks: [
+    {
+      n: 1,
+      name: 'r0-brick1',
+      sshPort: 40022,
+      shares: [{ start: '0x8000000', size: '0x78000000', shared: false }],
+    },
+  ],
+};
+
+describe('rack.json', () => {
+  it.each<[string, string]>([
+    ['nothing in it', ''],
+    ['half of it', '{"version":1'],
+    ['another version', JSON.stringify({ ...STATE, version: 2 })],
+    ['a key too many', JSON.stringify({ ...STATE, more: 1 })],
+    ['a size that is a number', JSON.stringify({ ...STATE, poolSize: 4294967296 })],
+    ['no bricks', JSON.stringify({ ...STATE, bricks: [] })],
+    ['another rack’s name', JSON.stringify({ ...STATE, name: 'r1' })],
+  ])('is refused with %s, and the way out is named', (_what, text) => {
+    writeFileSync(layout.stateFile, text);
+    expect(() => readState(layout)).toThrow(
+      expect.objectContaining({
+        code: 'SDM_RACK_STATE',
+        message: expect.stringContaining('sdm rack down --name r0'),
+      }),
+    );
+  });
+
+  it('is read as it was written, and leaves no draft', () => {
+    expect(readState(layout)).toBeUndefined();
+    writeState(layout, STATE);
+    writeState(layout, { ...STATE, phase: 'starting' });
+    expect(readState(layout)).toEqual({ ...STATE, phase: 'starting' });
+    expect(readdirSync(layout.dir)).toEqual(['rack.json']);
+  });
+});
+
+describe('racks there are', () => {
+  it('are the directories with the name of a rack', () => {
+    for (const name of ['b1', 'a1', 'r0.logs', 'UPPER']) {
+      mkdirSync(join(scratch, name));
+    }
+    writeFileSync(join(scratch, 'file'), '');
+    expect(rackNames(scratch)).toEqual(['a1', 'b1', 'r0']);
+    expect(rackNames(join(scratch, 'nowhere'))).toEqual([]);
+  });
+});
+
+describe('private directories', () => {
+  it('are refused when others can enter, or when they are a link to such', () => {
+    const open = join(scratch, 'open');
+    mkdirSync(open, { mode: 0o755 });
+    symlinkSync(open, join(scratch, 'link'));
+    for (const path of [open, join(scratch, 'link')]) {
+      expect(() => makePrivateDir(path)).toThrow(
+        expect.objectContaining({ code: 'SDM_RACK_STATE' }),
+      );
+    }
+    makePrivateDir(join(scratch, 'a', 'b'));
+    makePrivateDir(join(scratch, 'a', 'b'));
+  });
+});
