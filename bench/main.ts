@@ -62,7 +62,17 @@ function readOptions(args: readonly string[]): Options {
   };
 }
 
+/** The first Ctrl-C ends the suite in order, so that nothing of it stays; the second one kills. */
+function interruptible(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort(new Error(`interrupted by ${name}`)));
+  }
+  return controller.signal;
+}
+
 async function runAll(options: Options): Promise<void> {
+  const signal = interruptible();
   const toStdout = options.json === '-';
   const say = (text: string): void =>
     void (toStdout ? process.stderr : process.stdout).write(`${text}\n`);
@@ -71,7 +81,12 @@ async function runAll(options: Options): Promise<void> {
   if (options.quick) say('quick: short rounds; do not quote these numbers');
   const all: Result[] = [];
   for (const suite of options.suites) {
-    const results = await runSuite(suite, { quick: options.quick, rounds: options.rounds, log });
+    const results = await runSuite(suite, {
+      quick: options.quick,
+      rounds: options.rounds,
+      log,
+      signal,
+    });
     say(`\n${formatSuite(suite, results)}`);
     all.push(...results.results);
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CaseOptions, Cases, Comparison, Result, Suite } from './types.js';
 
 /** Rounds of a quick run: enough for a median, too few to trust it. */
@@ -15,9 +16,17 @@ export function median(values: readonly number[]): number {
 type Series = Map<string, number[]>;
 
 /** One round of every workload. Which one is first rotates, so that none always follows another. */
-async function round(cases: Cases, index: number, series: Series): Promise<void> {
+async function round(
+  cases: Cases,
+  index: number,
+  series: Series,
+  signal: AbortSignal,
+): Promise<void> {
   const count = cases.workloads.length;
   for (let i = 0; i < count; i += 1) {
+    // A turn of the event loop, for signals to arrive also between workloads that never wait.
+    await setImmediate();
+    signal.throwIfAborted();
     const workload = cases.workloads[(i + index) % count]!;
     const readings = await workload.run();
     for (const [name, value] of Object.entries(readings)) {
@@ -75,9 +84,9 @@ export async function runSuite(
   const cases = await suite.cases(options);
   try {
     const series: Series = new Map();
-    await round(cases, 0, new Map());
+    await round(cases, 0, new Map(), options.signal);
     for (let i = 0; i < rounds; i += 1) {
-      await round(cases, i, series);
+      await round(cases, i, series, options.signal);
       options.log(`${suite.name}: round ${i + 1} of ${rounds}`);
     }
     return {

@@ -26,6 +26,8 @@ export interface CaseOptions {
   readonly quick: boolean;
   /** For progress, one line. */
   readonly log: (line: string) => void;
+  /** Aborted when the run is interrupted: stop, so that close() is reached. */
+  readonly signal: AbortSignal;
 }
 
 /** A suite that is set up: its workloads run interleaved, then it is closed. */

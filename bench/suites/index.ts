@@ -1,6 +1,7 @@
 import type { Suite } from '../harness/types.js';
+import { attach } from './attach.js';
 import { bulk } from './bulk.js';
 import { memport } from './memport.js';
 
 /** All suites, in the order in which they run. */
-export const SUITES: readonly Suite[] = [memport, bulk];
+export const SUITES: readonly Suite[] = [memport, bulk, attach];

@@ -6,7 +6,7 @@ import { median, QUICK_ROUNDS, runSuite } from '../../bench/harness/run.js';
 import { perItem } from '../../bench/harness/time.js';
 import type { Cases, Suite, Workload } from '../../bench/harness/types.js';
 
-const quiet = { quick: false, log: () => undefined };
+const quiet = { quick: false, log: () => undefined, signal: new AbortController().signal };
 
 function fake(cases: Partial<Cases>, fields: Partial<Suite> = {}): Suite {
   return {
@@ -59,6 +59,26 @@ describe('a suite that cannot be measured', () => {
 });
 
 describe('a run', () => {
+  test('ends at the next workload when it is interrupted, and is closed', async () => {
+    const controller = new AbortController();
+    const order: string[] = [];
+    const interrupts: Workload = {
+      name: 'interrupts',
+      run: () => {
+        controller.abort(new Error('interrupted'));
+        return { ours: 1 };
+      },
+    };
+    let closed = 0;
+    const suite = fake({
+      workloads: [workload('before', [1], order), interrupts, workload('after', [1], order)],
+      close: () => void (closed += 1),
+    });
+    const run = runSuite(suite, { ...quiet, signal: controller.signal });
+    await expect(run).rejects.toThrow('interrupted');
+    expect([order, closed]).toEqual([['before'], 1]);
+  });
+
   test('gives medians over the rounds, without the warm-up', async () => {
     const workloads = [workload('ours', [1, 9, 2, 8, 3]), workload('theirs', [30, 10, 20, 50, 40])];
     const { results } = await runSuite(fake({ workloads, comparisons: [comparison] }), quiet);
