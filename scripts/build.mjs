@@ -1,0 +1,114 @@
+// Builds dist/: TypeScript, and the agent as one file for guests. Does nothing when nothing changed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const stamp = join(root, 'dist/.stamp');
+const bundle = join(root, 'dist/bundle/sdm-agent.mjs');
+/** What decides how dist/ comes out: directories with all that is in them, and files. */
+const INPUTS = [
+  'src',
+  'bench',
+  'tsconfig.json',
+  'package.json',
+  'package-lock.json',
+  'scripts/build.mjs',
+];
+
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
+}
+
+function inputHash() {
+  const hash = createHash('sha256').update(process.version);
+  for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
+  }
+  return hash.digest('hex');
+}
+
+/** The compiler leaves what it made of a source that is gone; tests would still find it. */
+function removeStale() {
+  for (const part of ['src', 'bench']) {
+    for (const file of filesBelow(join(root, 'dist', part))) {
+      const source = join(root, relative(join(root, 'dist'), file)).replace(
+        /(\.d)?\.(js|ts)(\.map)?$/,
+        '.ts',
+      );
+      if (!existsSync(source)) rmSync(file);
+    }
+  }
+}
+
+function compile() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error('TypeScript found errors: they are above.');
+}
+
+async function makeBundle() {
+  const { build } = await import('esbuild');
+  const entry = join(root, 'src/cli/sdm-agent.ts');
+  if (!existsSync(entry)) return;
+  await build({
+    entryPoints: [entry],
+    outfile: `${bundle}.tmp`,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    // `bindings` finds the addon from the file that requires it: that works in the bundle because
+    // it lies in dist/bundle of a directory with build/Release, here as in a guest.
+    // Packages in CommonJS call require() for Node's own modules.
+    banner: {
+      js: [
+        "import { createRequire as sdmCreateRequire } from 'node:module';",
+        "import { fileURLToPath as sdmFileURLToPath } from 'node:url';",
+        'const require = sdmCreateRequire(import.meta.url);',
+        'const __filename = sdmFileURLToPath(import.meta.url);',
+        "const __dirname = sdmFileURLToPath(new URL('.', import.meta.url));",
+      ].join('\n'),
+    },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  renameSync(`${bundle}.tmp`, bundle);
+}
+
+const started = performance.now();
+const hash = inputHash();
+if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && existsSync(bundle)) {
+  console.log('dist/ is up to date');
+} else {
+  rmSync(stamp, { force: true });
+  removeStale();
+  compile();
+  for (const name of ['sdm', 'sdm-agent']) chmodSync(join(root, 'bin', name), 0o755);
+  await makeBundle();
+  writeFileSync(stamp, hash);
+  console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
