@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import { Type, type Static } from 'typebox';
 import { SdmError } from '../common/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../common/log.js';
@@ -120,13 +120,16 @@ export async function loadConfig(
   return parseConfig(isObject ? { ...(value as object), ...override } : value, path);
 }
 
+/** Made at the first use: a command that reads no configuration does not pay for it. */
+let validator: ValidateFunction | undefined;
+
 /**
  * Checks a configuration that is already an object.
  * @param file what errors call it.
  * @throws SdmError SDM_CONFIG, naming file, key, what was expected and what was found.
  */
 export function parseConfig(value: unknown, file: string): ServeConfig {
-  const validate = new Ajv({ strict: false, verbose: true }).compile(ConfigFile);
+  const validate = (validator ??= new Ajv({ strict: false, verbose: true }).compile(ConfigFile));
   if (!validate(value)) {
     const { key, expected, found } = explain(validate.errors);
     throw bad(file, key, expected, found);

@@ -1,6 +1,6 @@
 /**
  * What the agent's API takes and gives: the one source of validation, static types and OpenAPI.
- * The types of the core (../types.ts) are held against it by test/agent/api/schemas.test.ts.
+ * A route compiles only if what the core (../types.ts) gives fits the schema of its answer.
  */
 import { Type, type Static } from 'typebox';
 import { ERRORS, type ErrorCode } from '../../common/errors.js';

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { call, exchange } from '../../src/common/http.js';
+
+let dir: string;
+let server: Server | undefined;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'sdm-http-'));
+});
+afterEach(async () => {
+  server?.closeAllConnections();
+  await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+  server = undefined;
+  rmSync(dir, { recursive: true });
+});
+
+async function listen(handler: RequestListener): Promise<string> {
+  const path = join(dir, 's');
+  server = createServer(handler);
+  await new Promise<void>((resolve) => server!.listen(path, resolve));
+  return path;
+}
+
+describe('exchange', () => {
+  it('says that there is no socket, and what to do', async () => {
+    await expect(exchange({ socketPath: join(dir, 'none'), path: '/' })).rejects.toMatchObject({
+      code: 'SDM_UNREACHABLE',
+      message: expect.stringMatching(/no such socket.*--socket.*ENOENT/),
+    });
+  });
+
+  it('says that a path is no socket', async () => {
+    const path = join(dir, 'file');
+    writeFileSync(path, '');
+    await expect(exchange({ socketPath: path, path: '/' })).rejects.toMatchObject({
+      code: 'SDM_UNREACHABLE',
+    });
+  });
+
+  it('gives up at its deadline on a server that does not answer', async () => {
+    const socketPath = await listen(() => {});
+    await expect(exchange({ socketPath, path: '/x', timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'SDM_TIMEOUT',
+      message: expect.stringContaining('GET /x'),
+    });
+  });
+
+  it('gives up at its deadline on an answer that does not end', async () => {
+    const socketPath = await listen((_request, response) => {
+      response.writeHead(200);
+      response.write('{');
+    });
+    await expect(exchange({ socketPath, path: '/', timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'SDM_TIMEOUT',
+    });
+  });
+
+  it('passes the abort of its caller on', async () => {
+    const socketPath = await listen(() => {});
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(exchange({ socketPath, path: '/', signal })).rejects.toThrow();
+  });
+
+  it('says that a connection was closed without an answer', async () => {
+    const socketPath = await listen((request) => request.socket.destroy());
+    await expect(exchange({ socketPath, path: '/' })).rejects.toMatchObject({
+      code: 'SDM_UNREACHABLE',
+    });
+  });
+
+  it('refuses an answer that is not JSON', async () => {
+    const socketPath = await listen((_request, response) => response.end('hello'));
+    await expect(exchange({ socketPath, path: '/' })).rejects.toMatchObject({
+      code: 'SDM_INTERNAL',
+    });
+  });
+
+  it('sends a body as JSON and gives the answer with its status', async () => {
+    const socketPath = await listen((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        response.statusCode = 418;
+        response.end(JSON.stringify({ type: request.headers['content-type'], text }));
+      });
+    });
+    expect(await exchange({ socketPath, method: 'POST', path: '/', body: { ä: 1 } })).toEqual({
+      status: 418,
+      body: { type: 'application/json', text: '{"ä":1}' },
+    });
+  });
+
+  it('knows an answer without a body', async () => {
+    const socketPath = await listen((_request, response) => {
+      response.statusCode = 204;
+      response.end();
+    });
+    expect(await exchange({ socketPath, path: '/' })).toEqual({ status: 204, body: undefined });
+  });
+});
+
+describe('call', () => {
+  it("throws the other side's own error", async () => {
+    const error = { code: 'SDM_NOT_FOUND', message: 'no such thing', details: { id: 'a' } };
+    const socketPath = await listen((_request, response) => {
+      response.statusCode = 404;
+      response.end(JSON.stringify(error));
+    });
+    await expect(call({ socketPath, path: '/' })).rejects.toMatchObject(error);
+  });
+
+  it('does not take another form of refusal for one of ours', async () => {
+    const socketPath = await listen((_request, response) => {
+      response.statusCode = 500;
+      response.end(JSON.stringify({ code: 'SOMETHING', message: 'x' }));
+    });
+    await expect(call({ socketPath, path: '/' })).rejects.toMatchObject({ code: 'SDM_INTERNAL' });
+  });
+});
