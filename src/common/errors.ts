@@ -66,6 +66,7 @@ export const ERRORS = {
   SDM_RACK_BOOT: { status: 504, when: 'a brick did not come up' },
   SDM_RACK_BRICK: { status: 503, when: 'the brick is not running' },
   SDM_RACK_SSH: { status: 502, when: 'a brick cannot be reached by ssh' },
+  SDM_DEMO: { status: 500, when: 'what the demo saw is not what it must see' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { SdmError } from '../../common/errors.js';
 import { Progress } from '../../common/progress.js';
 import type { Rack } from '../../rack/index.js';
+import { cancellable } from '../cancellable.js';
 import {
   countArgument,
   distanceArgument,
@@ -86,19 +86,4 @@ function next({ name, dir }: Rack): string {
     `End:         sdm rack down${of}`,
     `Files:       ${dir}`,
   ].join('\n');
-}
-
-/** Runs work that Ctrl-C, a hang-up or SIGTERM cancels; it then cleans up before this ends. */
-async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const cancel = (signal: NodeJS.Signals): void => {
-    controller.abort(new SdmError('SDM_CANCELLED', `cancelled by ${signal}; nothing is left`));
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, cancel);
-  try {
-    return await work(controller.signal);
-  } finally {
-    for (const signal of signals) process.off(signal, cancel);
-  }
 }

@@ -1,0 +1,105 @@
+import { Command } from 'commander';
+import { cancellable } from '../cli/cancellable.js';
+import { countArgument, sizeArgument } from '../cli/rack/options.js';
+import { runCli } from '../cli/run.js';
+import { Progress } from '../common/progress.js';
+import { formatTable } from '../common/table.js';
+import { formatSize } from '../common/units.js';
+import { openRack, rackUp, type Rack } from '../rack/index.js';
+import { BrickStory } from './story.js';
+
+const RACK = 'demo';
+
+interface DemoOptions {
+  readonly bricks: number;
+  readonly size: bigint;
+  readonly keep?: true;
+}
+
+const program = new Command('demo')
+  .description('bricks borrow memory from one pool, use it and give it back')
+  .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
+  .option('--size <size>', 'what each borrows', sizeArgument, 1n << 30n)
+  .option('--keep', 'leave the bricks running at the end')
+  .action((options: DemoOptions) => cancellable((signal) => demo(options, signal)));
+
+async function demo({ bricks, size, keep }: DemoOptions, signal: AbortSignal): Promise<void> {
+  const progress = new Progress();
+  let rack: Rack | undefined;
+  let finished = false;
+  try {
+    const boot = performance.now();
+    rack = await progress.step(`Boot ${bricks} bricks`, (report) =>
+      rackUp({ name: RACK, bricks, progress, onProgress: report, signal }),
+    );
+    const bootMs = performance.now() - boot;
+    const stories = await tell(rack, bricks, size, progress, signal);
+    progress.note(`\n${timeTable(bootMs, stories)}`);
+    finished = true;
+  } finally {
+    if (rack !== undefined && !(finished && keep === true)) {
+      const { name } = rack;
+      await progress.step('Stop the bricks and remove the rack', () => openRack(name).down());
+    }
+  }
+  progress.note(
+    keep === true
+      ? kept(rack)
+      : `\nDone: ${bricks} bricks borrowed ${formatSize(size)} each from one pool and gave it back.`,
+  );
+}
+
+/** All bricks hold their memory at once, before the first gives it back. */
+async function tell(
+  rack: Rack,
+  bricks: number,
+  size: bigint,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<BrickStory[]> {
+  const stories = Array.from(
+    { length: bricks },
+    (_, i) => new BrickStory(rack, i + 1, progress, signal),
+  );
+  for (const story of stories) await story.borrow(size);
+  progress.note('\nThe host');
+  for (const story of stories) {
+    signal.throwIfAborted();
+    await story.lookFromHost();
+  }
+  for (const story of stories) await story.giveBack();
+  return stories;
+}
+
+function timeTable(bootMs: number, stories: readonly BrickStory[]): string {
+  const steps = [...new Set(stories.flatMap((story) => [...story.times.keys()]))];
+  const rows = steps.map((step) => [
+    step,
+    ...stories.map((story) => milliseconds(story.times.get(step))),
+  ]);
+  const bricks = stories.map(({ n }) => ({ title: `brick ${n}, ms`, align: 'right' as const }));
+  return formatTable(
+    ['step (emulated machines)', ...bricks],
+    [['boot, all at once', ...stories.map(() => milliseconds(bootMs))], ...rows],
+  );
+}
+
+function milliseconds(ms: number | undefined): string {
+  if (ms === undefined) return '-';
+  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
+}
+
+function kept({ name, dir }: Rack): string {
+  const rack = (command: string): string => `npx sdm rack ${command} --name ${name}`;
+  return `
+The bricks are still up. Try:
+  ${rack('ssh')} 1                                   log in as root
+  ${rack('exec')} 1 -- sdm-agent probe               what the brick has
+  ${rack('exec')} 1 -- sdm-agent attach --size 512M  borrow, then "list" and "detach ID"
+  ${rack('exec')} 1 -- cat /sys/devices/system/node/node1/meminfo
+  ${rack('console')} 2                               the console; Ctrl-] leaves it
+  ${rack('down')}                                    stop them and remove everything
+Files, with the exact QEMU command lines: ${dir}`;
+}
+
+await runCli(program, process.argv);

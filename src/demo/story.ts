@@ -1,0 +1,158 @@
+import { SdmError } from '../common/errors.js';
+import type { Progress } from '../common/progress.js';
+import { formatTable } from '../common/table.js';
+import { formatSize, hex } from '../common/units.js';
+import type { Rack } from '../rack/index.js';
+import {
+  BrickCommands,
+  type AttachmentJson,
+  type FillJson,
+  type MemoryJson,
+} from './brick-commands.js';
+import { checkZero, findFilledPages, type PoolRange } from './pool-pages.js';
+
+const PAGE_BYTES = 4096n;
+
+/** One brick's part of the demo, and the time that each step took. */
+export class BrickStory {
+  readonly n: number;
+  readonly times = new Map<string, number>();
+  readonly #rack: Rack;
+  readonly #progress: Progress;
+  readonly #commands: BrickCommands;
+  #before: MemoryJson | undefined;
+  #attachment: AttachmentJson | undefined;
+  #fill: { result: FillJson; seed: bigint; release: () => Promise<void> } | undefined;
+
+  constructor(rack: Rack, n: number, progress: Progress, signal: AbortSignal) {
+    this.n = n;
+    this.#rack = rack;
+    this.#progress = progress;
+    this.#commands = new BrickCommands(rack, n, signal);
+  }
+
+  /** Memory before, attach, memory after, and a program that uses it. */
+  async borrow(size: bigint): Promise<void> {
+    const { note } = this.#progress;
+    const say = note.bind(this.#progress);
+    say(`\nBrick ${this.n}`);
+    this.#before = await this.#time('look at memory', () => this.#commands.memory());
+    say(memoryTable(this.#before));
+    if (onlineNodes(this.#before).length !== 1) {
+      throw new SdmError('SDM_DEMO', `brick ${this.n} has remote memory before the attach`);
+    }
+
+    const attachment = await this.#time(`attach ${formatSize(size)}`, () =>
+      this.#commands.attach(String(size)),
+    );
+    this.#attachment = attachment;
+    this.#timesOf(attachment, 'attach');
+    say(
+      `  ${attachment.id} is ${attachment.state}: memport ${attachment.memport} maps ` +
+        `${attachment.start}-${attachment.end} to ${attachment.remote} of the pool`,
+    );
+
+    const after = await this.#commands.memory();
+    say(memoryTable(after));
+    const node = after.nodes.find((candidate) => candidate.node === attachment.node);
+    if (node === undefined || BigInt(node.totalBytes) !== BigInt(attachment.size)) {
+      throw new SdmError(
+        'SDM_DEMO',
+        `node ${attachment.node} of brick ${this.n} has ${node?.totalBytes ?? 'no'} bytes after ` +
+          `the attach, ${attachment.size} were asked for`,
+      );
+    }
+
+    // The kernel keeps some pages of a node on lists of its own: leave it a sixteenth.
+    const bytes = (((BigInt(node.freeBytes) / 16n) * 15n) / PAGE_BYTES) * PAGE_BYTES;
+    const seed = BigInt(Date.now()) * 16n + BigInt(this.n);
+    const fill = await this.#time(`fill and verify ${formatSize(bytes)}`, () =>
+      this.#commands.fill(attachment.node, bytes, seed),
+    );
+    this.#fill = { ...fill, seed };
+    say(
+      `  a program holds ${fill.result.pages} pages of node ${fill.result.node}, physical ` +
+        `${fill.result.physMin}-${fill.result.physMax}`,
+    );
+  }
+
+  /** On the host: every page that the program filled is in the pool where the attachment says. */
+  async lookFromHost(): Promise<void> {
+    const fill = present(this.#fill);
+    const { first, last } = await this.#time('find its pages in the pool', () =>
+      findFilledPages(this.#rack.poolPath, this.#range(), {
+        seed: fill.seed,
+        pages: fill.result.pages,
+      }),
+    );
+    this.#progress.note(
+      `  all ${fill.result.pages} pages of brick ${this.n} are in the pool file, at ${hex(first)} ` +
+        `to ${hex(last + PAGE_BYTES - 1n)}`,
+    );
+  }
+
+  /** The program ends, detach, memory as before, and zeros on the host. */
+  async giveBack(): Promise<void> {
+    const before = present(this.#before);
+    const attachment = present(this.#attachment);
+    this.#progress.note(`\nBrick ${this.n}`);
+    await present(this.#fill).release();
+    const detached = await this.#time('detach', () => this.#commands.detach(attachment.id));
+    this.#timesOf({ steps: detached.steps.slice(attachment.steps.length) }, 'detach');
+    const after = await this.#commands.memory();
+    this.#progress.note(memoryTable(after));
+    const sizes = (memory: MemoryJson): string =>
+      onlineNodes(memory)
+        .map((node) => `${node.node}:${node.totalBytes}`)
+        .join(' ');
+    if (sizes(after) !== sizes(before)) {
+      throw new SdmError(
+        'SDM_DEMO',
+        `memory of brick ${this.n} is not as before: ${sizes(before)} then, ${sizes(after)} now`,
+      );
+    }
+    await this.#time('see that its range reads zero', () =>
+      checkZero(this.#rack.poolPath, this.#range()),
+    );
+  }
+
+  #range(): PoolRange {
+    const { remote, size } = present(this.#attachment);
+    return { start: BigInt(remote), size: BigInt(size) };
+  }
+
+  async #time<T>(step: string, work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    const result = await this.#progress.step(`  brick ${this.n}: ${step}`, work);
+    this.times.set(step, performance.now() - began);
+    return result;
+  }
+
+  #timesOf({ steps }: Pick<AttachmentJson, 'steps'>, direction: string): void {
+    for (const { step, ms } of steps) this.times.set(`  ${direction}: ${step}`, ms);
+  }
+}
+
+function onlineNodes(memory: MemoryJson): MemoryJson['nodes'] {
+  return memory.nodes.filter((node) => node.online);
+}
+
+function memoryTable(memory: MemoryJson): string {
+  const rows = onlineNodes(memory).map((node) => [
+    String(node.node),
+    formatSize(BigInt(node.totalBytes)),
+    formatSize(BigInt(node.freeBytes)),
+    node.tier === undefined ? '-' : String(node.tier),
+  ]);
+  const right = (title: string) => ({ title, align: 'right' as const });
+  return formatTable(['    node', right('memory'), right('free'), right('tier')], rows.map(indent));
+}
+
+function indent([first = '', ...rest]: readonly string[]): string[] {
+  return [`    ${first}`, ...rest];
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a step of the demo was left out');
+  return value;
+}
