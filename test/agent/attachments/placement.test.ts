@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { place, type PlacementSpace, type Span } from '../../../src/agent/attachments/placement.js';
+import { normalise, type NormalRequest } from '../../../src/agent/attachments/record.js';
+import type { RegisterBlockInfo } from '../../../src/native/types.js';
+
+const MIB = 1n << 20n;
+const GIB = 1n << 30n;
+
+function info(over: Partial<RegisterBlockInfo> = {}): RegisterBlockInfo {
+  return {
+    version: 1,
+    features: 0n,
+    nports: 32,
+    windowBase: 512n * GIB,
+    windowSize: 4n * GIB,
+    remoteSize: 4n * GIB,
+    granule: 2n * MIB,
+    ntransceivers: 0,
+    passive: true,
+    ...over,
+  };
+}
+
+function space(over: Partial<PlacementSpace> = {}): PlacementSpace {
+  return {
+    info: info(),
+    poolSize: 4n * GIB,
+    blockSize: 128n * MIB,
+    shares: [
+      { start: 2n * MIB, size: 126n * MIB, shared: true },
+      { start: 128n * MIB, size: 1920n * MIB, shared: false },
+    ],
+    local: [],
+    remote: [],
+    ...over,
+  };
+}
+
+const TRANSLATION = info({ features: 1n, windowBase: 16n * GIB, granule: 256n * MIB });
+
+function ram(size: bigint, over: Partial<NormalRequest> = {}): NormalRequest {
+  return { ...normalise({ mode: 'system-ram', size }, 1), ...over };
+}
+
+function device(size: bigint, over: Partial<NormalRequest> = {}): NormalRequest {
+  return { ...normalise({ mode: 'device', size }, 1), ...over };
+}
+
+describe('requests that no place fits', () => {
+  test.each([
+    ['nothing', ram(0n), 'SDM_INPUT'],
+    ['less than nothing', ram(-128n * MIB), 'SDM_INPUT'],
+    ['a part of a block', ram(64n * MIB), 'SDM_INPUT'],
+    ['a part of a granule', device(MIB), 'SDM_INPUT'],
+    ['shared system RAM', ram(128n * MIB, { shared: true }), 'SDM_INPUT'],
+    ['more than the share', ram(4n * GIB), 'SDM_NO_SPACE'],
+    ['more than the shared share', device(128n * MIB, { shared: true }), 'SDM_NO_SPACE'],
+    ['the header', device(2n * MIB, { remote: 0n }), 'SDM_NOT_OURS'],
+    ['the header, shared', device(2n * MIB, { remote: 0n, shared: true }), 'SDM_NOT_OURS'],
+    ['a shared range as its own', device(2n * MIB, { remote: 4n * MIB }), 'SDM_NOT_OURS'],
+    ['another brick', device(2n * MIB, { remote: 3n * GIB }), 'SDM_NOT_OURS'],
+    ['the end of the share', ram(256n * MIB, { remote: 1920n * MIB }), 'SDM_NOT_OURS'],
+    ['no multiple of the granule', device(2n * MIB, { remote: 129n * MIB }), 'SDM_INPUT'],
+    ['no multiple of the block', ram(128n * MIB, { remote: 130n * MIB }), 'SDM_INPUT'],
+  ])('%s', (_, request, code) => {
+    expect(() => place(request, space())).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('a remote range in use', () => {
+    const remote = [{ start: 256n * MIB, end: 258n * MIB }];
+    expect(() => place(device(4n * MIB, { remote: 254n * MIB }), space({ remote }))).toThrow(
+      expect.objectContaining({ code: 'SDM_RANGE_TAKEN' }),
+    );
+  });
+
+  test('without translation a local range in use is one, too', () => {
+    const local = [{ start: 512n * GIB + 256n * MIB, end: 512n * GIB + 258n * MIB }];
+    expect(() => place(device(2n * MIB, { remote: 256n * MIB }), space({ local }))).toThrow(
+      expect.objectContaining({ code: 'SDM_RANGE_TAKEN' }),
+    );
+  });
+});
+
+describe('first fit', () => {
+  test('starts at the first own share, at the same offset in the window', () => {
+    expect(place(ram(GIB), space())).toEqual({
+      start: 512n * GIB + 128n * MIB,
+      remote: 128n * MIB,
+    });
+  });
+
+  test('goes over what is in use and takes a gap', () => {
+    const remote = [
+      { start: 128n * MIB, end: 130n * MIB },
+      { start: 384n * MIB, end: 640n * MIB },
+    ];
+    expect(place(ram(128n * MIB), space({ remote })).remote).toBe(256n * MIB);
+    expect(place(ram(256n * MIB), space({ remote })).remote).toBe(640n * MIB);
+    expect(place(device(2n * MIB), space({ remote })).remote).toBe(130n * MIB);
+  });
+
+  test('never uses the header, even of a share that starts at 0', () => {
+    const shares = [{ start: 0n, size: GIB, shared: false }];
+    expect(place(device(2n * MIB), space({ shares })).remote).toBe(2n * MIB);
+    expect(place(ram(128n * MIB), space({ shares })).remote).toBe(128n * MIB);
+  });
+
+  test('ends where the pool does, whatever share and registers say', () => {
+    const shares = [{ start: GIB, size: 8n * GIB, shared: false }];
+    const small = space({ shares, poolSize: 2n * GIB });
+    expect(place(ram(GIB), small).remote).toBe(GIB);
+    expect(() => place(ram(GIB + 128n * MIB), small)).toThrow(
+      expect.objectContaining({ code: 'SDM_NO_SPACE' }),
+    );
+  });
+
+  test('with translation window and pool are filled apart', () => {
+    const local = [{ start: 16n * GIB, end: 17n * GIB }];
+    const placed = place(
+      device(256n * MIB),
+      space({
+        info: TRANSLATION,
+        local,
+        shares: [{ start: GIB, size: GIB, shared: false }],
+      }),
+    );
+    expect(placed).toEqual({ start: 17n * GIB, remote: GIB });
+  });
+
+  test('with translation the window can be full', () => {
+    const local = [{ start: 16n * GIB, end: 20n * GIB }];
+    expect(() => place(ram(256n * MIB), space({ info: TRANSLATION, local }))).toThrow(
+      expect.objectContaining({ code: 'SDM_NO_SPACE' }),
+    );
+  });
+});
+
+function overlap(a: Span, b: Span): boolean {
+  return a.start < b.end && b.start < a.end;
+}
+
+describe('whatever is asked for', () => {
+  const request = fc.record({
+    mode: fc.constantFrom('system-ram' as const, 'device' as const),
+    granules: fc.integer({ min: 1, max: 300 }),
+    shared: fc.boolean(),
+    remote: fc.option(fc.integer({ min: 0, max: 2047 })),
+    free: fc.option(fc.integer({ min: 0, max: 20 })),
+  });
+
+  test.each([
+    ['identity', info()],
+    ['translation', { ...TRANSLATION, granule: 2n * MIB }],
+  ])('ranges never overlap, and lie where they may: %s', (_, block) => {
+    const shares = [
+      { start: 0n, size: 256n * MIB, shared: true },
+      { start: 384n * MIB, size: 500n * MIB, shared: false },
+      { start: GIB, size: 2n * GIB, shared: false },
+    ];
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 40 }), (requests) => {
+        const placed: { local: Span; remote: Span; shared: boolean }[] = [];
+        for (const { mode, granules, shared, remote, free } of requests) {
+          if (free !== null && placed.length > 0) placed.splice(free % placed.length, 1);
+          const unit = mode === 'system-ram' ? 128n * MIB : 2n * MIB;
+          const size = ((BigInt(granules) * 2n * MIB + unit - 1n) / unit) * unit;
+          const asked = {
+            ...normalise({ mode, size, shared }, 1),
+            remote: remote === null ? undefined : BigInt(remote) * 2n * MIB,
+          };
+          let found;
+          try {
+            found = place(
+              asked,
+              space({
+                info: block,
+                shares,
+                local: placed.map((p) => p.local),
+                remote: placed.map((p) => p.remote),
+              }),
+            );
+          } catch {
+            continue;
+          }
+          const local = { start: found.start, end: found.start + size };
+          const far = { start: found.remote, end: found.remote + size };
+          expect(placed.some((p) => overlap(p.local, local) || overlap(p.remote, far))).toBe(false);
+          expect(
+            shares.some(
+              (s) => s.shared === shared && s.start <= far.start && far.end <= s.start + s.size,
+            ),
+          ).toBe(true);
+          expect(far.start).toBeGreaterThanOrEqual(block.granule);
+          expect(local.start).toBeGreaterThanOrEqual(block.windowBase);
+          expect(local.end).toBeLessThanOrEqual(block.windowBase + block.windowSize);
+          expect(local.start % unit).toBe(0n);
+          expect(far.start % block.granule).toBe(0n);
+          if (block.features === 0n) expect(local.start - block.windowBase).toBe(far.start);
+          if (asked.remote !== undefined) expect(far.start).toBe(asked.remote);
+          placed.push({ local, remote: far, shared });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
