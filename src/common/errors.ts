@@ -19,6 +19,24 @@ export const ERRORS = {
   SDM_UNREACHABLE: { status: 502, when: 'a daemon does not answer' },
   SDM_INTERNAL: { status: 500, when: 'a defect in SDM' },
 
+  // Addon: the codes of native/src/errors.h that are not above
+  SDM_FORGED: { status: 500, when: 'an object was given that the addon did not make' },
+  SDM_CLOSED: { status: 409, when: 'a register block or mapping was closed before' },
+  SDM_READ_ONLY: { status: 409, when: 'something opened for reading was to be written' },
+  SDM_RANGE: { status: 400, when: 'an offset or length lies outside of a block, file or mapping' },
+  SDM_ALIGNMENT: { status: 400, when: 'an offset or length is no multiple of what access needs' },
+  SDM_DEVICE_BUSY: { status: 503, when: 'a kernel driver holds the PCI device' },
+  SDM_BLOCK_SIZE: { status: 503, when: 'a file or BAR is too small to be a register block' },
+  SDM_BLOCK_UNFORMATTED: { status: 503, when: 'memory was not formatted as a register block' },
+  SDM_BLOCK_FOREIGN: { status: 503, when: 'memory holds something else than a register block' },
+  SDM_BLOCK_VERSION: { status: 503, when: 'a register block has another version of the ABI' },
+  SDM_BLOCK_INVALID: { status: 503, when: 'the header of a register block contradicts the ABI' },
+  SDM_BLOCK_LOCKED: { status: 409, when: 'another agent owns the register block' },
+  SDM_BLOCK_FORMATTED: { status: 409, when: 'formatting would overwrite a register block' },
+  SDM_ABORTED: { status: 499, when: 'the AbortSignal of a call fired' },
+  SDM_STUCK: { status: 504, when: 'the kernel does not give a thread back after its deadline' },
+  SDM_SYSTEM: { status: 500, when: 'a system call failed; errno, errnoName and syscall say how' },
+
   // Agent: API
   SDM_TOO_LARGE: { status: 413, when: 'a request is longer than the agent reads' },
   SDM_MEDIA_TYPE: { status: 415, when: 'the body of a request is not JSON' },

@@ -1,0 +1,33 @@
+# For `npm install`. CMakeLists.txt builds the same for another architecture, and the unit tests.
+{
+  'variables': {
+    # The plain C loops that benchmarks measure against: npm run build:addon -- --bench
+    'sdm_bench%': 0,
+  },
+  'target_defaults': {
+    'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
+    'cflags': ['-Wall', '-Wextra', '-O3', '-fvisibility=hidden'],
+    'cflags_c': ['-std=gnu11'],
+    'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-fvisibility-inlines-hidden'],
+    'cflags_cc!': ['-fexceptions', '-frtti', '-std=gnu++17', '-std=gnu++20'],
+    # A thread that the kernel does not give back, and a signal handler, may outlive the last
+    # environment that loaded this.
+    'ldflags': ['-Wl,-z,nodelete', '-pthread'],
+  },
+  'targets': [
+    {
+      'target_name': 'sdm_native',
+      'sources': ['<!@(ls native/src/*.c native/src/*.cc native/src/napi/*.cc)'],
+    },
+  ],
+  'conditions': [
+    ['sdm_bench==1', {
+      'targets': [
+        {
+          'target_name': 'sdm_bench',
+          'sources': ['native/bench/bench.cc', 'native/src/header.c', 'native/src/passive.c'],
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,199 @@
+// Builds the C++ addon, if anything changed that it is made of. Plain JavaScript without
+// dependencies: `npm install` runs it before there is anything else.
+//
+//   node scripts/build-addon.mjs [--bench]            for this machine: build/Release/sdm_native.node
+//   node scripts/build-addon.mjs --arch arm64 --out DIR [--node-headers DIR]   for a guest
+//
+// --bench also builds sdm_bench.node, the plain C loops that benchmarks measure against.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(join(root, 'package.json'));
+const INPUTS = ['native', 'binding.gyp', 'CMakeLists.txt', 'scripts/build-addon.mjs'];
+const BUILD_TIMEOUT_MS = 15 * 60_000;
+
+/** Debian packages that bring what a build needs. */
+const PACKAGES = {
+  x64: 'g++ make python3',
+  arm64: 'g++-aarch64-linux-gnu gcc-aarch64-linux-gnu cmake make',
+};
+
+class Failure extends Error {}
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      arch: { type: 'string', default: process.arch },
+      out: { type: 'string' },
+      'node-headers': { type: 'string' },
+      bench: { type: 'boolean', default: process.env.SDM_BENCH === '1' },
+    },
+  });
+  const host = values.arch === process.arch && values.out === undefined;
+  if (!host && values.arch !== 'arm64') {
+    throw new Failure(`--arch ${values.arch} is not known here; use arm64, or leave it out`);
+  }
+  if (!host && values.out === undefined) {
+    throw new Failure('--arch arm64 needs --out DIR: where sdm_native.node is put');
+  }
+  const out = resolve(values.out ?? join(root, 'build/Release'));
+  const headers = values['node-headers'] && resolve(values['node-headers']);
+  return { host, arch: values.arch, out, headers, bench: host && values.bench };
+}
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
+}
+
+/** Of everything that decides how the addon comes out. */
+function contentHash(wanted, headersVersion) {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([wanted.arch, wanted.bench, wanted.host, headersVersion]));
+  for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
+    hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+function run(command, args, { cwd, env, need }) {
+  const result = spawnSync(command, args, {
+    cwd,
+    env: env ?? process.env,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+    timeout: BUILD_TIMEOUT_MS,
+  });
+  if (result.status === 0) return;
+  const log = `${result.stdout ?? ''}${result.stderr ?? ''}`;
+  const why = result.error ? result.error.message : `exit code ${result.status ?? result.signal}`;
+  throw new Failure(
+    `${log}\nThe addon could not be built (${why}; the whole log is above).\n` +
+      `The command was: ${[command, ...args].join(' ')}\n` +
+      `It needs the Debian packages ${need}: apt-get install ${need}`,
+  );
+}
+
+function nodeGyp() {
+  try {
+    return require.resolve('node-gyp/bin/node-gyp.js');
+  } catch {
+    // npm brings one along and tells its scripts where it is.
+    const npms = process.env.npm_config_node_gyp;
+    if (npms && existsSync(npms)) return npms;
+    throw new Failure('node-gyp was not found. Run `npm ci`, or build with `npm run build:addon`.');
+  }
+}
+
+/** Where this node was installed lie its headers, mostly: then nothing is downloaded. */
+function installedHeaders() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)));
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined;
+}
+
+/** In a directory of its own: two builds at once do not meet, and a failed one leaves nothing. */
+function buildForHost(wanted, work) {
+  for (const name of ['binding.gyp', 'native']) symlinkSync(join(root, name), join(work, name));
+  const args = [nodeGyp(), 'rebuild', '--jobs=2'];
+  const nodedir = installedHeaders();
+  if (nodedir) args.push(`--nodedir=${nodedir}`);
+  if (wanted.bench) args.push('--', '-Dsdm_bench=1');
+  run(process.execPath, args, { cwd: work, need: PACKAGES.x64 });
+  return join(work, 'build/Release');
+}
+
+function buildForGuest(wanted, work) {
+  const toolchain = join(root, 'native/cmake/aarch64-linux-gnu.cmake');
+  let cmakeJs;
+  try {
+    cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin/cmake-js');
+  } catch {
+    throw new Failure('cmake-js was not found. Run `npm ci`.');
+  }
+  const args = [cmakeJs, 'build', `--directory=${root}`, `--out=${work}`, '--arch=arm64'];
+  args.push('--parallel=2', `--CDCMAKE_TOOLCHAIN_FILE=${toolchain}`);
+  if (wanted.headers) args.push(`--CDSDM_NODE_HEADERS=${includeDirectory(wanted.headers)}`);
+  run(process.execPath, args, { cwd: root, need: PACKAGES.arm64 });
+  const built = join(work, 'Release');
+  const strip = ['--strip-unneeded', join(built, 'sdm_native.node')];
+  run('aarch64-linux-gnu-strip', strip, { cwd: root, need: PACKAGES.arm64 });
+  return built;
+}
+
+/** The directory with node_api.h, in a node installation or given itself. */
+function includeDirectory(headers) {
+  const found = [headers, join(headers, 'include/node')].find((directory) =>
+    existsSync(join(directory, 'node_api.h')),
+  );
+  if (!found) throw new Failure(`--node-headers ${headers} has no node_api.h below it`);
+  return found;
+}
+
+function headersVersion(wanted) {
+  if (wanted.host) return process.version;
+  if (wanted.headers) return readFileSync(join(includeDirectory(wanted.headers), 'node_api.h'));
+  try {
+    return require('node-api-headers/package.json').version;
+  } catch {
+    return 'none';
+  }
+}
+
+/** Whole or not at all, also for a process that has the old one loaded. */
+function install(built, wanted, names) {
+  mkdirSync(wanted.out, { recursive: true });
+  for (const name of names) {
+    const temporary = join(wanted.out, `.${name}.${process.pid}`);
+    copyFileSync(join(built, name), temporary);
+    renameSync(temporary, join(wanted.out, name));
+  }
+}
+
+function main() {
+  const wanted = options();
+  const names = ['sdm_native.node', ...(wanted.bench ? ['sdm_bench.node'] : [])];
+  const stamp = join(wanted.out, 'sdm_native.stamp');
+  const hash = contentHash(wanted, String(headersVersion(wanted)));
+  const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
+  if (current && names.every((name) => existsSync(join(wanted.out, name)))) return;
+
+  const work = mkdtempSync(join(tmpdir(), 'sdm-addon-'));
+  try {
+    const built = wanted.host ? buildForHost(wanted, work) : buildForGuest(wanted, work);
+    rmSync(stamp, { force: true });
+    install(built, wanted, names);
+    writeFileSync(stamp, hash);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
