@@ -6,9 +6,10 @@ import { SdmError } from '../../common/errors.js';
 import { run } from '../../common/exec.js';
 import type { Context } from './context.js';
 import { writeCpio, type CpioEntry } from './cpio.js';
+import { filesBelow } from './initrd.js';
 
 const RECIPE = '1';
-const BUNDLE = 'dist/bundle/sdm-agent.mjs';
+const BUNDLE = 'dist/bundle';
 const TOOLS = 'tools/guest';
 const COMPILE = ['-std=gnu17', '-O2', '-static', '-Wall', '-Wextra'];
 /** What decides how the addon comes out. */
@@ -25,15 +26,19 @@ const ADDON_TIMEOUT_MS = 15 * 60_000;
 
 /** Where things of this project lie in a guest; `bindings` finds the addon from the bundle. */
 const GUEST = {
-  bundle: '/opt/sdm/dist/bundle/sdm-agent.mjs',
+  bundle: '/opt/sdm/dist/bundle',
   addon: '/opt/sdm/build/Release/sdm_native.node',
+  manifest: '/opt/sdm/package.json',
   programs: '/opt/sdm/bin',
   modules: '/opt/sdm',
 };
 
+/** Marks the root of the package, from which the addon is looked for. */
+const MANIFEST = '{ "name": "sdm", "type": "module" }\n';
+
 /** What a shell in the guest runs for `sdm-agent`. */
 const AGENT_COMMAND = `#!/bin/sh
-exec /usr/bin/node ${GUEST.bundle} "$@"
+exec /usr/bin/node ${GUEST.bundle}/sdm-agent.mjs "$@"
 `;
 
 /** This project's part of a guest: agent, addon, kernel modules, test programs; below /opt/sdm. */
@@ -46,15 +51,23 @@ export async function ensurePayload(context: Context, modules: string): Promise<
       `${BUNDLE} is missing. Build it with "node scripts/build.mjs".`,
     );
   }
-  const agent = readFileSync(bundle);
   const dir = await cached({
     cache: context.cache,
     kind: 'payload',
-    key: hashOf(RECIPE, agent, addon, tools, modules, AGENT_COMMAND),
+    key: hashOf(
+      RECIPE,
+      hashFiles(context.project, [BUNDLE]),
+      addon,
+      tools,
+      modules,
+      AGENT_COMMAND,
+      MANIFEST,
+    ),
     signal: context.signal,
     make: async (to) => {
       const entries: CpioEntry[] = [
-        { path: GUEST.bundle, data: agent },
+        ...filesBelow(bundle, GUEST.bundle),
+        { path: GUEST.manifest, data: MANIFEST },
         { path: GUEST.addon, data: readFileSync(join(addon, 'sdm_native.node')) },
         { path: join(GUEST.programs, 'sdm-agent'), mode: 0o755, data: AGENT_COMMAND },
         ...readdirSync(tools).map((name) => ({
