@@ -105,12 +105,14 @@ blocks() { # START SIZE: their directories, one a line
 
 online() { # START SIZE
 	for dir in $(blocks "$1" "$2"); do
+		[ "$(cat "$dir/state")" = online ] && continue
 		[ "$("$TOOL" put "$dir/state" online_movable)" = ok ] || return 1
 	done
 }
 
 offline() { # START SIZE
 	for dir in $(blocks "$1" "$2"); do
+		[ "$(cat "$dir/state")" = offline ] && continue
 		[ "$("$TOOL" put "$dir/state" offline 30000)" = ok ] || return 1
 	done
 }
@@ -325,6 +327,30 @@ offline $mem $mem_size
 result $? "offline once it is let go"
 is "failure is forgotten" none "$(cat $W/failure)"
 
+online $mem $mem_size
+# Three quarters of two blocks: some are on the first, and cannot all have been
+# moved after a millisecond.
+hold node "$NODE" $((mem_size / 4 * 3)) hold
+is "pages enough to be busy with" ok "$held"
+is "a deadline ends an offline" EINTR "$("$TOOL" put "$(block_of $mem)/state" offline 1)"
+like "failure says that nothing was in the way" "block=* reason=interrupted *" "$(cat $W/failure)"
+let_go
+is "and nothing was lost" ok "$held"
+
+huge=/sys/devices/system/node/node$NODE/hugepages/hugepages-2048kB/nr_hugepages
+if [ -e "$huge" ]; then
+	echo 8 >"$huge"
+	hold huge $(($(cat "$huge") << 21))
+	is "huge pages are reserved" ok "$held"
+	offline $mem $mem_size && offline "${B% *}" "${B#* }"
+	result $((!$?)) "they keep a block online"
+	like "failure says so" "block=* reason=hugetlb *" "$(cat $W/failure)"
+	let_go
+	echo 0 >"$huge"
+fi
+offline $mem $mem_size
+result $? "offline"
+
 does "remove" remove "$A"
 is "it is absent again" absent "$(state_of "$A_dir")"
 is "its blocks are gone" "" "$(ls -d "$(block_of $mem)" 2>/dev/null)"
@@ -335,14 +361,23 @@ does "verify" verify "$A"
 does "remove the other one, never online" remove "$B"
 
 # Memory in a kernel zone: the kernel refuses before notifiers hear of it.
+b=${B% *}
 does "add for the kernel" add "$B $NODE"
-is "online" ok "$("$TOOL" put "$(block_of "${B% *}")/state" online_kernel)"
+is "online" ok "$("$TOOL" put "$(block_of "$b")/state" online_kernel)"
+hold kernel "$NODE"
+is "the kernel uses it" ok "$held"
+is "it cannot be offlined" EBUSY "$("$TOOL" put "$(block_of "$b")/state" offline 30000)"
 does "explain" explain "$B"
-like "explain answers" "none|block=*" "$(cat $W/failure | sed 's/^none$/none|block=/')"
-if offline "${B% *}" "${B#* }"; then
+like "the answer is in failure" "block=$((b / block)) start=$b pfn=0x* reason=* stuck=*" \
+	"$(cat $W/failure)"
+echo "# $(cat $W/failure)"
+let_go
+if offline "$b" "$block"; then
+	does "explain finds nothing any more" explain "$B"
+	is "and says so" none "$(cat $W/failure)"
 	does "remove it" remove "$B"
 else
-	echo "# a kernel page is on the block, as can be: $(cat $W/failure)"
+	echo "# something of the kernel's stays there, as can be: $(cat $W/failure)"
 	kept=1
 fi
 

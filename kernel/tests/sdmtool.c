@@ -27,8 +27,9 @@ static const char usage[] =
 	"map FILE OFFSET SIZE [HOW]       HOW: rw, private, exec, hold, fork, split, fill=N, check=N\n"
 	"node NODE SIZE [hold]            fill memory bound to NODE and verify it\n"
 	"pin NODE                         hold a page of NODE in a pipe\n"
-	"huge NODE SIZE                   reserve huge pages of a node by a mapping\n"
-	"hold, fork and pin print a line and go on until their input ends\n";
+	"kernel NODE                      hold pages of the kernel's own on NODE\n"
+	"huge SIZE                        reserve huge pages and touch none\n"
+	"kernel, huge, pin, hold, fork and split print a line and wait for the end of input\n";
 
 static int fail(const char *what)
 {
@@ -75,9 +76,9 @@ static void on_alarm(int sig)
 static int put(const char *file, const char *text, int ms)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval timer = {
-		.it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 },
-	};
+	struct timeval period = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	/* Again and again: the first may come before the write does. */
+	struct itimerval timer = { .it_value = period, .it_interval = period };
 	int fd = open(file, O_WRONLY);
 
 	if (fd < 0)
@@ -219,10 +220,28 @@ static int pin(int node)
 	return 0;
 }
 
-/* A reservation without a page touched: free huge pages that must stay. */
-static int huge(int node, size_t size)
+/* What the kernel allocates for a task follows its policy: here, a full pipe. */
+static int kernel(int node)
 {
-	if (!bound(node, size, MAP_HUGETLB))
+	unsigned long mask = 1ul << node;
+	char page[4096] = { 0 };
+	int ends[2];
+
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)))
+		return fail("set_mempolicy");
+	if (pipe2(ends, O_NONBLOCK))
+		return fail("pipe2");
+	while (write(ends[1], page, sizeof(page)) > 0)
+		;
+	hold("ok");
+	return 0;
+}
+
+/* A reservation with no page touched: free huge pages that must stay. */
+static int huge(size_t size)
+{
+	if (mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+		 -1, 0) == MAP_FAILED)
 		return fail("mmap");
 	hold("ok");
 	return 0;
@@ -240,8 +259,10 @@ int main(int argc, char **argv)
 		return use_node(number(argv[2]), number(argv[3]), argc > 4 ? how : "");
 	if (argc == 3 && !strcmp(argv[1], "pin"))
 		return pin(number(argv[2]));
-	if (argc == 4 && !strcmp(argv[1], "huge"))
-		return huge(number(argv[2]), number(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], "kernel"))
+		return kernel(number(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "huge"))
+		return huge(number(argv[2]));
 	fputs(usage, stderr);
 	return 2;
 }
