@@ -86,6 +86,7 @@ export async function createServer(
     http: { headersTimeout, connectionsCheckingInterval: Math.min(1_000, headersTimeout) },
     clientErrorHandler: refuseUnreadable,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.removeContentTypeParser('text/plain'); // JSON is all we read
   app.server.maxConnections = maxConnections;
 
   let draining = false;

@@ -11,7 +11,7 @@ const CLASS = 'class/misc/sdm-window';
 const MODULE = 'module/sdmc_mem';
 
 /** What the module must offer; one that lacks any of it is of another version. */
-const COMMANDS = [
+export const COMMANDS = [
   ...['claim', 'release', 'add', 'remove', 'expose', 'conceal'],
   ...['flush', 'scrub', 'verify', 'explain', 'window'],
 ] as const;

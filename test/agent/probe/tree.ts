@@ -1,5 +1,6 @@
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { COMMANDS } from '../../../src/agent/memory/window.js';
 
 /** A made-up root of sysfs and procfs: files by path; a Buffer or text is its content. */
 export type Tree = Record<string, string | Buffer | { readonly link: string }>;
@@ -41,11 +42,6 @@ export function distanceMatrix(...triples: [number, number, number][]): Buffer {
   return buffer;
 }
 
-const MODULE_COMMANDS = [
-  ...['claim', 'release', 'add', 'remove', 'expose', 'conceal'],
-  ...['flush', 'scrub', 'verify'],
-];
-
 export const REGISTERS = '0000:00:02.0';
 export const POOL = '0000:00:03.0';
 export const POOL_BASE = 0x8000000000n;
@@ -66,8 +62,8 @@ export function brickTree(registers: Buffer): Tree {
     'sys/devices/system/memory/auto_online_blocks': 'offline\n',
     'sys/kernel/mm/numa/demotion_enabled': 'true\n',
     'sys/module/sdmc_mem/version': '1.0.0\n',
+    ...Object.fromEntries(COMMANDS.map((name) => [`${window}/${name}`, ''])),
     [`${window}/window`]: '0x8000000000 0x100000000\n',
-    ...Object.fromEntries(MODULE_COMMANDS.map((name) => [`${window}/${name}`, ''])),
     [`${node}/possible`]: '0-2\n',
     [`${node}/online`]: '0\n',
     [`${node}/node0/meminfo`]: 'Node 0 MemTotal:  500000 kB\nNode 0 MemFree:  400000 kB\n',
@@ -79,9 +75,4 @@ export function brickTree(registers: Buffer): Tree {
       'kernel/drivers/dax/hmem/dax_hmem.ko.xz: kernel/drivers/dax/dax.ko.xz\n',
     'lib/modules/6.12.1-test/modules.builtin': 'kernel/drivers/dax/dax.ko\n',
   };
-}
-
-/** Files may be sparse: a register block is 64 KiB. */
-export function resize(path: string, size: number): void {
-  truncateSync(path, size);
 }
