@@ -1,9 +1,5 @@
 # For `npm install`. CMakeLists.txt builds the same for another architecture, and the unit tests.
 {
-  'variables': {
-    # The plain C loops that benchmarks measure against: npm run build:addon -- --bench
-    'sdm_bench%': 0,
-  },
   'target_defaults': {
     'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
     'cflags': ['-Wall', '-Wextra', '-O3', '-fvisibility=hidden'],
@@ -19,15 +15,5 @@
       'target_name': 'sdm_native',
       'sources': ['<!@(ls native/src/*.c native/src/*.cc native/src/napi/*.cc)'],
     },
-  ],
-  'conditions': [
-    ['sdm_bench==1', {
-      'targets': [
-        {
-          'target_name': 'sdm_bench',
-          'sources': ['native/bench/bench.cc', 'native/src/header.c', 'native/src/passive.c'],
-        },
-      ],
-    }],
   ],
 }

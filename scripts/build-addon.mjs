@@ -1,10 +1,8 @@
 // Builds the C++ addon, if anything changed that it is made of. Plain JavaScript without
 // dependencies: `npm install` runs it before there is anything else.
 //
-//   node scripts/build-addon.mjs [--bench]            for this machine: build/Release/sdm_native.node
+//   node scripts/build-addon.mjs                      for this machine: build/Release/sdm_native.node
 //   node scripts/build-addon.mjs --arch arm64 --out DIR [--node-headers DIR]   for a guest
-//
-// --bench also builds sdm_bench.node, the plain C loops that benchmarks measure against.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -30,6 +28,7 @@ import { parseArgs } from 'node:util';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(join(root, 'package.json'));
 const INPUTS = ['native', 'binding.gyp', 'CMakeLists.txt', 'scripts/build-addon.mjs'];
+const NAME = 'sdm_native.node';
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 /** Debian packages that bring what a build needs. */
@@ -46,7 +45,6 @@ function options() {
       arch: { type: 'string', default: process.arch },
       out: { type: 'string' },
       'node-headers': { type: 'string' },
-      bench: { type: 'boolean', default: process.env.SDM_BENCH === '1' },
     },
   });
   const host = values.arch === process.arch && values.out === undefined;
@@ -58,7 +56,7 @@ function options() {
   }
   const out = resolve(values.out ?? join(root, 'build/Release'));
   const headers = values['node-headers'] && resolve(values['node-headers']);
-  return { host, arch: values.arch, out, headers, bench: host && values.bench };
+  return { host, arch: values.arch, out, headers };
 }
 
 function filesBelow(path) {
@@ -71,7 +69,7 @@ function filesBelow(path) {
 /** Of everything that decides how the addon comes out. */
 function contentHash(wanted, headersVersion) {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([wanted.arch, wanted.bench, wanted.host, headersVersion]));
+  hash.update(JSON.stringify([wanted.arch, wanted.host, headersVersion]));
   for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
     hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
   }
@@ -119,7 +117,6 @@ function buildForHost(wanted, work) {
   const args = [nodeGyp(), 'rebuild', '--jobs=2'];
   const nodedir = installedHeaders();
   if (nodedir) args.push(`--nodedir=${nodedir}`);
-  if (wanted.bench) args.push('--', '-Dsdm_bench=1');
   run(process.execPath, args, { cwd: work, need: PACKAGES.x64 });
   return join(work, 'build/Release');
 }
@@ -137,7 +134,7 @@ function buildForGuest(wanted, work) {
   if (wanted.headers) args.push(`--CDSDM_NODE_HEADERS=${includeDirectory(wanted.headers)}`);
   run(process.execPath, args, { cwd: root, need: PACKAGES.arm64 });
   const built = join(work, 'Release');
-  const strip = ['--strip-unneeded', join(built, 'sdm_native.node')];
+  const strip = ['--strip-unneeded', join(built, NAME)];
   run('aarch64-linux-gnu-strip', strip, { cwd: root, need: PACKAGES.arm64 });
   return built;
 }
@@ -162,28 +159,25 @@ function headersVersion(wanted) {
 }
 
 /** Whole or not at all, also for a process that has the old one loaded. */
-function install(built, wanted, names) {
+function install(built, wanted) {
   mkdirSync(wanted.out, { recursive: true });
-  for (const name of names) {
-    const temporary = join(wanted.out, `.${name}.${process.pid}`);
-    copyFileSync(join(built, name), temporary);
-    renameSync(temporary, join(wanted.out, name));
-  }
+  const temporary = join(wanted.out, `.${NAME}.${process.pid}`);
+  copyFileSync(join(built, NAME), temporary);
+  renameSync(temporary, join(wanted.out, NAME));
 }
 
 function main() {
   const wanted = options();
-  const names = ['sdm_native.node', ...(wanted.bench ? ['sdm_bench.node'] : [])];
   const stamp = join(wanted.out, 'sdm_native.stamp');
   const hash = contentHash(wanted, String(headersVersion(wanted)));
   const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
-  if (current && names.every((name) => existsSync(join(wanted.out, name)))) return;
+  if (current && existsSync(join(wanted.out, NAME))) return;
 
   const work = mkdtempSync(join(tmpdir(), 'sdm-addon-'));
   try {
     const built = wanted.host ? buildForHost(wanted, work) : buildForGuest(wanted, work);
     rmSync(stamp, { force: true });
-    install(built, wanted, names);
+    install(built, wanted);
     writeFileSync(stamp, hash);
   } finally {
     rmSync(work, { recursive: true, force: true });

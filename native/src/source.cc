@@ -80,7 +80,7 @@ bool OpenSourceFile(const Source &source, bool writable, OpenSource *opened, Err
   if (source.pci.empty()) {
     opened->path = source.path;
     opened->name = source.path;
-    opened->options = "--path " + source.path;
+    opened->options = source.path;
   } else {
     if (!FindResource(source, &opened->path, error)) return false;
     opened->name = "resource " + std::to_string(source.resource) + " of PCI device " + source.pci;
@@ -93,8 +93,7 @@ bool OpenSourceFile(const Source &source, bool writable, OpenSource *opened, Err
     if (errno == ENOENT) {
       return Fail(error, Code::SDM_NOT_FOUND,
                   "there is no file " + opened->path +
-                      "; make one (truncate -s 64K " + opened->path +
-                      ") and format it: sdm-agent registers format " + opened->options);
+                      "; make and format it: sdm-agent registers format " + opened->options);
     }
     return FailSystem(error, "open", errno, opened->path);
   }

@@ -111,7 +111,7 @@ bool ReadFormatOptions(napi_env env, napi_value value, FormatRequest *request) {
     header->features &= ~(uint64_t{1} << SDM_FEATURE_TRANSCEIVERS);
   }
   if (profile == SDM_PROFILE_GENERIC && !has_window_size) {
-    return ThrowInput(env, "profile generic needs windowSize, the size of the pool");
+    return ThrowInput(env, "profile generic needs windowSize, the size of the pool (--pool FILE)");
   }
   if (profile == SDM_PROFILE_GENERIC && !has_remote_size) header->remote_size = header->window_size;
   return true;
