@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BLOCK_MAX } from '../../src/abi/codec.js';
+import { BLOCK_MAX, REG } from '../../src/abi/codec.js';
 import type { AgentConfig, Share } from '../../src/agent/types.js';
 import { native } from '../../src/native/index.js';
 import type { FormatOptions } from '../../src/native/types.js';
 
 export const MIB = 1n << 20n;
+export const LINK_STATUS_OFFSET = REG.LINK_STATUS;
 
 /** A brick that is a process: a formatted register file and a pool file in a directory of its own. */
 export interface TestBrick {
