@@ -59,11 +59,12 @@ export function sixFiles(directory: string, ports: number, count: number): SixFi
   });
   const inNode = (series: string, write: (row: (typeof rows)[number]) => void): Workload => ({
     name: series,
-    run: () =>
-      readings(
-        series,
-        perItem(count, (i) => write(rows[i % ports]!)),
-      ),
+    run: () => {
+      const loop = (n: number): void => {
+        for (let i = 0; i < n; i += 1) write(rows[i % ports]!);
+      };
+      return readings(series, perItem(count, loop));
+    },
   });
   const inPython = (series: string, mode: string): Workload => ({
     name: series,

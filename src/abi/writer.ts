@@ -3,6 +3,9 @@ import { NPORTS_MAX } from './constants.js';
 import { checkIndex, checkU64 } from './numbers.js';
 import { encodeOffset } from './offset.js';
 
+// Constants of the module: the compiler knows that they never change, unlike an object's members.
+const { PORT, START, END, OFFSET, OUT_ID, IN_ID, SET, STATUS } = STAGING;
+
 /** What a memport shall map; addresses in bytes, END inclusive. */
 export interface MemportEntry {
   readonly port: number;
@@ -32,14 +35,14 @@ export function writeStaging(staging: BigUint64Array, index: number, entry: Memp
   checkU64('outId', entry.outId);
   checkU64('inId', entry.inId);
   const base = index * STAGING_WORDS;
-  staging[base + STAGING.OFFSET] = encodeOffset(entry.start, entry.remote);
-  staging[base + STAGING.PORT] = BigInt(entry.port);
-  staging[base + STAGING.START] = entry.start;
-  staging[base + STAGING.END] = entry.end;
-  staging[base + STAGING.OUT_ID] = entry.outId;
-  staging[base + STAGING.IN_ID] = entry.inId;
-  staging[base + STAGING.SET] = entry.set ? 1n : 0n;
-  staging[base + STAGING.STATUS] = 0n;
+  staging[base + OFFSET] = encodeOffset(entry.start, entry.remote);
+  staging[base + PORT] = BigInt(entry.port);
+  staging[base + START] = entry.start;
+  staging[base + END] = entry.end;
+  staging[base + OUT_ID] = entry.outId;
+  staging[base + IN_ID] = entry.inId;
+  staging[base + SET] = entry.set ? 1n : 0n;
+  staging[base + STATUS] = 0n;
 }
 
 /** Writes an entry that clears `port`. @throws SDM_INPUT as writeStaging. */
@@ -51,7 +54,7 @@ export function writeStagingClear(staging: BigUint64Array, index: number, port: 
 /** The STATUS that program() wrote to entry `index`. @throws SDM_INPUT for an index out of range. */
 export function stagedStatus(staging: BigUint64Array, index: number): number {
   checkEntryIndex(staging, index);
-  return Number(staging[index * STAGING_WORDS + STAGING.STATUS]);
+  return Number(staging[index * STAGING_WORDS + STATUS]);
 }
 
 /** Memports to activate as typed arrays, one element per memport: for paths that cannot afford objects. */
@@ -78,16 +81,16 @@ export function stageColumns(
   count: number,
 ): void {
   const { port, start, end, offset, outId, inId } = columns;
-  const rows = [port, start, end, offset, outId, inId].map((column) => column.length);
-  checkIndex('count', count, Math.min(staging.length / STAGING_WORDS, ...rows) + 1);
+  const room = Math.min(port.length, start.length, end.length, offset.length, outId.length);
+  checkIndex('count', count, Math.min(staging.length / STAGING_WORDS, room, inId.length) + 1);
   for (let i = 0, base = 0; i < count; i += 1, base += STAGING_WORDS) {
-    staging[base + STAGING.PORT] = port[i]!;
-    staging[base + STAGING.START] = start[i]!;
-    staging[base + STAGING.END] = end[i]!;
-    staging[base + STAGING.OFFSET] = offset[i]!;
-    staging[base + STAGING.OUT_ID] = outId[i]!;
-    staging[base + STAGING.IN_ID] = inId[i]!;
-    staging[base + STAGING.SET] = 1n;
-    staging[base + STAGING.STATUS] = 0n;
+    staging[base + PORT] = port[i]!;
+    staging[base + START] = start[i]!;
+    staging[base + END] = end[i]!;
+    staging[base + OFFSET] = offset[i]!;
+    staging[base + OUT_ID] = outId[i]!;
+    staging[base + IN_ID] = inId[i]!;
+    staging[base + SET] = 1n;
+    staging[base + STATUS] = 0n;
   }
 }

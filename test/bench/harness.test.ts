@@ -160,10 +160,18 @@ describe('helpers', () => {
     ]);
   });
 
-  test('work is called once per item, in order', () => {
+  test('time is divided by the number of items', () => {
     const seen: number[] = [];
-    expect(perItem(3, (i) => seen.push(i))).toBeGreaterThan(0);
-    expect(seen).toEqual([0, 1, 2]);
+    const busy = (): void => {
+      const end = process.hrtime.bigint() + 1_000_000n;
+      while (process.hrtime.bigint() < end);
+    };
+    const ns = perItem(4, (count) => {
+      seen.push(count);
+      busy();
+    });
+    expect(seen).toEqual([4]);
+    expect(ns).toBeGreaterThanOrEqual(250_000);
   });
 
   test('a command must print an object of numbers', async () => {
