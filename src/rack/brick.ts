@@ -15,10 +15,10 @@ import { Qmp } from './qmp.js';
 import { sshDisconnect, sshExec } from './ssh.js';
 import { waitFor } from './wait.js';
 
-/** What init in the guest prints when the agent answers and ssh can come in. */
-const READY = /^sdm: brick ready\b/m;
+/** What the guest prints when the agent answers and ssh can come in; a prompt may be before it. */
+const READY = /sdm: brick ready\b/;
 /** What ends the wait at once: nothing good follows. */
-const HOPELESS = /^.*(?:Kernel panic - not syncing|sdm: brick failed).*$/m;
+const HOPELESS = /(?:Kernel panic - not syncing|sdm: brick failed).*/;
 
 const QUIT_TIMEOUT_MS = 3000;
 const TERM_TIMEOUT_MS = 3000;
@@ -104,9 +104,11 @@ function bootError(brick: BrickLayout, what: string): SdmError {
   });
 }
 
+/** A log without what only a terminal understands. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'latin1').replaceAll('\r', '');
+    // eslint-disable-next-line no-control-regex
+    return readFileSync(path, 'utf8').replace(/\r|\x1b\[[0-9;?]*[A-Za-z]/g, '');
   } catch {
     return '';
   }

@@ -88,7 +88,6 @@ async function tryLock(layout: RackLayout, what: string): Promise<RackLock | und
     return tryLock(layout, what);
   }
   writeFileSync(file, `process ${process.pid} (sdm rack ${what})\n`);
-  holder.unref();
   let released = false;
   return {
     release: async () => {
