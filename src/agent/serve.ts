@@ -38,7 +38,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   const stopped = untilSignal();
   native.sdNotify('READY=1');
   const { socket, brick } = config;
-  log.info({ brick, socket, pid: process.pid }, 'ready');
+  log.info({ brick, socket }, 'ready');
   process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
 
   const signal = await stopped;

@@ -12,6 +12,13 @@ const MAX_U64 = (1n << 64n) - 1n;
 export const HEX_PATTERN = '^0x[0-9a-fA-F]{1,16}$';
 export const HEX_EXPECTED = 'a string of "0x" and up to 16 hex digits';
 
+/** Refuses `text`; details.expected is for callers that name the value themselves. */
+function refuse(text: string, what: string, expected: string): SdmError {
+  return new SdmError('SDM_INPUT', `${what} is "${text}"; expected ${expected}`, {
+    details: { value: text, expected },
+  });
+}
+
 /**
  * Reads a size that a person typed: `1G`, `256MiB`, `4096`, `0x10000000`. K, M, G, T and P are binary.
  * @returns bytes.
@@ -22,21 +29,15 @@ export function parseSize(text: string, what = 'size'): bigint {
   if (HEX.test(trimmed)) return BigInt(trimmed);
   const match = SIZE.exec(trimmed);
   if (match === null) {
-    throw new SdmError(
-      'SDM_INPUT',
-      `${what} is "${text}"; expected a number of bytes such as 1G, 256MiB, 4096 or 0x10000000 ` +
-        '(K, M, G, T and P are powers of 1024)',
-      { details: { value: text } },
+    throw refuse(
+      text,
+      what,
+      'a number of bytes such as 1G, 256MiB, 4096 or 0x10000000 (K, M, G, T and P are powers of 1024)',
     );
   }
-  const shift =
-    10n * BigInt(UNITS.indexOf((match[2] ?? '').toUpperCase() as (typeof UNITS)[number]));
-  const size = BigInt(match[1] ?? '') << shift;
-  if (size > MAX_U64) {
-    throw new SdmError('SDM_INPUT', `${what} is "${text}", which is more than 64 bits hold`, {
-      details: { value: text },
-    });
-  }
+  const unit = (match[2] ?? '').toUpperCase() as (typeof UNITS)[number];
+  const size = BigInt(match[1] ?? '') << (10n * BigInt(UNITS.indexOf(unit)));
+  if (size > MAX_U64) throw refuse(text, what, 'at most what 64 bits hold');
   return size;
 }
 
@@ -45,13 +46,7 @@ export function parseSize(text: string, what = 'size'): bigint {
  * @throws SdmError SDM_INPUT, naming `what`.
  */
 export function parseHex(text: string, what = 'address'): bigint {
-  if (!HEX.test(text)) {
-    throw new SdmError(
-      'SDM_INPUT',
-      `${what} is "${text}"; expected 0x and up to 16 hex digits, such as 0x8010000000`,
-      { details: { value: text } },
-    );
-  }
+  if (!HEX.test(text)) throw refuse(text, what, '0x and up to 16 hex digits, such as 0x8010000000');
   return BigInt(text);
 }
 
@@ -66,6 +61,16 @@ export function formatSize(bytes: bigint): string {
   return unit === 0 ? `${value} B` : `${value} ${UNITS[unit]}iB`;
 }
 
+/** A size for people that nobody computes with, such as free memory: `10.8 GiB`. Rounded down. */
+export function roughSize(bytes: bigint): string {
+  let unit = 0;
+  while (unit < UNITS.length - 1 && bytes >> BigInt(10 * (unit + 1)) > 0n) unit += 1;
+  if (unit === 0) return `${bytes} B`;
+  const tenths = (bytes * 10n) >> BigInt(10 * unit);
+  const fraction = tenths % 10n === 0n ? '' : `.${tenths % 10n}`;
+  return `${tenths / 10n}${fraction} ${UNITS[unit]}iB`;
+}
+
 /**
  * Reads a whole number in decimal, within [min, max].
  * @throws SdmError SDM_INPUT, naming `what`.
@@ -78,11 +83,7 @@ export function parseInteger(
 ): number {
   const value = /^-?[0-9]{1,17}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new SdmError(
-      'SDM_INPUT',
-      `${what} is "${text}"; expected a whole number from ${min} to ${max}`,
-      { details: { value: text } },
-    );
+    throw refuse(text, what, `a whole number from ${min} to ${max}`);
   }
   return value;
 }

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatSize, hex, parseHex, parseInteger, parseSize } from '../../src/common/units.js';
+import {
+  formatSize,
+  hex,
+  parseHex,
+  parseInteger,
+  parseSize,
+  roughSize,
+} from '../../src/common/units.js';
 
 const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 
@@ -89,5 +96,18 @@ describe('formatSize', () => {
     [(1n << 30n) + 1n, '1073741825 B'],
   ])('writes %s as %s', (size, text) => {
     expect(formatSize(size)).toBe(text);
+  });
+});
+
+describe('roughSize', () => {
+  it.each([
+    [0n, '0 B'],
+    [1023n, '1023 B'],
+    [1024n, '1 KiB'],
+    [1536n, '1.5 KiB'],
+    [11364564n << 10n, '10.8 GiB'],
+    [(1n << 64n) - 1n, '16383.9 PiB'],
+  ])('writes %s as %s', (size, text) => {
+    expect(roughSize(size)).toBe(text);
   });
 });

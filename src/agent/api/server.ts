@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
-import { fastify, type FastifyBaseLogger } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger } from 'fastify';
 import { Type } from 'typebox';
 import { SdmError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
@@ -76,7 +76,7 @@ export async function createServer(
   };
   const app: App = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     return503OnClosing: false, // its answer has another form than ours; drain() does it
     forceCloseConnections: 'idle',
     bodyLimit,

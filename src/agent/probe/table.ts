@@ -1,5 +1,5 @@
 import { formatPairs, formatTable } from '../../common/table.js';
-import { formatSize } from '../../common/units.js';
+import { formatSize, roughSize } from '../../common/units.js';
 import type { Advice, Brick, Kernel, Numa, Registers } from '../api/brick-schema.js';
 
 const MARKS: Readonly<Record<Advice['level'], string>> = {
@@ -124,7 +124,7 @@ function kernel(found: Kernel): string {
 function numa(found: Numa): string {
   const rows = found.nodes.map((node) => [
     String(node.node),
-    size(node.totalBytes),
+    roughSize(BigInt(node.totalBytes)),
     yes(node.cpus),
     node.tier === undefined ? '-' : String(node.tier),
     node.distances.map((to) => `${to.node}:${to.distance}`).join(' '),

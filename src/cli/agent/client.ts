@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { SdmError } from '../../common/errors.js';
 import { call, type UnixRequest } from '../../common/http.js';
 import { hex, parseHex, parseInteger, parseSize } from '../../common/units.js';
 
@@ -45,7 +46,8 @@ function usage<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
+    const expected = error instanceof SdmError ? error.details?.['expected'] : undefined;
+    throw new InvalidArgumentError(`Expected ${String(expected)}.`);
   }
 }
 

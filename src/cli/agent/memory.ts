@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Memory } from '../../agent/api/schemas.js';
 import { formatPairs, formatTable } from '../../common/table.js';
+import { roughSize } from '../../common/units.js';
 import { ask, speaksToAgent, type ClientOptions } from './client.js';
 import { print, printJson, sizeText } from './output.js';
 
@@ -20,8 +21,8 @@ function memoryText(memory: Memory): string {
     ['NODE', 'MEMORY', 'FREE', 'TIER', 'DISTANCES'],
     memory.nodes.map((node) => [
       String(node.node),
-      sizeText(node.totalBytes),
-      sizeText(node.freeBytes),
+      roughSize(BigInt(node.totalBytes)),
+      roughSize(BigInt(node.freeBytes)),
       node.tier === undefined ? '-' : String(node.tier),
       node.distances.map((to) => `${to.node}:${to.distance}`).join(' '),
     ]),

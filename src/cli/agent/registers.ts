@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { BLOCK_MAX } from '../../abi/constants.js';
 import { SdmError } from '../../common/errors.js';
@@ -50,8 +50,14 @@ export function registersCommands(program: Command): void {
 async function format(file: string | undefined, options: Options): Promise<void> {
   const source = sourceOf(file, options);
   const { native } = await import('../../native/index.js');
-  if ('path' in source) createFile(source.path);
-  const info = native.formatRegisters(source, formatOptions(options));
+  const made = 'path' in source && createFile(source.path);
+  let info;
+  try {
+    info = native.formatRegisters(source, formatOptions(options));
+  } catch (error) {
+    if (made && 'path' in source) unlinkSync(source.path);
+    throw error;
+  }
   const { nports, windowBase, windowSize, remoteSize, granule, ntransceivers } = info;
   if (options.json) {
     return printJson({
@@ -77,19 +83,23 @@ function sourceOf(file: string | undefined, options: Options): RegisterSource {
   throw new SdmError('SDM_USAGE', 'name either a register file or a device with --pci');
 }
 
-/** A file that is there already keeps its length: too short a one is the addon's to refuse. */
-function createFile(path: string): void {
+/**
+ * A file that is there already keeps its length: too short a one is the addon's to refuse.
+ * @returns true if there was none.
+ */
+function createFile(path: string): boolean {
   let fd: number;
   try {
     fd = openSync(path, 'wx', 0o660);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw new SdmError('SDM_INPUT', `cannot create ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
   try {
     ftruncateSync(fd, BLOCK_MAX);
+    return true;
   } finally {
     closeSync(fd);
   }
@@ -101,6 +111,13 @@ function formatOptions(options: Options): FormatOptions {
     own === undefined ? pool : BigInt(own);
   const windowSize = size(options.windowSize);
   const remoteSize = size(options.remoteSize);
+  if (options.profile === 'generic' && (windowSize === undefined || remoteSize === undefined)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      'profile generic fits the size of a pool, and none was given: name its file with --pool, or ' +
+        'give --window-size and --remote-size',
+    );
+  }
   return {
     profile: options.profile,
     ...(options.ports === undefined ? {} : { nports: options.ports }),
