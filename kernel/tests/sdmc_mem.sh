@@ -10,6 +10,9 @@
 # 1 GiB, a possible node (NODE, by default 1), blocks that stay offline
 # (memhp_default_state=offline), and a window that nobody has parked. It uses,
 # and overwrites, the first eight memory blocks of the pool.
+#
+# Numbers need no quotes, and patterns are meant:
+# shellcheck disable=SC2017,SC2086,SC2254
 
 MODULE=${1:-./sdmc_mem.ko}
 TOOL=${2:-./sdmtool}
@@ -193,10 +196,13 @@ if [ "$registers" ]; then
 fi
 
 echo 1 >"$pool/enable"
-is "before: resource2 can be mapped" ok "$("$TOOL" map "$pool/resource2" 0 $page)"
+hold map "$pool/resource2" 0 $page touch
+is "before: resource2 can be mapped" ok "$held"
 echo 0 >"$pool/enable"
 
 does "park" window "$window"
+let_go
+is "what was mapped before is revoked: SIGBUS" $((128 + 7)) $?
 is "the window reads back" "$window" "$(cat $W/window)"
 like "parked twice" "EBUSY" "$("$TOOL" put $W/window "$window")"
 is "resource2 cannot be mapped" EINVAL "$("$TOOL" map "$pool/resource2" 0 $page)"
@@ -263,7 +269,32 @@ refuses "verify finds what is there" ENOTEMPTY "*not zero at $(hex $((start + D_
 does "scrub" scrub "$D"
 does "verify" verify "$D"
 does "release" release "$D"
-is "its directory is gone" "" "$(ls $W/regions | grep "$D_dir")"
+! [ -e "$W/regions/$D_dir" ]
+result $? "its directory is gone"
+
+# --- Several at once ---------------------------------------------------------
+
+does "claim for races" claim "$D"
+(n=0; while [ $n -lt 100 ]; do n=$((n + 1)); "$TOOL" put $W/expose "$D"; done) >"$TMP/expose" &
+one=$!
+(n=0; while [ $n -lt 100 ]; do n=$((n + 1)); "$TOOL" put $W/conceal "$D"; done) >"$TMP/conceal" &
+two=$!
+(n=0; while [ $n -lt 100 ]; do n=$((n + 1)); "$TOOL" map $DEV $D_off $page; done) >"$TMP/map" &
+three=$!
+(n=0; while [ $n -lt 100 ]; do n=$((n + 1)); cat $W/regions/*/* $W/window; done) >/dev/null 2>&1 &
+wait $one $two $three $!
+is "they only find what they may" "" \
+	"$(cat "$TMP/expose" "$TMP/conceal" "$TMP/map" | grep -vxE 'ok|EBUSY|EINVAL|ENXIO')"
+is "no mapping is left" 0 "$(cat $W/regions/"$D_dir"/mapped)"
+"$TOOL" put $W/conceal "$D" >/dev/null
+does "release after races" release "$D"
+
+"$TOOL" put $W/scrub "$A" >/dev/null &
+kill -KILL $!
+wait $!
+is "a scrub can be killed" $((128 + 9)) $?
+is "the region is as it was" absent "$(state_of "$A_dir")"
+does "and can be scrubbed" scrub "$A"
 
 # --- RAM ---------------------------------------------------------------------
 
@@ -353,7 +384,8 @@ result $? "offline"
 
 does "remove" remove "$A"
 is "it is absent again" absent "$(state_of "$A_dir")"
-is "its blocks are gone" "" "$(ls -d "$(block_of $mem)" 2>/dev/null)"
+! [ -e "$(block_of $mem)" ]
+result $? "its blocks are gone"
 refuses "verify finds used memory" ENOTEMPTY '*not zero at*' verify "$A"
 does "flush" flush "$A"
 does "scrub" scrub "$A"

@@ -24,12 +24,12 @@
 
 static const char usage[] =
 	"put FILE TEXT [MS]               write TEXT at once, interrupted after MS ms\n"
-	"map FILE OFFSET SIZE [HOW]       HOW: rw, private, exec, hold, fork, split, fill=N, check=N\n"
+	"map FILE OFFSET SIZE [HOW]       HOW: private, exec, hold, touch, fork, split, fill=N, check=N\n"
 	"node NODE SIZE [hold]            fill memory bound to NODE and verify it\n"
 	"pin NODE                         hold a page of NODE in a pipe\n"
 	"kernel NODE                      hold pages of the kernel's own on NODE\n"
 	"huge SIZE                        reserve huge pages and touch none\n"
-	"kernel, huge, pin, hold, fork and split print a line and wait for the end of input\n";
+	"kernel, huge, pin, hold, touch, fork and split print a line and wait for the end of input\n";
 
 static int fail(const char *what)
 {
@@ -160,6 +160,10 @@ static int map(const char *file, uint64_t offset, size_t size, const char *how)
 	if (!strcmp(how, "hold")) {
 		hold("ok");
 		return 0;
+	}
+	if (!strcmp(how, "touch")) {
+		hold("ok");
+		*(volatile char *)addr = 1;
 	}
 	return ok();
 }
