@@ -10,7 +10,7 @@ const CANCELLED = 130;
  * and an exit code: 1 failed, 2 wrong usage, 130 cancelled. A command may set another one itself.
  */
 export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
-  overrideExit(program);
+  takeOver(program, program.name());
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -18,10 +18,13 @@ export async function runCli(program: Command, argv: readonly string[]): Promise
   }
 }
 
-/** Subcommands do not inherit it when they are added ready-made. */
-function overrideExit(command: Command): void {
+/** Lets commander throw rather than exit, and complain in our form. Not inherited by subcommands. */
+function takeOver(command: Command, name: string): void {
   command.exitOverride();
-  for (const child of command.commands) overrideExit(child);
+  command.configureOutput({
+    outputError: (text, write) => write(`${name}: SDM_INPUT: ${text.replace(/^error: /, '')}`),
+  });
+  for (const child of command.commands) takeOver(child, name);
 }
 
 function report(name: string, error: unknown): number {

@@ -107,7 +107,6 @@ function bootError(brick: BrickLayout, what: string): SdmError {
 /** A log without what only a terminal understands. */
 function readText(path: string): string {
   try {
-    // eslint-disable-next-line no-control-regex
     return readFileSync(path, 'utf8').replace(/\r|\x1b\[[0-9;?]*[A-Za-z]/g, '');
   } catch {
     return '';

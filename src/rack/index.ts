@@ -104,8 +104,8 @@ function refuseRunning(layout: RackLayout): void {
   const name = layout.name;
   throw new SdmError(
     'SDM_RACK_RUNNING',
-    `rack ${name} is up (brick ${running.join(', ')} runs): use it as it is, bring it down with ` +
-      `"sdm rack down --name ${name}", or take another name with --name`,
+    `rack ${name} is up (bricks that run: ${running.join(', ')}): use it as it is, bring it down ` +
+      `with "sdm rack down --name ${name}", or take another name with --name`,
     { details: { rack: name, running } },
   );
 }

@@ -76,7 +76,6 @@ export function rackLayout(name: string, racks: string = racksDir(), shmRoot?: s
   checkRackName(name);
   const dir = join(resolve(racks), name);
   // ssh's configuration and QEMU's console would need quoting that neither has for these.
-  // eslint-disable-next-line no-control-regex
   if (/["\x00-\x1f$]/.test(dir)) {
     throw new SdmError(
       'SDM_INPUT',
