@@ -33,7 +33,7 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Lines of the console come from several writers: one write each. */
+/* The console has several writers: one write a line, and away from the shell's prompt. */
 static void say(const char *format, ...)
 {
 	char line[512];
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 		if (!healthy)
 			healthy = answers(agent, deadline, &why);
 		if (ssh && healthy) {
-			say("sdm: brick ready\n");
+			say("\nsdm: brick ready\n");
 			return 0;
 		}
 		if (now() >= deadline)
@@ -152,9 +152,9 @@ int main(int argc, char **argv)
 		poll(NULL, 0, POLL_MS);
 	}
 	if (!ssh)
-		say("sdm: brick failed: sshd does not listen after %g s: see /var/log/sshd.log\n", timeout);
+		say("\nsdm: brick failed: sshd does not listen after %g s: see /var/log/sshd.log\n", timeout);
 	if (!healthy)
-		say("sdm: brick failed: agent not ready after %g s, %s: see /var/log/sdm-agent.log\n",
+		say("\nsdm: brick failed: agent not ready after %g s, %s: see above and /var/log/sdm-agent.log\n",
 		    timeout, why);
 	return 1;
 }
