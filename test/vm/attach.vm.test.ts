@@ -1,0 +1,223 @@
+import { open } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attachment } from '../../src/agent/api/schemas.js';
+import type { Rack } from '../../src/rack/index.js';
+import {
+  agentJson,
+  agentRefuses,
+  expectCleanKernelLog,
+  holdInBrick,
+  inBrick,
+  setMemports,
+  testRack,
+} from '../support/rack.js';
+
+const MIB = 1n << 20n;
+/** One attachment of the cycles: two memory blocks. */
+const SIZE = 256n * MIB;
+const CYCLES = process.env['SDM_SOAK'] === undefined ? 10 : 100;
+const BRICKS = [1, 2] as const;
+
+interface Memory {
+  readonly nodes: readonly { node: number; online: boolean; totalBytes: string; tier?: number }[];
+  readonly module: { state: string; regions: readonly unknown[] };
+  readonly attachedBytes: string;
+}
+
+let rack: Rack;
+
+const memory = (n: number): Promise<Memory> => agentJson(rack, n, 'memory');
+const attach = (n: number, args: string): Promise<Attachment> =>
+  agentJson(rack, n, `attach ${args}`);
+const detach = (n: number, id: string): Promise<Attachment> => agentJson(rack, n, `detach ${id}`);
+const online = ({ nodes }: Memory): unknown => nodes.filter((node) => node.online);
+
+/** Nothing is left of any attachment: not in the registers, the module or the kernel. */
+async function expectNothingLeft(n: number): Promise<void> {
+  expect(setMemports(rack, n)).toEqual([]);
+  expect(await agentJson(rack, n, 'list')).toEqual([]);
+  const { nodes, module, attachedBytes } = await memory(n);
+  expect(module).toMatchObject({ state: 'ok', regions: [] });
+  expect(attachedBytes).toBe('0x0');
+  expect(nodes.filter((node) => node.online).map((node) => node.node)).toEqual([0]);
+}
+
+async function poolIsZero(start: bigint, size: bigint): Promise<boolean> {
+  const file = await open(rack.poolPath, 'r');
+  try {
+    const buffer = Buffer.alloc(Number(size));
+    await file.read(buffer, 0, buffer.length, Number(start));
+    return buffer.every((byte) => byte === 0);
+  } finally {
+    await file.close();
+  }
+}
+
+beforeAll(async () => {
+  rack = await testRack('attach');
+});
+afterAll(() => rack?.down());
+
+describe('what cannot be attached', () => {
+  it.each([
+    ['--size 100M', 'SDM_INPUT'],
+    ['--size 0', 'SDM_INPUT'],
+    ['--size 64G', 'SDM_NO_SPACE'],
+    ['--size 256M --node 9', 'SDM_INPUT'],
+    ['--size 256M --shared', 'SDM_INPUT'],
+    ['--size 256M --remote 0x0', 'SDM_NOT_OURS'],
+  ])('is refused and changes nothing: %s', async (args, code) => {
+    const { line } = await agentRefuses(rack, 1, `attach ${args}`);
+    expect(line).toMatch(new RegExp(`^sdm-agent: ${code}: `));
+    await expectNothingLeft(1);
+  });
+
+  it('is the share of another brick', async () => {
+    const other = rack.state().bricks[1]?.shares.find((share) => !share.shared);
+    const { line } = await agentRefuses(rack, 1, `attach --size 256M --remote ${other?.start}`);
+    expect(line).toMatch(/^sdm-agent: SDM_NOT_OURS: /);
+    await expectNothingLeft(1);
+  });
+});
+
+describe('system RAM', () => {
+  it(`comes and goes ${CYCLES} times`, { timeout: CYCLES * 60_000 }, async () => {
+    const before = await memory(1);
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const attachment = await attach(1, `--size ${SIZE}`);
+      expect(attachment).toMatchObject({
+        state: 'online',
+        node: 1,
+        size: `0x${SIZE.toString(16)}`,
+      });
+      const [port, ...others] = setMemports(rack, 1);
+      expect(others).toEqual([]);
+      expect(port).toMatchObject({
+        start: BigInt(attachment.start),
+        end: BigInt(attachment.end),
+        status: 1,
+      });
+      const zones = await inBrick(
+        rack,
+        1,
+        `for b in ${attachment.blocks?.join(' ')}; do cd /sys/devices/system/memory/memory$b; ` +
+          'cat state valid_zones; done; ' +
+          `memfill --node 1 --size ${SIZE / 2n} --seed ${cycle}`,
+      );
+      expect(zones).toMatch(/^(online\nMovable\n){2}\d+ pages in node 1 filled and verified/);
+      expect(await detach(1, attachment.id)).toMatchObject({ state: 'free' });
+    }
+    await expectNothingLeft(1);
+    expect(online(await memory(1))).toMatchObject(
+      (online(before) as { node: number; totalBytes: string }[]).map(({ node, totalBytes }) => ({
+        node,
+        totalBytes,
+      })),
+    );
+    await expectCleanKernelLog(rack, 1);
+  });
+
+  it('lies in a tier below DRAM, and in the node that was asked for', async () => {
+    const attachment = await attach(1, `--size ${SIZE} --node 2`);
+    const { nodes } = await memory(1);
+    const tier = (n: number): number => nodes.find((node) => node.node === n)?.tier ?? Number.NaN;
+    expect(nodes.find((node) => node.node === 2)?.totalBytes).toBe(`0x${SIZE.toString(16)}`);
+    expect(tier(2)).toBeGreaterThan(tier(0));
+    await detach(1, attachment.id);
+    await expectNothingLeft(1);
+  });
+
+  it('is scrubbed when it is given back', async () => {
+    const attachment = await attach(1, `--size ${SIZE}`);
+    await inBrick(rack, 1, `memfill --node 1 --size ${SIZE / 2n} --seed 7`);
+    expect(await poolIsZero(BigInt(attachment.remote), SIZE)).toBe(false);
+    await detach(1, attachment.id);
+    expect(await poolIsZero(BigInt(attachment.remote), SIZE)).toBe(true);
+  });
+
+  it('is attached by both bricks at once, each on its own share', async () => {
+    const attached = await Promise.all(BRICKS.map((n) => attach(n, '--size 1G')));
+    const [a, b] = attached.map(({ remote }) => BigInt(remote)) as [bigint, bigint];
+    expect(a + 1024n * MIB <= b || b + 1024n * MIB <= a).toBe(true);
+    // Seeds differ: a page of the one in the range of the other would fail its verification.
+    await Promise.all(
+      BRICKS.map((n) => inBrick(rack, n, `memfill --node 1 --size 768M --seed ${n}`)),
+    );
+    await Promise.all(attached.map(({ id }, i) => detach(i + 1, id)));
+    for (const n of BRICKS) await expectNothingLeft(n);
+  });
+
+  it('stays as it is when a page is pinned, and says which block and why', async () => {
+    const attachment = await attach(1, `--size ${SIZE}`);
+    const pin = await holdInBrick(rack, 1, 'mempin --node 1');
+    expect(pin.line).toMatch(/^pinned \d+ pages in node 1$/);
+
+    const { line } = await agentRefuses(rack, 1, `detach ${attachment.id} --offline-timeout 3000`);
+    expect(line).toMatch(/^sdm-agent: SDM_OFFLINE_REFUSED: .*memory\d+.*pinned/);
+    const [kept] = await agentJson<Attachment[]>(rack, 1, 'list');
+    expect(kept).toMatchObject({
+      id: attachment.id,
+      state: 'online',
+      error: { code: 'SDM_OFFLINE_REFUSED' },
+    });
+    const states = await inBrick(
+      rack,
+      1,
+      `for b in ${attachment.blocks?.join(' ')}; do ` +
+        'cat /sys/devices/system/memory/memory$b/state; done',
+    );
+    expect(states).toBe('online\n'.repeat(attachment.blocks?.length ?? 0));
+    expect(setMemports(rack, 1)).toHaveLength(1);
+    await inBrick(rack, 1, 'memfill --node 1 --size 64M --seed 9');
+
+    expect(await pin.release()).toBe(0);
+    expect(await detach(1, attachment.id)).toMatchObject({ state: 'free' });
+    await expectNothingLeft(1);
+  });
+});
+
+describe('device ranges', () => {
+  it(`come and go ${CYCLES} times`, { timeout: CYCLES * 60_000 }, async () => {
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const attachment = await attach(2, '--mode device --size 64M');
+      expect(attachment).toMatchObject({ state: 'present', node: -1 });
+      const range =
+        `memfill --device ${attachment.device?.path} --offset ${attachment.device?.offset} ` +
+        `--size 64M --seed ${cycle}`;
+      await inBrick(rack, 2, `${range} --write && ${range} --check`);
+      await detach(2, attachment.id);
+    }
+    await expectNothingLeft(2);
+    await expectCleanKernelLog(rack, 2);
+  });
+
+  it('cannot be mapped once they are given back, nor beyond their end', async () => {
+    const { id, device } = await attach(2, '--mode device --size 64M');
+    const beyond = await rack.exec(
+      2,
+      `memfill --device ${device?.path} --offset ${device?.offset} --size 66M --seed 1 --check`,
+    );
+    expect(beyond).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot map') });
+    await detach(2, id);
+    const after = await rack.exec(
+      2,
+      `memfill --device ${device?.path} --offset ${device?.offset} --size 64M --seed 1 --check`,
+    );
+    expect(after).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot map') });
+  });
+
+  it('written in one brick are read in the other, and keep their bytes', async () => {
+    const args = '--mode device --shared --size 32M --remote 0x2000000';
+    const [one, two] = [await attach(1, args), await attach(2, args)];
+    const fill = (attachment: Attachment): string =>
+      `memfill --device ${attachment.device?.path} --offset ${attachment.device?.offset} ` +
+      '--size 32M --seed 0x5eed';
+    await inBrick(rack, 1, `${fill(one)} --write`);
+    await inBrick(rack, 2, `${fill(two)} --check`);
+    await detach(1, one.id);
+    await inBrick(rack, 2, `${fill(two)} --check`);
+    await detach(2, two.id);
+    expect(await poolIsZero(0x2000000n, 32n * MIB)).toBe(false);
+    for (const n of BRICKS) await expectNothingLeft(n);
+  });
+});

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attachment } from '../../src/agent/api/schemas.js';
+import type { Rack } from '../../src/rack/index.js';
+import {
+  agentJson,
+  agentRefuses,
+  expectCleanKernelLog,
+  inBrick,
+  testRack,
+} from '../support/rack.js';
+
+const POOL = '/sys/bus/pci/devices/0000:00:03.0';
+const PROBE = { usable: 0, inPart: 1, not: 2 };
+
+let rack: Rack;
+
+/** sdm-agent probe exits with its verdict, so it is not a failure of the command. */
+async function probe(): Promise<{ code: number; text: string }> {
+  const { code, stdout } = await rack.exec(1, 'sdm-agent probe');
+  return { code, text: stdout };
+}
+
+/** The agent's process is replaced by its supervisor; it serves when the new one answers. */
+async function restartAgent(): Promise<void> {
+  await inBrick(
+    rack,
+    1,
+    'old=$(pidof -s node) && kill $old && ' +
+      'while [ -d /proc/$old ]; do sleep 0.1; done && brickready --timeout 60 --agent /run/sdm/agent.sock',
+  );
+}
+
+beforeAll(async () => {
+  rack = await testRack('missing', { bricks: 1, append: 'sdm.module=no' });
+});
+afterAll(() => rack?.down());
+
+// In order: each test goes on from what the one before has left.
+describe('a brick that lacks something', () => {
+  it('has no module: the agent serves, probe and attach say what to do', async () => {
+    const { code, text } = await probe();
+    expect(code).toBe(PROBE.inPart);
+    expect(text).toMatch(/sdmc_mem.*(insmod|modprobe)/s);
+    for (const mode of ['system-ram', 'device']) {
+      const { line } = await agentRefuses(rack, 1, `attach --size 256M --mode ${mode}`);
+      expect(line).toMatch(/^sdm-agent: SDM_NO_MODULE: .*(insmod|modprobe)/);
+    }
+    expect(await agentJson(rack, 1, 'list')).toEqual([]);
+  });
+
+  it('has a module that the kernel refuses: the same, and the kernel says why', async () => {
+    await inBrick(
+      rack,
+      1,
+      // A module of another kernel: its vermagic differs.
+      "sed 's/vermagic=6/vermagic=5/' /opt/sdm/sdmc_mem.ko >/tmp/other-kernel.ko",
+    );
+    const { code } = await rack.exec(1, 'insmod /tmp/other-kernel.ko');
+    expect(code).not.toBe(0);
+    expect(await inBrick(rack, 1, 'dmesg')).toMatch(/version magic '5/);
+    const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
+    expect(line).toMatch(/^sdm-agent: SDM_NO_MODULE: /);
+  });
+
+  it('has the module of another version of SDM: refused by name of both', async () => {
+    const version = (await inBrick(rack, 1, 'modinfo -F version /opt/sdm/sdmc_mem.ko')).trim();
+    const other = version.replace(/\d/, (digit) => String((Number(digit) + 1) % 10));
+    await inBrick(
+      rack,
+      1,
+      `sed 's/version=${version}/version=${other}/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && ` +
+        'insmod /tmp/other.ko',
+    );
+    const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
+    expect(line).toMatch(/^sdm-agent: SDM_WRONG_MODULE: /);
+    expect(line).toContain(other);
+    expect((await probe()).code).toBe(PROBE.inPart);
+    await inBrick(rack, 1, 'rmmod sdmc_mem');
+  });
+
+  it('gets the right module: attach works without a restart', async () => {
+    await inBrick(rack, 1, 'insmod /opt/sdm/sdmc_mem.ko');
+    const attachment = await agentJson<Attachment>(rack, 1, 'attach --size 256M');
+    expect(attachment.state).toBe('online');
+    await agentJson(rack, 1, `detach ${attachment.id}`);
+    expect((await probe()).code).toBe(PROBE.usable);
+  });
+
+  it('has no pool: the agent serves memports, and refuses to attach', async () => {
+    await inBrick(rack, 1, 'echo none >/sys/class/misc/sdm-window/window');
+    await inBrick(rack, 1, `echo 1 >${POOL}/remove`);
+    await restartAgent();
+    const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
+    expect(line).toMatch(/^sdm-agent: SDM_NO_POOL: /);
+    expect(await agentJson<unknown[]>(rack, 1, 'memport list')).toHaveLength(32);
+    const { code, text } = await probe();
+    expect(code).toBe(PROBE.inPart);
+    expect(text).toMatch(/pool/);
+    await expectCleanKernelLog(rack, 1);
+  });
+});
