@@ -8,6 +8,8 @@ import { probeThroughAgent } from './probe/collect.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
 const STOP_MARGIN_MS = 30_000;
+/** For the last answers to reach their clients. */
+const FLUSH_MS = 1_000;
 
 /**
  * Serves until SIGTERM or SIGINT. The running command is finished, those that wait are refused; what
@@ -72,8 +74,7 @@ async function stop(
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), deadlineMs);
   });
-  // Closing the server waits for answers, and those wait for the agent's commands: both at once.
-  const done = Promise.all([app.close(), agent.close()]);
+  const done = finish(app, agent);
   const result = await Promise.race([done, late]);
   clearTimeout(timer);
   if (result === 'late') {
@@ -82,4 +83,15 @@ async function stop(
   }
   log.info('stopped');
   return 0;
+}
+
+/** Closing the server waits for answers, and those wait for the agent's commands: both at once. */
+async function finish(app: Server['app'], agent: Agent): Promise<void> {
+  const closed = app.close();
+  await agent.close();
+  // Every command has its answer now. Who has not read it soon, or lies there without a word (which
+  // node does not count as idle), must not keep the agent from ending.
+  const timer = setTimeout(() => app.server.closeAllConnections(), FLUSH_MS);
+  await closed;
+  clearTimeout(timer);
 }

@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeBrick, sdmAgent, type Brick, type BrickOptions } from '../../support/agent.js';
+
+const bricks: Brick[] = [];
+afterEach(async () => {
+  await Promise.all(bricks.splice(0).map((brick) => brick.remove()));
+});
+
+async function brickOf(options?: BrickOptions): Promise<Brick> {
+  const brick = await makeBrick(options);
+  bricks.push(brick);
+  return brick;
+}
+
+const attachOf = (body: object) =>
+  ({ method: 'POST', path: '/v1/attachments', body: { mode: 'device', ...body } }) as const;
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within 20 s`);
+  }
+}
+
+describe('the path of the socket', () => {
+  it('that is a file is left alone and refused', async () => {
+    const brick = await brickOf();
+    mkdirSync(dirname(brick.socket), { recursive: true });
+    writeFileSync(brick.socket, 'mine');
+    const { code, stderr } = await sdmAgent(['serve', '--config', brick.config]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/SDM_CONFIG: .*is not a socket/);
+    expect(statSync(brick.socket).isFile()).toBe(true);
+  });
+
+  it('on which an agent answers is refused, and that agent goes on', async () => {
+    const brick = await brickOf();
+    const other = await brickOf();
+    await brick.start();
+    const { code, stderr } = await sdmAgent([
+      ...['serve', '--config', other.config, '--socket', brick.socket],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`SDM_RUNNING: an agent already answers on ${brick.socket}`);
+    expect((await brick.ask({ path: '/healthz' })).status).toBe(200);
+  });
+
+  it('that a killed agent left is taken over', async () => {
+    const brick = await brickOf();
+    await (await brick.start()).stop('SIGKILL');
+    expect(existsSync(brick.socket)).toBe(true);
+    expect((await brick.run('list')).stderr).toMatch(/its daemon is dead.*ECONNREFUSED/);
+    const again = await brick.start();
+    expect(again.log()).toContain('removed the socket');
+    expect((await brick.run('list')).code).toBe(0);
+  });
+
+  it('may be used by owner and group only', async () => {
+    const brick = await brickOf({ config: { socketGroup: '1' } });
+    await brick.start();
+    const { mode, gid } = statSync(brick.socket);
+    expect([mode & 0o777, gid]).toEqual([0o660, 1]);
+    expect(statSync(dirname(brick.socket)).mode & 0o777).toBe(0o755);
+  });
+
+  it('stays with the user where the group does not exist, and the log says so', async () => {
+    const brick = await brickOf({ config: { socketGroup: 'no-such-group' } });
+    const agent = await brick.start();
+    expect(agent.log()).toMatch(/no group \\"no-such-group\\".*groupadd/);
+    expect(statSync(brick.socket).mode & 0o777).toBe(0o660);
+  });
+});
+
+describe('one register block', () => {
+  it('has one agent', async () => {
+    const brick = await brickOf();
+    await brick.start();
+    const { code, stderr } = await sdmAgent([
+      ...['serve', '--config', brick.config, '--socket', join(brick.dir, 'second.sock')],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(brick.registers);
+    expect((await brick.run('list')).code).toBe(0);
+  });
+});
+
+describe('clients', () => {
+  it('that send 10 MB are refused, and the agent goes on', async () => {
+    const brick = await brickOf();
+    await brick.start();
+    const body = { size: '0x200000', id: 'x'.repeat(10_000_000) };
+    const answer = await brick.ask(attachOf(body));
+    expect(answer).toMatchObject({ status: 413, body: { code: 'SDM_TOO_LARGE' } });
+    expect((await brick.ask({ path: '/v1/attachments' })).body).toEqual({ attachments: [] });
+  });
+
+  it('that go away while their command runs leave it to be finished', async () => {
+    const brick = await brickOf();
+    await brick.start();
+    const body = JSON.stringify(attachOf({ id: 'left', size: '0x200000' }).body);
+    const socket = await open(brick.socket);
+    await new Promise<void>((resolve) => {
+      socket.write(
+        'POST /v1/attachments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' +
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
+        () => resolve(),
+      );
+    });
+    socket.destroy();
+    await until('the attachment is there', async () => {
+      const { status, body: found } = await brick.ask({ path: '/v1/attachments/left' });
+      return status === 200 && (found as { state: string }).state === 'present';
+    });
+    expect((await brick.run('detach', 'left')).code).toBe(0);
+    expect(brick.setMemports()).toEqual([]);
+  });
+});
+
+describe('stopping', () => {
+  it('finishes the running command, keeps what is attached, removes the socket', async () => {
+    const brick = await brickOf();
+    const agent = await brick.start();
+    await brick.ask(attachOf({ id: 'stays', size: '0x200000' }));
+    await brick.ask(attachOf({ id: 'goes', size: '0x10000000' }));
+    const detaching = brick.ask({ method: 'DELETE', path: '/v1/attachments/goes' });
+    await until('the detach runs', async () => {
+      const { status, body } = await brick.ask({ path: '/v1/attachments/goes' });
+      return status === 404 || (body as { state: string }).state !== 'present';
+    });
+    expect(await agent.stop()).toBe(0);
+    expect(await detaching).toMatchObject({ status: 200, body: { state: 'free' } });
+    expect(existsSync(brick.socket)).toBe(false);
+    expect(brick.setMemports()).toHaveLength(1);
+  });
+
+  it('takes SIGINT for the same', async () => {
+    const brick = await brickOf();
+    expect(await (await brick.start()).stop('SIGINT')).toBe(0);
+  });
+
+  it('does not wait for connections that only lie there', async () => {
+    const brick = await brickOf();
+    const agent = await brick.start();
+    const socket = await open(brick.socket);
+    expect(await agent.stop()).toBe(0);
+    socket.destroy();
+  });
+});
+
+function open(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.on('error', reject);
+  });
+}
