@@ -2,7 +2,7 @@
 {
   'target_defaults': {
     'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
-    'cflags': ['-Wall', '-Wextra', '-O3', '-fvisibility=hidden'],
+    'cflags': ['-Wall', '-Wextra', '-O3', '-fvisibility=hidden', '-fno-plt'],
     'cflags_c': ['-std=gnu11'],
     'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-fvisibility-inlines-hidden'],
     'cflags_cc!': ['-fexceptions', '-frtti', '-std=gnu++17', '-std=gnu++20'],

@@ -72,17 +72,11 @@ volatile uint8_t *RegisterBlock::Memport(uint32_t port) const {
   return base_ + SDM_MEMPORT_BASE + static_cast<size_t>(port) * SDM_MEMPORT_STRIDE;
 }
 
-uint32_t RegisterBlock::FirstInvalid(const uint64_t *staging, uint32_t count) const {
-  for (uint32_t i = 0; i < count; i++) {
-    const uint64_t *const entry = staging + i * kStagingWords;
-    if (entry[kPort] >= header_.nports || entry[kSet] > 1) return i;
-  }
-  return count;
-}
-
 namespace {
 
-void WriteFields(volatile uint8_t *port, const uint64_t *entry) {
+inline bool Unlikely(bool condition) { return __builtin_expect(condition, 0); }
+
+inline void WriteFields(volatile uint8_t *port, const volatile uint64_t *entry) {
   sdm_store64(port + SDM_MEMPORT_START, entry[kStart]);
   sdm_store64(port + SDM_MEMPORT_END, entry[kEnd]);
   sdm_store64(port + SDM_MEMPORT_OFFSET, entry[kOffset]);
@@ -92,40 +86,6 @@ void WriteFields(volatile uint8_t *port, const uint64_t *entry) {
 
 }  // namespace
 
-uint64_t RegisterBlock::ProgramPassive(const uint64_t *entry) {
-  const uint32_t number = static_cast<uint32_t>(entry[kPort]);
-  volatile uint8_t *const port = Memport(number);
-  const int set = entry[kSet] != 0;
-  // Nothing but us keeps the fields of an active memport as they are.
-  if (set && sdm_load64(port + SDM_MEMPORT_SET) != 1) WriteFields(port, entry);
-  return static_cast<uint64_t>(sdm_passive_set(base_, &header_, number, set));
-}
-
-// Waits until STATUS is `wanted` or a refusal; BUSY when the time is up.
-uint64_t RegisterBlock::Settle(volatile uint8_t *port, uint64_t wanted, Deadline *deadline) {
-  for (;;) {
-    const uint64_t status = sdm_load64(port + SDM_MEMPORT_STATUS);
-    if (status == wanted || status >= SDM_STATUS_RANGE) return status;
-    if (!deadline->Wait()) return SDM_STATUS_BUSY;
-  }
-}
-
-uint64_t RegisterBlock::ProgramActive(const uint64_t *entry, Deadline *deadline) {
-  volatile uint8_t *const port = Memport(static_cast<uint32_t>(entry[kPort]));
-  const uint64_t set = entry[kSet];
-  if (maybe_busy_) {
-    while (sdm_load64(port + SDM_MEMPORT_STATUS) == SDM_STATUS_BUSY) {
-      if (!deadline->Wait()) return SDM_STATUS_BUSY;
-    }
-  }
-  if (set != 0) WriteFields(port, entry);
-  sdm_barrier();
-  sdm_store64(port + SDM_MEMPORT_SET, set);
-  // STATUS that says it is done is 1 for 1 and 0 for 0.
-  const uint64_t status = sdm_load64(port + SDM_MEMPORT_STATUS);
-  return __builtin_expect(status == set, 1) ? status : Settle(port, set, deadline);
-}
-
 bool RegisterBlock::AnyBusy() const {
   for (uint32_t port = 0; port < nports(); port++) {
     if (sdm_load64(Memport(port) + SDM_MEMPORT_STATUS) == SDM_STATUS_BUSY) return true;
@@ -133,26 +93,82 @@ bool RegisterBlock::AnyBusy() const {
   return false;
 }
 
-uint32_t RegisterBlock::Program(volatile uint64_t *staging, uint32_t count, double deadline_ms) {
-  const bool is_passive = passive();
-  if (maybe_busy_) maybe_busy_ = !is_passive && AnyBusy();
-  Deadline deadline(deadline_ms);
-  uint32_t failed = 0;
-  bool busy = false;
-  for (uint32_t i = 0; i < count; i++) {
-    volatile uint64_t *const from = staging + i * kStagingWords;
-    uint64_t entry[kStagingWords - 1];
-    for (size_t word = 0; word < kStagingWords - 1; word++) entry[word] = from[word];
-    uint64_t status = SDM_STATUS_RANGE;  // of an entry that changed since it was checked
-    if (__builtin_expect(entry[kPort] < header_.nports && entry[kSet] <= 1, 1)) {
-      status = is_passive ? ProgramPassive(entry) : ProgramActive(entry, &deadline);
-    }
-    from[kStatus] = status;
-    failed += status != entry[kSet];
-    busy |= status == SDM_STATUS_BUSY;
+// Waits until STATUS is `wanted` or a refusal; BUSY when the time is up.
+__attribute__((noinline)) uint64_t RegisterBlock::Settle(volatile uint8_t *port, uint64_t wanted,
+                                                         Deadline *deadline) {
+  for (;;) {
+    const uint64_t status = sdm_load64(port + SDM_MEMPORT_STATUS);
+    if (status == wanted || status >= SDM_STATUS_RANGE) return status;
+    if (!deadline->Wait()) return SDM_STATUS_BUSY;
   }
-  if (busy) maybe_busy_ = true;
+}
+
+// The loop that matters: nothing but registers and the entry itself, and one barrier per memport.
+uint32_t RegisterBlock::ProgramActive(volatile uint64_t *staging, uint32_t count,
+                                      Deadline *deadline) {
+  const bool wait_first = maybe_busy_;
+  const uint64_t ports = header_.nports;
+  volatile uint8_t *const base = base_ + SDM_MEMPORT_BASE;
+  uint32_t failed = 0;
+  for (volatile uint64_t *entry = staging; entry != staging + count * kStagingWords;
+       entry += kStagingWords) {
+    const uint64_t number = entry[kPort];
+    const uint64_t set = entry[kSet];
+    if (Unlikely(number >= ports || set > 1)) {  // it changed since it was checked
+      entry[kStatus] = SDM_STATUS_RANGE;
+      failed++;
+      continue;
+    }
+    volatile uint8_t *const port = base + number * SDM_MEMPORT_STRIDE;
+    uint64_t status = SDM_STATUS_BUSY;
+    if (!Unlikely(wait_first && !WaitWhileBusy(port, deadline))) {
+      if (set != 0) WriteFields(port, entry);
+      sdm_barrier();
+      sdm_store64(port + SDM_MEMPORT_SET, set);
+      status = sdm_load64(port + SDM_MEMPORT_STATUS);
+      // STATUS that says it is done is 1 for 1 and 0 for 0.
+      if (Unlikely(status != set)) status = Settle(port, set, deadline);
+    }
+    entry[kStatus] = status;
+    failed += status != set;
+    if (Unlikely(status == SDM_STATUS_BUSY)) maybe_busy_ = true;
+  }
   return failed;
+}
+
+__attribute__((noinline)) bool RegisterBlock::WaitWhileBusy(volatile uint8_t *port,
+                                                            Deadline *deadline) {
+  while (sdm_load64(port + SDM_MEMPORT_STATUS) == SDM_STATUS_BUSY) {
+    if (!deadline->Wait()) return false;
+  }
+  return true;
+}
+
+uint32_t RegisterBlock::ProgramPassive(volatile uint64_t *staging, uint32_t count) {
+  uint32_t failed = 0;
+  for (volatile uint64_t *entry = staging; entry != staging + count * kStagingWords;
+       entry += kStagingWords) {
+    const uint64_t number = entry[kPort];
+    const uint64_t set = entry[kSet];
+    uint64_t status = SDM_STATUS_RANGE;  // of an entry that changed since it was checked
+    if (number < header_.nports && set <= 1) {
+      volatile uint8_t *const port = Memport(static_cast<uint32_t>(number));
+      // Nothing but us keeps the fields of an active memport as they are.
+      if (set != 0 && sdm_load64(port + SDM_MEMPORT_SET) != 1) WriteFields(port, entry);
+      status = static_cast<uint64_t>(
+          sdm_passive_set(base_, &header_, static_cast<uint32_t>(number), set != 0));
+    }
+    entry[kStatus] = status;
+    failed += status != set;
+  }
+  return failed;
+}
+
+uint32_t RegisterBlock::Program(volatile uint64_t *staging, uint32_t count, double deadline_ms) {
+  if (passive()) return ProgramPassive(staging, count);
+  if (maybe_busy_) maybe_busy_ = AnyBusy();
+  Deadline deadline(deadline_ms);
+  return ProgramActive(staging, count, &deadline);
 }
 
 void RegisterBlock::Snapshot(uint64_t *into) const {

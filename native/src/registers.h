@@ -49,7 +49,13 @@ class RegisterBlock {
 
   // The index of the first of `count` entries that cannot be programmed at all (no such memport, or
   // SET is neither 0 nor 1), or `count`.
-  uint32_t FirstInvalid(const uint64_t *staging, uint32_t count) const;
+  uint32_t FirstInvalid(const uint64_t *staging, uint32_t count) const {
+    for (uint32_t i = 0; i < count; i++) {
+      const uint64_t *const entry = staging + i * kStagingWords;
+      if (entry[kPort] >= header_.nports || entry[kSet] > 1) return i;
+    }
+    return count;
+  }
 
   // Programs entries that FirstInvalid() let pass, writes each STATUS back and returns how many did
   // not reach the one asked for. Waits for `deadline_ms` at most in all. Another thread may write to
@@ -70,8 +76,9 @@ class RegisterBlock {
   RegisterBlock() = default;
   volatile uint8_t *Memport(uint32_t port) const;
   bool AnyBusy() const;
-  uint64_t ProgramPassive(const uint64_t *entry);
-  uint64_t ProgramActive(const uint64_t *entry, Deadline *deadline);
+  uint32_t ProgramPassive(volatile uint64_t *staging, uint32_t count);
+  uint32_t ProgramActive(volatile uint64_t *staging, uint32_t count, Deadline *deadline);
+  static bool WaitWhileBusy(volatile uint8_t *port, Deadline *deadline);
   static uint64_t Settle(volatile uint8_t *port, uint64_t wanted, Deadline *deadline);
 
   Fd fd_;  // carries the lock
