@@ -78,7 +78,6 @@ static void region_free(struct sdmc_region *region)
 
 	/* The release function is in this module: it must not run later. */
 	region->freed = &freed;
-	kobject_del(&region->kobj);
 	kobject_put(&region->kobj);
 	wait_for_completion(&freed);
 	kfree(region);
