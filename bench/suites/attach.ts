@@ -116,7 +116,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
 
 export const attach: Suite = {
   name: 'attach',
-  about: 'attaching and detaching 1 GiB as system RAM in a VM, step by step',
+  about: 'attaching and detaching 1 GiB (quick: 256 MiB) as RAM in a VM, step by step',
   emulated: 'an aarch64 VM without hardware virtualisation; remote memory is a shared file',
   rounds: 7,
   cases,

@@ -108,7 +108,7 @@ async function cases({ quick }: CaseOptions): Promise<Cases> {
 
 export const bulk: Suite = {
   name: 'bulk',
-  about: 'filling, checksumming and copying 1 GiB, in chunks off the main thread',
+  about: 'filling, checksumming and copying 1 GiB (quick: 64 MiB), off the main thread',
   emulated: 'the memory is tmpfs of this machine; remote memory is slower for both sides',
   rounds: 7,
   cases,
