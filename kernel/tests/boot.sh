@@ -58,7 +58,7 @@ mkdir -p "$work"/root/{bin,dev,proc,sys,tmp}
 cp "$busybox" "$work/root/bin/busybox"
 cp "$module" "$work/root/sdmc_mem.ko"
 cp "$tool" "$work/root/sdmtool"
-cp "$here/sdmc_mem.sh" "$work/root/"
+cp "$here/sdmc_mem.sh" "$here/lib.sh" "$work/root/"
 cat >"$work/root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin

@@ -21,122 +21,9 @@ CYCLES=${CYCLES:-10}
 
 W=/sys/class/misc/sdm-window
 DEV=/dev/sdm-window
-MEMORY=/sys/devices/system/memory
-TMP=$(mktemp -d)
-mkfifo "$TMP/in" "$TMP/out"
-trap 'rm -rf "$TMP"' EXIT
 
-count=0
-failed=0
-holder=
-
-bail() { echo "Bail out! $*"; exit 1; }
-
-result() { # STATUS NAME [DETAIL]
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		[ -z "$3" ] || echo "# $3"
-	fi
-}
-
-is() { # NAME EXPECTED FOUND
-	[ "$2" = "$3" ]
-	result $? "$1" "expected '$2', found '$3'"
-}
-
-like() { # NAME PATTERN FOUND
-	case $3 in
-	$2) result 0 "$1" ;;
-	*) result 1 "$1" "expected '$2', found '$3'" ;;
-	esac
-}
-
-# The command works.
-does() { # NAME COMMAND ARGS
-	found=$("$TOOL" put "$W/$2" "$3")
-	[ "$found" = ok ]
-	result $? "$1" "$2 '$3': $found: $(cat $W/error)"
-}
-
-# The command is refused with an errno and a sentence, which is logged too.
-refuses() { # NAME ERRNO PATTERN COMMAND ARGS
-	found=$("$TOOL" put "$W/$4" "$5")
-	sentence=$(cat $W/error)
-	if [ "$found" != "$2" ]; then
-		result 1 "$1" "expected $2, found $found"
-		return
-	fi
-	case $sentence in
-	"$4 "$3) ;;
-	*) result 1 "$1" "expected '$3', found '$sentence'"; return ;;
-	esac
-	dmesg | tail -n 5 | grep -qF "$sentence"
-	result $? "$1" "not in the log: $sentence"
-}
-
-# Runs the tool until released; what it says first is in $held.
-hold() { # ARGS
-	"$TOOL" "$@" <"$TMP/in" >"$TMP/out" &
-	holder=$!
-	exec 8>"$TMP/in" 9<"$TMP/out"
-	read -r held <&9
-}
-
-# What it says last is in $held; returns its exit status.
-let_go() {
-	exec 8>&-
-	read -r held <&9
-	exec 9<&-
-	{ wait "$holder"; } 2>/dev/null
-}
-
-# The file that lists the nodes of its tier, if it is alone there. The number in
-# its name is the abstract distance / 128: DRAM is 4.
-tier_of() { grep -lx "$1" /sys/devices/virtual/memory_tiering/*/nodelist; }
-
-hex() { printf '0x%x' "$1"; }
-block_of() { echo "$MEMORY/memory$(($1 / block))"; }
-state_of() { cat "$W/regions/$1/state" 2>&1; }
-
-blocks() { # START SIZE: their directories, one a line
-	b=$(($1))
-	while [ $b -lt $(($1 + $2)) ]; do
-		block_of $b
-		b=$((b + block))
-	done
-}
-
-online() { # START SIZE
-	for dir in $(blocks "$1" "$2"); do
-		[ "$(cat "$dir/state")" = online ] && continue
-		[ "$("$TOOL" put "$dir/state" online_movable)" = ok ] || return 1
-	done
-}
-
-offline() { # START SIZE
-	for dir in $(blocks "$1" "$2"); do
-		[ "$(cat "$dir/state")" = offline ] && continue
-		[ "$("$TOOL" put "$dir/state" offline 30000)" = ok ] || return 1
-	done
-}
-
-# "<start> <size>" of registers of a PCI device that has no driver, if there are.
-some_registers() {
-	for pci in /sys/bus/pci/devices/*; do
-		[ -e "$pci/driver" ] && continue
-		while read -r first last flags; do
-			# Memory (0x200) that is not prefetchable (0x2000), of a page or more.
-			[ $((flags & 0x2200)) -eq $((0x200)) ] || continue
-			[ $((last - first + 1)) -ge $page ] || continue
-			echo "$first $(hex $((last - first + 1)))"
-			return
-		done <"$pci/resource"
-	done
-}
+# shellcheck source=lib.sh
+. "${0%/*}/lib.sh"
 
 # --- What there is -----------------------------------------------------------
 
@@ -148,8 +35,6 @@ inserted=$([ -e /sys/module/sdmc_mem/refcnt ] && cat /sys/module/sdmc_mem/refcnt
 [ "$inserted" = 0 ] || bail "the module is in use: is a window parked?"
 [ "$(cat $MEMORY/auto_online_blocks)" = offline ] || bail "auto_online_blocks is not offline"
 
-block=$((0x$(cat $MEMORY/block_size_bytes)))
-page=4096
 pool=
 for pci in /sys/bus/pci/devices/*; do
 	[ "$(cat "$pci/vendor"):$(cat "$pci/device")" = 0x1af4:0x1110 ] || continue
@@ -181,7 +66,7 @@ refuses "nothing works without a window" ENODEV '*no window*' claim "$A"
 refuses "unparking nothing" ENODEV '*no window*' window none
 refuses "a window needs two numbers" EINVAL '*expected*' window "$start"
 refuses "numbers only" EINVAL '*expected*' window "$start lots"
-refuses "a leading 0 is not octal" EINVAL '*expected*' window "$start 0x"
+refuses "0x alone is no number" EINVAL '*expected*' window "$start 0x"
 refuses "too long a text" EINVAL '*longer*' window "$(printf '%0120d %d' 1 1)"
 refuses "whole pages" EINVAL '*whole pages*' window "$(hex $((start + 1))) $(hex $size)"
 refuses "not empty" EINVAL '*whole pages*' window "$(hex $start) 0"
@@ -458,5 +343,4 @@ trouble=$(dmesg | grep -E 'WARNING:|BUG:|Oops|Call trace:|refcount_t|Unable to h
 [ -z "$trouble" ]
 result $? "the kernel has nothing to complain about" "$trouble"
 
-echo "1..$count"
-[ $failed -eq 0 ]
+finish

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034,SC2086,SC2254
+#
+# What tests of the window module share: TAP, commands and refusals, programs
+# that wait, memory blocks. Expects W (the sysfs directory) and TOOL (sdmtool).
+
+MEMORY=/sys/devices/system/memory
+TMP=$(mktemp -d)
+mkfifo "$TMP/in" "$TMP/out"
+trap 'rm -rf "$TMP"' EXIT
+
+block=$((0x$(cat $MEMORY/block_size_bytes)))
+page=4096
+count=0
+failed=0
+holder=
+
+bail() { echo "Bail out! $*"; exit 1; }
+
+result() { # STATUS NAME [DETAIL]
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count - $2"
+		[ -z "$3" ] || echo "# $3"
+	fi
+}
+
+is() { # NAME EXPECTED FOUND
+	[ "$2" = "$3" ]
+	result $? "$1" "expected '$2', found '$3'"
+}
+
+like() { # NAME PATTERN FOUND
+	case $3 in
+	$2) result 0 "$1" ;;
+	*) result 1 "$1" "expected '$2', found '$3'" ;;
+	esac
+}
+
+# The command works.
+does() { # NAME COMMAND ARGS
+	found=$("$TOOL" put "$W/$2" "$3")
+	[ "$found" = ok ]
+	result $? "$1" "$2 '$3': $found: $(cat $W/error)"
+}
+
+# The command is refused with an errno and a sentence, which is logged too.
+refuses() { # NAME ERRNO PATTERN COMMAND ARGS
+	found=$("$TOOL" put "$W/$4" "$5")
+	sentence=$(cat $W/error)
+	if [ "$found" != "$2" ]; then
+		result 1 "$1" "expected $2, found $found"
+		return
+	fi
+	case $sentence in
+	"$4 "$3) ;;
+	*) result 1 "$1" "expected '$3', found '$sentence'"; return ;;
+	esac
+	dmesg | tail -n 5 | grep -qF "$sentence"
+	result $? "$1" "not in the log: $sentence"
+}
+
+# Runs the tool until released; what it says first is in $held.
+hold() { # ARGS
+	"$TOOL" "$@" <"$TMP/in" >"$TMP/out" &
+	holder=$!
+	exec 8>"$TMP/in" 9<"$TMP/out"
+	read -r held <&9
+}
+
+# What it says last is in $held; returns its exit status.
+let_go() {
+	exec 8>&-
+	read -r held <&9
+	exec 9<&-
+	{ wait "$holder"; } 2>/dev/null
+}
+
+# The file that lists the nodes of its tier, if it is alone there. The number in
+# its name is the abstract distance / 128: DRAM is 4.
+tier_of() { grep -lx "$1" /sys/devices/virtual/memory_tiering/*/nodelist; }
+
+hex() { printf '0x%x' "$1"; }
+block_of() { echo "$MEMORY/memory$(($1 / block))"; }
+state_of() { cat "$W/regions/$1/state" 2>&1; }
+
+blocks() { # START SIZE: their directories, one a line
+	b=$(($1))
+	while [ $b -lt $(($1 + $2)) ]; do
+		block_of $b
+		b=$((b + block))
+	done
+}
+
+online() { # START SIZE
+	for dir in $(blocks "$1" "$2"); do
+		[ "$(cat "$dir/state")" = online ] && continue
+		[ "$("$TOOL" put "$dir/state" online_movable)" = ok ] || return 1
+	done
+}
+
+offline() { # START SIZE
+	for dir in $(blocks "$1" "$2"); do
+		[ "$(cat "$dir/state")" = offline ] && continue
+		[ "$("$TOOL" put "$dir/state" offline 30000)" = ok ] || return 1
+	done
+}
+
+# "<start> <size>" of registers of a PCI device that has no driver, if there are.
+some_registers() {
+	for pci in /sys/bus/pci/devices/*; do
+		[ -e "$pci/driver" ] && continue
+		while read -r first last flags; do
+			# Memory (0x200) that is not prefetchable (0x2000), of a page or more.
+			[ $((flags & 0x2200)) -eq $((0x200)) ] || continue
+			[ $((last - first + 1)) -ge $page ] || continue
+			echo "$first $(hex $((last - first + 1)))"
+			return
+		done <"$pci/resource"
+	done
+}
+
+# Prints the plan; the exit status is the script's.
+finish() {
+	echo "1..$count"
+	[ $failed -eq 0 ]
+}
