@@ -6,6 +6,7 @@ import { hex } from '../common/units.js';
 const PAGE_BYTES = 4096;
 const PAGE_WORDS = PAGE_BYTES / 8;
 const MAGIC = 0x004c4c49464d4453n;
+const STEP = 0x9e3779b97f4a7c15n;
 const CHUNK_BYTES = 4 << 20;
 /** The first words tell whose page it is; of every such page all bytes are compared. */
 const WHOLE_PAGE_EVERY = 512;
@@ -105,8 +106,9 @@ async function readWhole(
 
 function checkWholePage(words: BigUint64Array, base: number, seed: bigint, place: bigint): void {
   const index = words[base + 2] ?? 0n;
+  const first = mix(seed + index);
   for (let word = 3; word < PAGE_WORDS; word++) {
-    const wanted = mix(seed + index * BigInt(PAGE_WORDS) + BigInt(word));
+    const wanted = (first + BigInt(word) * STEP) & MASK;
     if (words[base + word] !== wanted) {
       throw wrong(`page ${index} is damaged in the pool at ${hex(place + BigInt(word * 8))}`);
     }
