@@ -38,7 +38,7 @@ export class BrickStory {
     say(`\nBrick ${this.n}`);
     this.#before = await this.#time('look at memory', () => this.#commands.memory());
     say(memoryTable(this.#before));
-    if (onlineNodes(this.#before).length !== 1) {
+    if (nodesWithMemory(this.#before).length !== 1) {
       throw new SdmError('SDM_DEMO', `brick ${this.n} has remote memory before the attach`);
     }
 
@@ -102,7 +102,7 @@ export class BrickStory {
     const after = await this.#commands.memory();
     this.#progress.note(memoryTable(after));
     const sizes = (memory: MemoryJson): string =>
-      onlineNodes(memory)
+      nodesWithMemory(memory)
         .map((node) => `${node.node}:${node.totalBytes}`)
         .join(' ');
     if (sizes(after) !== sizes(before)) {
@@ -133,12 +133,13 @@ export class BrickStory {
   }
 }
 
-function onlineNodes(memory: MemoryJson): MemoryJson['nodes'] {
-  return memory.nodes.filter((node) => node.online);
+/** Nodes that the firmware names are online from the start, with no memory in them. */
+function nodesWithMemory(memory: MemoryJson): MemoryJson['nodes'] {
+  return memory.nodes.filter((node) => BigInt(node.totalBytes) > 0n);
 }
 
 function memoryTable(memory: MemoryJson): string {
-  const rows = onlineNodes(memory).map((node) => [
+  const rows = nodesWithMemory(memory).map((node) => [
     String(node.node),
     formatSize(BigInt(node.totalBytes)),
     formatSize(BigInt(node.freeBytes)),
