@@ -1,39 +1,35 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { SdmError } from '../../src/common/errors.js';
+import { run } from '../../src/common/exec.js';
 
-const run = promisify(execFile);
-
-/** No measurement of one round takes longer; past it the command is killed. */
-const DEADLINE_MS = 120_000;
-
-/**
- * Runs a command that prints one JSON object of numbers.
- * @throws Error with what the command said, if it fails or prints anything else.
- */
-export async function measureCommand(
-  file: string,
-  args: readonly string[],
-): Promise<Readonly<Record<string, number>>> {
-  const { stdout } = await run(file, [...args], { timeout: DEADLINE_MS });
-  const parsed: unknown = JSON.parse(stdout);
-  if (typeof parsed !== 'object' || parsed === null) {
-    throw new Error(`${file} printed ${stdout.trim()}; expected a JSON object`);
+/** Runs a command that measures itself, and gives what it printed to be read as JSON. */
+function parse(command: string, stdout: string): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch (cause) {
+    throw new SdmError('SDM_BENCH', `${command} printed "${stdout.trim()}"; expected JSON`, {
+      cause,
+    });
   }
-  for (const [name, value] of Object.entries(parsed)) {
-    if (typeof value !== 'number') {
-      throw new Error(`${file} printed ${String(value)} for "${name}"; expected a number`);
-    }
-  }
-  return parsed as Record<string, number>;
 }
 
-/** One number of what a command printed. @throws Error as measureCommand, or if it is missing. */
+/**
+ * Runs a command that prints a JSON object and gives the number `name` of it.
+ * @throws SDM_COMMAND or SDM_TIMEOUT if it fails, SDM_BENCH if it does not print that number.
+ */
 export async function measureOne(
-  file: string,
-  args: readonly string[],
+  argv: readonly [string, ...string[]],
   name: string,
+  signal?: AbortSignal,
 ): Promise<number> {
-  const value = (await measureCommand(file, args))[name];
-  if (value === undefined) throw new Error(`${file} did not print "${name}"`);
-  return value;
+  const { stdout } = await run(argv, { signal });
+  const parsed = parse(argv[0], stdout);
+  const value =
+    typeof parsed === 'object' && parsed !== null
+      ? (parsed as Record<string, unknown>)[name]
+      : undefined;
+  if (typeof value === 'number') return value;
+  throw new SdmError(
+    'SDM_BENCH',
+    `${argv[0]} printed ${stdout.trim()}; expected an object with a number "${name}"`,
+  );
 }

@@ -1,16 +1,23 @@
-import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { run } from '../../src/common/exec.js';
 
-const run = promisify(execFile);
+/** From dist/bench/harness. */
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const DEADLINE_MS = 60_000;
 
-/** Compiles C sources, given from the project's root, the way a C programmer would: -O2. */
-export async function compile(output: string, sources: readonly string[]): Promise<void> {
-  const compiler = process.env['CC'] ?? 'cc';
+/**
+ * Compiles C sources, given from the project's root, the way a C programmer would: -O2.
+ * @throws SDM_COMMAND with what the compiler said.
+ */
+export async function compile(
+  output: string,
+  sources: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const files = sources.map((source) => path.join(ROOT, source));
-  const args = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-o', output, ...files];
-  await run(compiler, args, { timeout: DEADLINE_MS });
+  const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra'];
+  await run([process.env['CC'] ?? 'cc', ...flags, '-o', output, ...files], {
+    signal,
+    hint: 'A C compiler comes with the package build-essential; CC names another one.',
+  });
 }

@@ -1,3 +1,4 @@
+import { formatTable, type Column } from '../../src/common/table.js';
 import type { Suite } from './types.js';
 import type { SuiteResults } from './run.js';
 
@@ -7,23 +8,19 @@ export function formatValue(value: number): string {
   return Number(value.toPrecision(4)).toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
-/** Columns padded to their widest cell; those in `right` are aligned to the right. */
-export function alignColumns(
-  rows: readonly (readonly string[])[],
-  right: ReadonlySet<number>,
-): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  }
-  const pad = (cell: string, i: number): string =>
-    right.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!);
-  return rows.map((row) => row.map(pad).join('  ').trimEnd());
-}
+const right = (title: string): Column => ({ title, align: 'right' });
+const COLUMNS: readonly (Column | string)[] = [
+  'case',
+  right('ours'),
+  'baseline',
+  right('theirs'),
+  'unit',
+  right('speedup'),
+  'aim',
+];
 
 /** The results of a suite as a table for people. */
 export function formatSuite(suite: Suite, { results, aims }: SuiteResults): string {
-  const head = ['case', 'ours', 'baseline', 'theirs', 'unit', 'speedup', 'aim'];
   const rows = results.map((result, i) => {
     const aim = aims[i];
     return [
@@ -39,5 +36,5 @@ export function formatSuite(suite: Suite, { results, aims }: SuiteResults): stri
   const rounds = results[0]?.rounds ?? 0;
   const emulated = suite.emulated === undefined ? '' : `\nemulated: ${suite.emulated}`;
   const title = `${suite.name}: ${suite.about}; medians of ${rounds} interleaved rounds${emulated}`;
-  return [title, ...alignColumns([head, ...rows], new Set([1, 3, 5]))].join('\n');
+  return `${title}\n${formatTable(COLUMNS, rows)}`;
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { SdmError } from '../../src/common/errors.js';
 import type { CaseOptions, Cases, Comparison, Result, Suite } from './types.js';
 
 /** Rounds of a quick run: enough for a median, too few to trust it. */
@@ -9,7 +10,7 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle];
-  if (upper === undefined) throw new Error('the median of no values was asked for');
+  if (upper === undefined) throw new SdmError('SDM_INTERNAL', 'the median of no values');
   return sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
 }
 
@@ -31,7 +32,8 @@ async function round(
     const readings = await workload.run();
     for (const [name, value] of Object.entries(readings)) {
       if (!Number.isFinite(value) || value <= 0) {
-        throw new Error(
+        throw new SdmError(
+          'SDM_BENCH',
           `${workload.name} measured ${value} for "${name}"; expected a positive number`,
         );
       }
@@ -44,7 +46,8 @@ function compare(suite: Suite, comparison: Comparison, series: Series): Result {
   const values = (name: string): number[] => {
     const found = series.get(name);
     if (found === undefined) {
-      throw new Error(
+      throw new SdmError(
+        'SDM_INTERNAL',
         `suite ${suite.name} compares "${name}", which none of its workloads measured`,
       );
     }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { SdmError } from '../../src/common/errors.js';
 import type { Rack } from '../../src/rack/index.js';
 import type {
   CaseOptions,
@@ -37,7 +38,10 @@ async function inBrick(rack: Rack, argv: readonly string[], input?: string): Pro
   const options = { timeoutMs: COMMAND_MS, ...(input === undefined ? {} : { input }) };
   const { code, stdout, stderr } = await rack.exec(BRICK, argv, options);
   if (code === 0) return stdout;
-  throw new Error(`${argv.join(' ')} in brick ${BRICK} ended with ${code}: ${stderr.trim()}`);
+  throw new SdmError(
+    'SDM_BENCH',
+    `${argv.join(' ')} in brick ${BRICK} ended with ${code}: ${stderr.trim()}`,
+  );
 }
 
 async function agent(rack: Rack, ...argv: readonly string[]): Promise<Attachment> {
@@ -104,7 +108,8 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
   let start: string | undefined;
   const known = (): string => {
     // The agent's workload is the first of the warm-up round.
-    if (start === undefined) throw new Error('the agent has attached nothing yet');
+    if (start === undefined)
+      throw new SdmError('SDM_INTERNAL', 'the agent has attached nothing yet');
     return start;
   };
   return {

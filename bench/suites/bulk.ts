@@ -1,5 +1,6 @@
 import { closeSync, openSync, statfsSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { SdmError } from '../../src/common/errors.js';
 import { formatSize } from '../../src/common/units.js';
 import type { MemoryMap } from '../../src/native/types.js';
 import { measureOne } from '../harness/commands.js';
@@ -16,7 +17,8 @@ const GIB = 2 ** 30;
 function makeFile(file: string, size: bigint): void {
   const { bavail, bsize } = statfsSync(path.dirname(file), { bigint: true });
   if (bavail * bsize < size) {
-    throw new Error(
+    throw new SdmError(
+      'SDM_BENCH',
       `${path.dirname(file)} has ${formatSize(bavail * bsize)} free and the suite needs ` +
         `${formatSize(size)}; free some, or run with --quick (${formatSize(QUICK_SIZE)})`,
     );
@@ -43,12 +45,12 @@ function timed(name: string, bytes: bigint, work: () => Promise<unknown>): Workl
   };
 }
 
-function ours(map: MemoryMap, size: bigint): Workload[] {
+function ours(map: MemoryMap, size: bigint, signal: AbortSignal): Workload[] {
   const half = size / 2n;
   return [
-    timed('fill', size, () => map.fill(WORD)),
-    timed('checksum', size, () => map.checksum()),
-    timed('copy', half, () => map.copyFrom(map, 0n, { offset: half, length: half })),
+    timed('fill', size, () => map.fill(WORD, { signal })),
+    timed('checksum', size, () => map.checksum({ signal })),
+    timed('copy', half, () => map.copyFrom(map, 0n, { offset: half, length: half, signal })),
   ];
 }
 
@@ -60,10 +62,10 @@ const LOOPS = {
   memcpy: 'C memcpy',
 } as const;
 
-function theirs(loop: string, file: string): Workload[] {
+function theirs(loop: string, file: string, signal: AbortSignal): Workload[] {
   return Object.entries(LOOPS).map(([what, name]) => ({
     name,
-    run: async () => ({ [name]: await measureOne(loop, [file, what], 'gib_per_s') }),
+    run: async () => ({ [name]: await measureOne([loop, file, what], 'gib_per_s', signal) }),
   }));
 }
 
@@ -82,18 +84,18 @@ const COMPARISONS = [
   higher('copy', LOOPS.memcpy),
 ];
 
-async function cases({ quick }: CaseOptions): Promise<Cases> {
+async function cases({ quick, signal }: CaseOptions): Promise<Cases> {
   const { native } = await import('../../src/native/index.js');
   const scratch = makeScratch();
   try {
     const size = quick ? QUICK_SIZE : SIZE;
     const file = path.join(scratch.memory, 'pool');
     const loop = path.join(scratch.programs, 'bulk_loop');
-    await compile(loop, ['bench/native/bulk_loop.c']);
+    await compile(loop, ['bench/native/bulk_loop.c'], signal);
     makeFile(file, size);
     const map = native.mapMemory({ path: file, length: size, writable: true });
     return {
-      workloads: [...ours(map, size), ...theirs(loop, file)],
+      workloads: [...ours(map, size, signal), ...theirs(loop, file, signal)],
       comparisons: COMPARISONS,
       close: () => {
         map.close();

@@ -13,6 +13,7 @@ import {
   type MemportColumns,
   type MemportEntry,
 } from '../../src/abi/codec.js';
+import { SdmError } from '../../src/common/errors.js';
 import type { Native, RegisterBlock } from '../../src/native/types.js';
 import { measureOne } from '../harness/commands.js';
 import { compile } from '../harness/compile.js';
@@ -89,7 +90,8 @@ function answeringBlock(): Buffer {
 
 /** @throws Error if a memport was refused: then the numbers would lie. */
 function checkRefused(count: number): void {
-  if (count !== 0) throw new Error(`${count} times a memport did not reach its STATUS`);
+  if (count === 0) return;
+  throw new SdmError('SDM_BENCH', `${count} times a memport did not reach its STATUS`);
 }
 
 function fillObjects(staging: BigUint64Array): void {
@@ -155,19 +157,19 @@ function passiveWorkload(block: RegisterBlock, batches: number): Workload {
   return { name: PASSIVE, run: () => ({ [PASSIVE]: perItem(batches, cycles) }) };
 }
 
-function cLoop(
-  loop: string,
-  series: string,
-  file: string,
-  ports: number,
-  count: number,
-  mode: string,
-): Workload {
-  const args = [file, String(ports), String(count), mode];
-  const run = async (): Promise<Record<string, number>> => {
-    return { [series]: ports * (await measureOne(loop, args, 'ns')) };
-  };
-  return { name: series, run };
+const C_SOURCES = ['bench/native/memport_loop.c', 'native/src/passive.c', 'native/src/header.c'];
+
+/** The C program, once per round: `ports` memports `count` times, in the way that `mode` names. */
+type CLoop = (series: string, file: string, ports: number, count: number, mode: string) => Workload;
+
+function cLoops(program: string, signal: AbortSignal): CLoop {
+  return (series, file, ports, count, mode) => ({
+    name: series,
+    run: async () => {
+      const argv = [program, file, String(ports), String(count), mode] as const;
+      return { [series]: ports * (await measureOne(argv, 'ns', signal)) };
+    },
+  });
 }
 
 const lower = (name: string, baseline: string, unit: string, aim?: number): Comparison => ({
@@ -209,7 +211,7 @@ function openBlocks(native: Native, files: { logic: string; passive: string }): 
   };
 }
 
-async function cases({ quick }: CaseOptions): Promise<Cases> {
+async function cases({ quick, signal }: CaseOptions): Promise<Cases> {
   const { native } = await import('../../src/native/index.js');
   const scratch = makeScratch();
   try {
@@ -217,24 +219,21 @@ async function cases({ quick }: CaseOptions): Promise<Cases> {
       logic: path.join(scratch.memory, 'logic'),
       passive: path.join(scratch.memory, 'passive'),
     };
-    const loop = path.join(scratch.programs, 'memport_loop');
-    await compile(loop, [
-      'bench/native/memport_loop.c',
-      'native/src/passive.c',
-      'native/src/header.c',
-    ]);
+    const program = path.join(scratch.programs, 'memport_loop');
+    await compile(program, C_SOURCES, signal);
+    const cLoop = cLoops(program, signal);
     const blocks = openBlocks(native, files);
     const scale = quick ? 10 : 1;
     const count = 640_000 / scale;
     const passive = 25_600 / scale;
-    const six = sixFiles(scratch.memory, BATCH, 3_200 / scale);
+    const six = sixFiles(scratch.memory, BATCH, 3_200 / scale, signal);
     return {
       workloads: [
         ...logicWorkloads(blocks.logic, count),
         passiveWorkload(blocks.passive, passive / BATCH),
-        cLoop(loop, C_SINGLE, files.logic, 1, count, 'logic'),
-        cLoop(loop, C_BATCH, files.logic, BATCH, count, 'logic'),
-        cLoop(loop, C_PASSIVE, files.passive, BATCH, passive, 'passive'),
+        cLoop(C_SINGLE, files.logic, 1, count, 'logic'),
+        cLoop(C_BATCH, files.logic, BATCH, count, 'logic'),
+        cLoop(C_PASSIVE, files.passive, BATCH, passive, 'passive'),
         ...six.workloads,
       ],
       comparisons: COMPARISONS,

@@ -42,7 +42,12 @@ export function batchOf(series: string): string {
  * Programming memports by writing six small files, as the project's forerunner did. The files lie on
  * tmpfs; sysfs costs more, since a driver acts on each write. So this flatters the baseline.
  */
-export function sixFiles(directory: string, ports: number, count: number): SixFiles {
+export function sixFiles(
+  directory: string,
+  ports: number,
+  count: number,
+  signal: AbortSignal,
+): SixFiles {
   const rows = Array.from({ length: ports }, (_, port) => {
     const folder = path.join(directory, `memport${port}`);
     mkdirSync(folder, { recursive: true });
@@ -70,7 +75,7 @@ export function sixFiles(directory: string, ports: number, count: number): SixFi
     name: series,
     run: async () => {
       const args = [SCRIPT, directory, String(ports), String(count), mode];
-      return readings(series, await measureOne('python3', args, 'ns'));
+      return readings(series, await measureOne(['python3', ...args], 'ns', signal));
     },
   });
   return {

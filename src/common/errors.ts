@@ -85,6 +85,8 @@ export const ERRORS = {
   SDM_RACK_BRICK: { status: 503, when: 'the brick is not running' },
   SDM_RACK_SSH: { status: 502, when: 'a brick cannot be reached by ssh' },
   SDM_DEMO: { status: 500, when: 'what the demo saw is not what it must see' },
+  // Benchmarks
+  SDM_BENCH: { status: 500, when: 'a benchmark could not be set up, or measured nonsense' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

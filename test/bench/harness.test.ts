@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { measureCommand, measureOne } from '../../bench/harness/commands.js';
+import { measureOne } from '../../bench/harness/commands.js';
 import { formatSuite, formatValue } from '../../bench/harness/report.js';
 import { median, QUICK_ROUNDS, runSuite } from '../../bench/harness/run.js';
 import { perItem } from '../../bench/harness/time.js';
@@ -174,13 +174,15 @@ describe('helpers', () => {
     expect(ns).toBeGreaterThanOrEqual(250_000);
   });
 
-  test('a command must print an object of numbers', async () => {
-    const print = (text: string): string[] => ['-e', `console.log(${JSON.stringify(text)})`];
-    const node = process.execPath;
-    await expect(measureCommand(node, print('7'))).rejects.toThrow(/JSON object/);
-    await expect(measureCommand(node, print('{"ns": "7"}'))).rejects.toThrow(/a number/);
-    await expect(measureCommand(node, ['-e', 'process.exit(3)'])).rejects.toThrow();
-    await expect(measureOne(node, print('{"ns": 7}'), 'us')).rejects.toThrow(/"us"/);
-    await expect(measureOne(node, print('{"ns": 7}'), 'ns')).resolves.toBe(7);
+  test('a command must print an object with the number', async () => {
+    const print = (text: string): Promise<number> =>
+      measureOne([process.execPath, '-e', `console.log(${JSON.stringify(text)})`], 'ns');
+    await expect(print('ns 7')).rejects.toThrow(/expected JSON/);
+    for (const text of ['7', 'null', '{"us": 7}', '{"ns": "7"}']) {
+      await expect(print(text)).rejects.toThrow(/an object with a number "ns"/);
+    }
+    await expect(print('{"ns": 7}')).resolves.toBe(7);
+    const fails = measureOne([process.execPath, '-e', 'process.exit(3)'], 'ns');
+    await expect(fails).rejects.toMatchObject({ code: 'SDM_COMMAND' });
   });
 });
