@@ -129,7 +129,10 @@ let validator: ValidateFunction | undefined;
  * @throws SdmError SDM_CONFIG, naming file, key, what was expected and what was found.
  */
 export function parseConfig(value: unknown, file: string): ServeConfig {
-  const validate = (validator ??= new Ajv({ strict: false, verbose: true }).compile(ConfigFile));
+  // Checking our own schema against JSON Schema's would take most of the time of a start.
+  const own = { meta: false, validateSchema: false } as const;
+  const options = { ...own, strict: false, verbose: true } as const;
+  const validate = (validator ??= new Ajv(options).compile(ConfigFile));
   if (!validate(value)) {
     const { key, expected, found } = explain(validate.errors);
     throw bad(file, key, expected, found);

@@ -151,7 +151,9 @@ function handleErrors(app: App, log: Logger): void {
 /** Bodies are taken as they are: nothing coerced, nothing removed. Path and query are text, so there
  * a number or a boolean has to be read out of it. */
 function validateStrictly(app: App): void {
-  const options = { strict: false, verbose: true, useDefaults: true } as const;
+  // Our schemas need no checking against JSON Schema's own at every start; tests do that.
+  const own = { meta: false, validateSchema: false } as const;
+  const options = { ...own, strict: false, verbose: true, useDefaults: true } as const;
   const exact = new Ajv({ ...options, coerceTypes: false });
   const textual = new Ajv({ ...options, coerceTypes: true });
   app.setValidatorCompiler(({ schema, httpPart }) =>
