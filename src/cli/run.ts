@@ -10,6 +10,10 @@ const CANCELLED = 130;
  * and an exit code: 1 failed, 2 wrong usage, 130 cancelled. A command may set another one itself.
  */
 export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   takeOver(program, program.name());
   try {
     await program.parseAsync(argv);

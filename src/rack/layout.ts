@@ -45,6 +45,8 @@ export interface RackLayout {
   /** Directory on tmpfs; `owner` in it names the rack's directory. */
   readonly shmDir: string;
   readonly shmOwner: string;
+  /** What `shmDir` is called until it has its owner. */
+  readonly shmDraft: string;
   readonly pool: string;
   /** In `dir`, so that everything of a rack is found there; `registers-N` likewise. */
   readonly poolLink: string;
@@ -104,6 +106,7 @@ export function rackLayout(name: string, racks: string = racksDir(), shmRoot?: s
     stateFile: join(dir, 'rack.json'),
     shmDir,
     shmOwner: join(shmDir, 'owner'),
+    shmDraft: `${shmDir}.${digest}`,
     pool: join(shmDir, 'pool'),
     poolLink,
     sshDir,

@@ -7,6 +7,7 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
+import { basename, join } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import { run } from '../common/exec.js';
 import { formatSize } from '../common/units.js';
@@ -111,14 +112,9 @@ function claimShm(layout: RackLayout): void {
     );
   }
   rmSync(layout.shmDir, { recursive: true, force: true });
-  const draft = `${layout.shmDir}.new-${process.pid}`;
-  try {
-    mkdirSync(draft, { mode: 0o700 });
-    writeFileSync(`${draft}/owner`, `${layout.dir}\n`);
-    renameSync(draft, layout.shmDir);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
+  mkdirSync(layout.shmDraft, { mode: 0o700 });
+  writeFileSync(join(layout.shmDraft, basename(layout.shmOwner)), `${layout.dir}\n`);
+  renameSync(layout.shmDraft, layout.shmDir);
 }
 
 /**
@@ -142,6 +138,7 @@ function foreignOwner(layout: RackLayout): string | undefined {
 
 /** Removes pool and registers, unless they belong to a rack of another state directory. */
 export function removeShm(layout: RackLayout): void {
+  rmSync(layout.shmDraft, { recursive: true, force: true });
   if (foreignOwner(layout) === undefined) {
     rmSync(layout.shmDir, { recursive: true, force: true });
   }

@@ -115,20 +115,36 @@ describe('a rack of two bricks', () => {
   });
 
   it('lets its own key in and nothing else', async () => {
-    const { dir } = await status(A);
-    const ssh = (options: readonly string[]): Promise<CliResult> => {
-      const words = ['-F', join(dir, 'ssh', 'config'), '-o', 'ControlPath=none', ...options];
-      return finished(startProgram('ssh', [...words, `${A}-brick1`, 'echo in']));
-    };
-    expect(await ssh([])).toMatchObject({ code: 0, stdout: 'in\n' });
-    const none = ['-o', 'PubkeyAuthentication=no'];
-    const passwords = ['-o', 'PreferredAuthentications=password,keyboard-interactive', ...none];
-    for (const options of [none, passwords, ['-i', '/dev/null', '-o', 'IdentityFile=none']]) {
-      expect(await ssh(options)).toMatchObject({ code: 255, stdout: '' });
-    }
+    const { dir, bricks } = await status(A);
+    const ports = bricks.map((brick) => String(brick.sshPort));
+    const fresh = ['-o', 'ControlPath=none'];
+    const ours = ['-F', join(dir, 'ssh', 'config'), ...fresh];
+    const ssh = (words: readonly string[]): Promise<CliResult> =>
+      finished(startProgram('ssh', [...words, 'echo in']));
+    expect(await ssh([...ours, `${A}-brick1`])).toMatchObject({ code: 0, stdout: 'in\n' });
     // Brick 2 in the place of brick 1 is not believed.
-    const other = (await status(A)).bricks[1]?.sshPort;
-    expect(await ssh(['-o', `Port=${other}`])).toMatchObject({ code: 255, stdout: '' });
+    expect(await ssh([...ours, '-p', ports[1] ?? '', `${A}-brick1`])).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining('Host key verification failed'),
+    });
+
+    const key = join(state, 'other-key');
+    await finished(startProgram('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]));
+    const hosts = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'];
+    const stranger = ['-F', 'none', '-o', 'BatchMode=yes', ...hosts, '-p', ports[0] ?? ''];
+    const methods = [
+      ['-i', key],
+      ['-o', 'PubkeyAuthentication=no'],
+      ['-o', 'PreferredAuthentications=password,keyboard-interactive,none'],
+    ];
+    for (const method of methods) {
+      expect(await ssh([...stranger, ...method, 'root@127.0.0.1'])).toMatchObject({
+        code: 255,
+        stdout: '',
+        // Keys are all that the brick would take.
+        stderr: expect.stringContaining('Permission denied (publickey)'),
+      });
+    }
   });
 
   it('has a console that one can leave', async () => {
