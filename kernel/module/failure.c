@@ -195,8 +195,8 @@ int sdmc_explain(const struct sdmc_request *req)
 		return PTR_ERR(region);
 
 	for (start = region->start; start < region->start + region->size; start += block) {
-		if (fatal_signal_pending(current))
-			return sdmc_refuse(-EINTR, "killed at %#llx, before it was done", start);
+		if (signal_pending(current))
+			return sdmc_refuse(-EINTR, "stopped by a signal at %#llx", start);
 		search_block(start, &culprit);
 		if (culprit.reason)
 			break;

@@ -82,3 +82,8 @@ module_exit(sdmc_mem_exit);
 MODULE_DESCRIPTION("Memory window of a brick with remote memory");
 MODULE_AUTHOR("The SDM authors");
 MODULE_LICENSE("GPL");
+/*
+ * The version of the attributes. User space looks at the first number: it
+ * changes when what worked before would not any more.
+ */
+MODULE_VERSION("1.0");

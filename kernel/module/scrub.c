@@ -73,8 +73,9 @@ static int in_chunks(const struct sdmc_request *req, chunk_fn work)
 		size_t len = min_t(u64, end - phys, SDMC_CHUNK);
 		void *addr;
 
-		if (fatal_signal_pending(current))
-			return sdmc_refuse(-EINTR, "killed at %#llx, before it was done", phys);
+		/* Any signal, so that a caller can set a deadline. */
+		if (signal_pending(current))
+			return sdmc_refuse(-EINTR, "stopped by a signal at %#llx", phys);
 		addr = memremap(phys, len, MEMREMAP_WB);
 		if (!addr)
 			return sdmc_refuse(-ENOMEM, "cannot map %#zx bytes at %#llx", len, phys);

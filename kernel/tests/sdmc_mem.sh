@@ -182,6 +182,8 @@ does "release after races" release "$D"
 kill -KILL $!
 { wait $!; } 2>/dev/null
 is "a scrub can be killed" $((128 + 9)) $?
+is "a signal stops it" EINTR "$("$TOOL" put $W/scrub "$A" 1)"
+like "at an address" "scrub $A: stopped by a signal at 0x*" "$(cat $W/error)"
 is "the region is as it was" absent "$(state_of "$A_dir")"
 does "and can be scrubbed" scrub "$A"
 
