@@ -143,8 +143,7 @@ export async function stopBrick(layout: RackLayout, brick: BrickLayout): Promise
   const processes = brickProcesses(brick);
   await sshDisconnect(layout, brick.n);
   if (processes.length === 0) return;
-  await quit(brick);
-  if (await gone(processes, QUIT_TIMEOUT_MS)) return;
+  if ((await quit(brick)) && (await gone(processes, QUIT_TIMEOUT_MS))) return;
   for (const process of processes) signalProcess(process, 'SIGTERM');
   if (await gone(processes, TERM_TIMEOUT_MS)) return;
   for (const process of processes) signalProcess(process, 'SIGKILL');
@@ -158,13 +157,15 @@ export async function stopBrick(layout: RackLayout, brick: BrickLayout): Promise
   );
 }
 
-/** A QEMU that does not answer gets a signal instead: no error here matters. */
-async function quit(brick: BrickLayout): Promise<void> {
+/** @returns whether QEMU could be asked; where not, a signal is next, whatever the reason. */
+async function quit(brick: BrickLayout): Promise<boolean> {
   try {
     const qmp = await Qmp.open(brick.qmpSocket, QUIT_TIMEOUT_MS);
     await qmp.execute('quit', {}, QUIT_TIMEOUT_MS).finally(() => qmp.close());
+    return true;
   } catch (error) {
     if (!(error instanceof SdmError)) throw error;
+    return false;
   }
 }
 
