@@ -252,7 +252,8 @@ describe('detach', () => {
     const request = { mode: 'device', size: 2n * MIB, shared: true, remote: 4n * MIB } as const;
     await agent!.attach({ ...request, id: 's' });
     writePool(4n * MIB, 'shared');
-    await agent!.detach('s');
+    const freed = await agent!.detach('s');
+    expect(freed.steps.map((step) => step.step)).not.toContain('scrubbed');
     expect(poolBytes(4n * MIB, 6).toString()).toBe('shared');
     await agent!.attach({ ...request, id: 's' });
     await agent!.detach('s', { retain: false });

@@ -65,6 +65,7 @@ export class Machine {
     const from = Math.min(record.reached - 1 + again, stages.length - 1);
     const stuck = await this.#down(context, record, stages, from);
     if (stuck === undefined) {
+      record.error = undefined;
       await this.#journal.record({ kind: 'forget', id: record.id });
       return;
     }
@@ -116,6 +117,7 @@ export class Machine {
     const stage = stages[index];
     const step = stage?.[direction];
     if (stage === undefined || step === undefined) return undefined;
+    if (step.applies?.(record) === false) return undefined;
     // from the intent on, the stage may have left something behind
     record.reached = index + 1;
     if (direction === 'up' && stage.name === TOUCHED_BY[record.request.mode]) record.touched = true;

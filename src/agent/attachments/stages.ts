@@ -28,6 +28,8 @@ export interface Step {
   readonly state?: AttachmentState;
   /** Does nothing to the world, so nothing is journalled before it. */
   readonly passive?: true;
+  /** False: there is nothing to do for this attachment, and the step is left out. */
+  applies?(record: AttachmentRecord): boolean;
   run(context: StageContext, record: AttachmentRecord): Promise<void> | void;
 }
 
@@ -158,9 +160,8 @@ const scrub: Stage = {
   name: 'scrub',
   down: {
     name: 'scrubbed',
-    async run({ memory }, record) {
-      if (record.touched && !record.retain) await memory.scrub(rangeOf(record));
-    },
+    applies: (record) => record.touched && !record.retain,
+    run: ({ memory }, record) => memory.scrub(rangeOf(record)),
   },
 };
 
