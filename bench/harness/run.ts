@@ -1,18 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { SdmError } from '../../src/common/errors.js';
+import { median } from './median.js';
 import type { CaseOptions, Cases, Comparison, Result, Suite } from './types.js';
 
 /** Rounds of a quick run: enough for a median, too few to trust it. */
 export const QUICK_ROUNDS = 3;
-
-/** Middle value, or the mean of the two in the middle. @throws Error for no values at all. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle];
-  if (upper === undefined) throw new SdmError('SDM_INTERNAL', 'the median of no values');
-  return sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
-}
 
 type Series = Map<string, number[]>;
 

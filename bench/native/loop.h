@@ -35,6 +35,21 @@ static inline uint64_t number(const char *text) {
   return value;
 }
 
+/* As in bench/harness/time.ts. */
+#define SLICES 21
+
+static inline int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+
+  return (x > y) - (x < y);
+}
+
+/* Middle value of an odd number of them. */
+static inline double median(double *values, size_t count) {
+  qsort(values, count, sizeof(*values), compare_doubles);
+  return values[count / 2];
+}
+
 /* Maps a whole file with its pages in place, so that no loop pays for first touches. */
 static inline void *map_file(const char *path, uint64_t *length) {
   struct stat st;

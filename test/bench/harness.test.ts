@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { measureOne } from '../../bench/harness/commands.js';
 import { formatSuite, formatValue } from '../../bench/harness/report.js';
-import { median, QUICK_ROUNDS, runSuite } from '../../bench/harness/run.js';
-import { perItem } from '../../bench/harness/time.js';
+import { median } from '../../bench/harness/median.js';
+import { QUICK_ROUNDS, runSuite } from '../../bench/harness/run.js';
+import { perItem, SLICES } from '../../bench/harness/time.js';
 import type { Cases, Suite, Workload } from '../../bench/harness/types.js';
 
 const quiet = { quick: false, log: () => undefined, signal: new AbortController().signal };
@@ -160,18 +161,18 @@ describe('helpers', () => {
     ]);
   });
 
-  test('time is divided by the number of items', () => {
-    const seen: number[] = [];
-    const busy = (): void => {
-      const end = process.hrtime.bigint() + 1_000_000n;
+  test('a reading is the median over slices, per item', () => {
+    const counts: number[] = [];
+    const busy = (ns: bigint): void => {
+      const end = process.hrtime.bigint() + ns;
       while (process.hrtime.bigint() < end);
     };
-    const ns = perItem(4, (count) => {
-      seen.push(count);
-      busy();
+    const ns = perItem(4 * SLICES, (count) => {
+      counts.push(count);
+      busy(400_000n);
     });
-    expect(seen).toEqual([4]);
-    expect(ns).toBeGreaterThanOrEqual(250_000);
+    expect(counts).toEqual(Array.from({ length: SLICES }, () => 4));
+    expect(ns).toBeGreaterThanOrEqual(100_000);
   });
 
   test('a command must print an object with the number', async () => {
