@@ -22,6 +22,8 @@ interface UpOptions {
   readonly json?: true;
 }
 
+const GIB = 1n << 30n;
+
 export function upCommand(): Command {
   return new Command('up')
     .description('make a rack and boot its bricks')
@@ -77,12 +79,15 @@ async function up(options: UpOptions): Promise<void> {
   else console.log(`${statusTable([rack.status()])}\n\n${next(rack)}`);
 }
 
-function next({ name, dir }: Rack): string {
+function next(rack: Rack): string {
+  const { name, dir } = rack;
+  const share = BigInt(rack.status().bricks[0]?.share?.size ?? 0);
+  const size = share < GIB ? `${share >> 20n}M` : '1G';
   const of = name === 'r0' ? '' : ` --name ${name}`;
   return [
     `Log in:      sdm rack ssh${of} 1`,
     `Look around: sdm rack exec${of} 1 -- sdm-agent probe`,
-    `Attach:      sdm rack exec${of} 1 -- sdm-agent attach --size 1G`,
+    `Attach:      sdm rack exec${of} 1 -- sdm-agent attach --size ${size}`,
     `End:         sdm rack down${of}`,
     `Files:       ${dir}`,
   ].join('\n');
