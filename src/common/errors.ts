@@ -19,6 +19,9 @@ export const ERRORS = {
   SDM_UNREACHABLE: { status: 502, when: 'a daemon does not answer' },
   SDM_INTERNAL: { status: 500, when: 'a defect in SDM' },
 
+  // Loading the addon
+  SDM_ADDON: { status: 500, when: 'the addon is not built, or not for this machine' },
+
   // Addon: the codes of native/src/errors.h that are not above
   SDM_FORGED: { status: 500, when: 'an object was given that the addon did not make' },
   SDM_CLOSED: { status: 409, when: 'a register block or mapping was closed before' },

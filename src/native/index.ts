@@ -1,7 +1,35 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
+import { SdmError } from '../common/errors.js';
 import type { Native } from './types.js';
 
 export * from './types.js';
 
-/** The only place that knows how the addon is found: `bindings` looks in build/Release. */
-export const native: Native = bindings('sdm_native');
+const NAME = 'sdm_native';
+
+/** The directory with build/Release, above this file: in a checkout, an installation or a guest. */
+function moduleRoot(): string {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let directory = start; ; directory = dirname(directory)) {
+    if (existsSync(join(directory, `build/Release/${NAME}.node`))) return directory;
+    if (directory === dirname(directory)) throw new Error(`no build/Release/${NAME}.node`);
+  }
+}
+
+/** The only place that knows how the addon is found. $SDM_NATIVE may name the file. */
+function load(): Native {
+  const named = process.env.SDM_NATIVE;
+  try {
+    if (named) return createRequire(import.meta.url)(resolve(named)) as Native;
+    return bindings({ bindings: NAME, module_root: moduleRoot() });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const todo = named ? 'SDM_NATIVE names it: build it there' : 'build it: npm run build:addon';
+    throw new SdmError('SDM_ADDON', `the addon cannot be loaded (${why}); ${todo}`, { cause });
+  }
+}
+
+export const native: Native = load();

@@ -1,6 +1,10 @@
 /**
  * What the addon gives. Addresses, sizes and offsets are in bytes; times are in milliseconds.
- * Every error thrown or rejected here has a stable `.code` from src/common/errors.ts.
+ *
+ * Every error thrown or rejected here has a stable `.code` from src/common/errors.ts. Functions that
+ * return a promise never throw: they reject. A value of the wrong type is a TypeError with SDM_INPUT;
+ * a `this` or an argument that the addon did not make is a TypeError with SDM_FORGED. Both may come
+ * from every function and are not repeated below.
  */
 
 /** What the header of a register block says; read once, at opening. */
@@ -40,10 +44,12 @@ export const STAGING_WORDS = 8;
 export const SNAPSHOT_HEADER_WORDS = 32;
 export const SNAPSHOT_PORT_WORDS = 8;
 
-/** A register block is found by PCI address and resource, or by file. */
+/**
+ * A register block is found by PCI address ("0000:00:02.0", in lower case) and resource (0 to 5), or
+ * by file. It is enabled first if it is a device.
+ */
 export type RegisterSource =
-  | { readonly pci: string; readonly resource: number }
-  | { readonly path: string };
+  { readonly pci: string; readonly resource: number } | { readonly path: string };
 
 export interface OpenRegistersOptions {
   /** Base to use where a passive block says 0 (the pool BAR's base). */
@@ -52,24 +58,42 @@ export interface OpenRegistersOptions {
   readonly writable?: boolean;
 }
 
+/** An open block. Unmapped and unlocked by close(), by the garbage collector, or with its thread. */
 export interface RegisterBlock {
   readonly info: RegisterBlockInfo;
-  /** nports * STAGING_WORDS words on the JavaScript heap; fill it and call program(). */
+  /**
+   * nports * STAGING_WORDS words; fill it and call program(). It lies over a SharedArrayBuffer, so
+   * that it cannot be detached under the addon, and stays valid after close().
+   */
   readonly staging: BigUint64Array;
   /**
    * Programs the first `count` entries of the staging buffer in order and writes each STATUS back.
    * A refusal of one entry does not stop the next. BUSY in STATUS: the deadline passed.
-   * @param deadlineMs for the whole call, default 100.
+   * Blocks the thread until then. It belongs to its block, whatever `this` is.
+   * @param count 0 to nports.
+   * @param deadlineMs for the whole call, 0 to 60000, default 100.
    * @returns how many entries did not reach the STATUS asked for.
+   * @throws SDM_INPUT for an entry that names no memport or whose SET is neither 0 nor 1 (nothing was
+   *   programmed), SDM_READ_ONLY, SDM_CLOSED.
    */
   program(count: number, deadlineMs?: number): number;
-  /** Copies the block, one aligned 64-bit load a word, into
-   * SNAPSHOT_HEADER_WORDS + nports * SNAPSHOT_PORT_WORDS words. */
+  /**
+   * Copies the block, one aligned 64-bit load a word, into
+   * SNAPSHOT_HEADER_WORDS + nports * SNAPSHOT_PORT_WORDS words.
+   * @throws SDM_RANGE if there is less room, SDM_CLOSED.
+   */
   snapshot(into: BigUint64Array): void;
-  /** One register by byte offset. */
+  /**
+   * One register by byte offset.
+   * @throws SDM_ALIGNMENT if it is no multiple of 8, SDM_RANGE outside of the block, SDM_CLOSED.
+   */
   read(offset: number): bigint;
+  /** @throws SDM_READ_ONLY, SDM_CLOSED. */
   writeEpoch(epoch: bigint): void;
-  /** Sets the bit of transceiver `t` in LINK_RESET. */
+  /**
+   * Sets the bit of transceiver `t` in LINK_RESET. Who it is that clears it: docs/memport-abi.md.
+   * @throws SDM_INPUT if there is no such transceiver, SDM_READ_ONLY, SDM_CLOSED.
+   */
   resetLink(t: number): void;
   /** Unmaps and unlocks. Idempotent; every other call afterwards throws SDM_CLOSED. */
   close(): void;
@@ -78,11 +102,16 @@ export interface RegisterBlock {
 /** Fields of a passive block; what is left out comes from the profile. */
 export interface FormatOptions {
   readonly profile: 'generic' | 'zynq';
+  /** 1 to 512. */
   readonly nports?: number;
   readonly windowBase?: bigint;
+  /** Profile generic has no default: it is the size of the pool. */
   readonly windowSize?: bigint;
+  /** Default for profile generic: windowSize. */
   readonly remoteSize?: bigint;
+  /** A power of two. */
   readonly granule?: bigint;
+  /** 0 to 16. */
   readonly ntransceivers?: number;
   /** Format even if a valid block is there. Memports that are set make it refuse all the same
    * unless this is true. */
@@ -93,7 +122,9 @@ export interface MapOptions {
   readonly path: string;
   /** Default 0; a multiple of the page size. */
   readonly offset?: bigint;
+  /** A multiple of 8, at least 8. */
   readonly length: bigint;
+  /** Default false: a write is then refused with SDM_READ_ONLY. */
   readonly writable?: boolean;
 }
 
@@ -102,25 +133,40 @@ export interface BulkOptions {
   readonly offset?: bigint;
   /** A multiple of 8. Default: to the end of the mapping. */
   readonly length?: bigint;
+  /** Rejects with SDM_ABORTED, whose `cause` is the signal's reason, after the chunk at hand. */
   readonly signal?: AbortSignal;
-  /** Called on the main thread after chunks, with the bytes done so far. */
+  /**
+   * Called on the calling thread after chunks, with the bytes done so far; last of all with the
+   * bytes done in total. What it throws ends the call and becomes its rejection.
+   */
   readonly onProgress?: (done: bigint) => void;
 }
 
-/** A mapped range. All bulk work runs off the main thread, in chunks. */
+/**
+ * A mapped range. All bulk work runs in chunks on a thread of its own for each call.
+ *
+ * Bulk calls reject with SDM_ALIGNMENT (offset or length is no multiple of 8), SDM_RANGE (they leave
+ * a mapping), SDM_READ_ONLY, SDM_CLOSED, SDM_ABORTED, or SDM_SYSTEM (no thread). A file that is
+ * truncated while it is mapped ends the process with SIGBUS: never shrink a pool.
+ */
 export interface MemoryMap {
   readonly length: bigint;
   /** Fills with a 64-bit word. */
   fill(word: bigint, options?: BulkOptions): Promise<void>;
-  /** Copies from another mapping (or this one, not overlapping). */
+  /** Copies from another mapping (or this one, not overlapping: SDM_INPUT). `options.offset` is
+   * where to, in this mapping. */
   copyFrom(source: MemoryMap, sourceOffset: bigint, options?: BulkOptions): Promise<void>;
   /** 64-bit checksum; the algorithm is in docs/addon.md. */
   checksum(options?: BulkOptions): Promise<bigint>;
-  /** Offset of the first byte that differs, or -1n. */
+  /** Offset, in this mapping, of the first byte that differs, or -1n. */
   compare(other: MemoryMap, otherOffset: bigint, options?: BulkOptions): Promise<bigint>;
-  /** Offset of the first word that is not `word`, or -1n. */
+  /** Offset, in this mapping, of the first word that is not `word`, or -1n. */
   findOther(word: bigint, options?: BulkOptions): Promise<bigint>;
-  /** Small synchronous copies, aligned 64-bit accesses; 1 MiB at most a call. */
+  /**
+   * Small synchronous copies, aligned 64-bit accesses; 1 MiB at most a call.
+   * @throws SDM_ALIGNMENT if offset or length of the array is no multiple of 8, SDM_RANGE, SDM_CLOSED;
+   *   write() also SDM_READ_ONLY.
+   */
   read(offset: bigint, into: Uint8Array): void;
   write(offset: bigint, from: Uint8Array): void;
   /** Unmaps when the last running bulk call has ended; new calls throw SDM_CLOSED. */
@@ -128,15 +174,41 @@ export interface MemoryMap {
 }
 
 export interface Native {
+  /**
+   * @throws SDM_NOT_FOUND (no such file, device or resource), SDM_DEVICE_BUSY (a driver holds the
+   *   device), SDM_BLOCK_SIZE, SDM_BLOCK_UNFORMATTED, SDM_BLOCK_FOREIGN, SDM_BLOCK_VERSION,
+   *   SDM_BLOCK_INVALID, SDM_BLOCK_LOCKED (another opening for writing, here or elsewhere),
+   *   SDM_SYSTEM.
+   */
   openRegisters(source: RegisterSource, options?: OpenRegistersOptions): RegisterBlock;
+  /**
+   * Formats a passive block, under its lock: ID is taken away first and written last.
+   * @throws SDM_INPUT for fields that cannot be, SDM_BLOCK_SIZE if the memports do not fit,
+   *   SDM_BLOCK_FORMATTED if a valid block is there or one with logic behind it, SDM_BLOCK_FOREIGN if
+   *   something else is there, SDM_BLOCK_LOCKED, SDM_NOT_FOUND, SDM_DEVICE_BUSY, SDM_SYSTEM.
+   */
   formatRegisters(source: RegisterSource, options: FormatOptions): RegisterBlockInfo;
+  /**
+   * Maps a part of a regular file, a PCI resource or a character device. Whoever maps a PCI resource
+   * enables its device first.
+   * @throws SDM_ALIGNMENT, SDM_RANGE (past the end of the file), SDM_NOT_FOUND, SDM_INPUT (nothing
+   *   that can be mapped), SDM_SYSTEM.
+   */
   mapMemory(options: MapOptions): MemoryMap;
   /**
    * Writes `text` to a file in one write(2) on a thread of its own, which a signal interrupts at the
    * deadline: a write to /sys/devices/system/memory/memoryN/state loops in the kernel until then.
-   * Rejects with SDM_TIMEOUT, or with SDM_SYSTEM and `.errno`, `.errnoName` (e.g. 'EBUSY').
+   * The file is neither made nor truncated.
+   * Rejects with SDM_TIMEOUT, or with SDM_SYSTEM and `.errno` (positive), `.errnoName` (e.g. 'EBUSY')
+   * and `.syscall`, or with SDM_STUCK if the kernel ignores the signal for two seconds: what it was
+   * doing may still happen.
+   * @param timeoutMs 1 to 2^31 - 1.
    */
   writeWithDeadline(path: string, text: string, timeoutMs: number): Promise<void>;
-  /** Sends to $NOTIFY_SOCKET; false where there is none. */
+  /**
+   * Sends to $NOTIFY_SOCKET, a path or '@' and an abstract name, without waiting; false where there
+   * is none.
+   * @throws SDM_INPUT for an empty state or an address that cannot be, SDM_SYSTEM.
+   */
   sdNotify(state: string): boolean;
 }
