@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { hex } from '../abi/numbers.js';
 
 export type { Logger } from 'pino';
 
@@ -16,8 +17,18 @@ export function createLog(name: string, level: LogLevel): Logger {
       name,
       level,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: readable },
     },
     pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+/** Addresses and sizes in a log look as they do in the API. */
+function readable(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key,
+      typeof value === 'bigint' ? hex(value) : value,
+    ]),
   );
 }

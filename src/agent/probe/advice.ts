@@ -45,7 +45,7 @@ function* registers(seen: Seen, backend: Backend): Generator<Advice> {
           'does, or configure a register file.',
       );
     } else {
-      yield missing('registers', sentence(seen.lacks.registers?.message ?? 'no registers'));
+      yield missing('registers', registersLack(seen.lacks.registers?.message));
     }
   }
   if (seen.registers !== null && seen.pool === null) {
@@ -173,6 +173,11 @@ function windowFits({ kernel, registers }: Seen): boolean {
   const { window } = kernel.module;
   if (window === null || registers === null) return true;
   return window.start === registers.windowBase && window.size === registers.windowSize;
+}
+
+function registersLack(message = 'there are no registers'): string {
+  if (!message.includes('EACCES')) return sentence(message);
+  return sentence(`${message.replace(/\.$/, '')}; run probe as root, or ask a running agent`);
 }
 
 /** An error's message as a sentence of its own. */

@@ -100,7 +100,7 @@ async function attach(options: AttachOptions): Promise<void> {
   if (device !== undefined) {
     print(`map it: ${device.path}, offset ${device.offset}, ${device.size} bytes`);
   }
-  print(stepsText(attachment));
+  print(stepsText(attachment.steps));
 }
 
 async function detach(id: string, options: DetachOptions): Promise<void> {
@@ -114,7 +114,7 @@ async function detach(id: string, options: DetachOptions): Promise<void> {
   })) as Attachment;
   if (options.json) return printJson(attachment);
   print(`detached ${attachment.id}: ${sizeText(attachment.size)} given back`);
-  print(stepsText(attachment));
+  print(stepsText(wayBack(attachment.steps)));
 }
 
 async function list(id: string | undefined, options: ClientOptions): Promise<void> {
@@ -149,6 +149,14 @@ function table(attachments: readonly Attachment[]): string {
   );
 }
 
-function stepsText({ steps }: Attachment): string {
+type Steps = Attachment['steps'];
+
+/** The steps of the way back: a detach answers with those of the attach before them. */
+function wayBack(steps: Steps): Steps {
+  const first = steps.findIndex(({ step }) => step === 'offline' || step === 'absent');
+  return first < 0 ? steps : steps.slice(first);
+}
+
+function stepsText(steps: Steps): string {
   return steps.map(({ step, ms }) => `${step} ${ms.toFixed(1)} ms`).join(', ');
 }

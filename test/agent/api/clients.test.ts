@@ -92,6 +92,49 @@ describe('64 clients at once', () => {
   }, 60_000);
 });
 
+describe('a real agent', () => {
+  it('keeps to its own document', async () => {
+    const brick = await brickOf();
+    await brick.start();
+    const checker = new OpenApiChecker((await brick.ask({ path: '/openapi.json' })).body);
+    const memport = { start: '0x800000', size: '0x200000', remote: '0x800000' };
+    const requests = [
+      attach('a'),
+      { method: 'PUT', path: '/v1/memports/9', body: memport },
+      ...['brick', 'memory', 'attachments', 'attachments/a', 'memports', 'memports/9']
+        .concat('memports/31', 'transceivers', 'attachments/none')
+        .map((name) => ({ method: 'GET', path: `/v1/${name}` }) as const),
+      { method: 'GET', path: '/healthz' },
+      { method: 'POST', path: '/v1/transceivers/0/reset' },
+      { method: 'POST', path: '/v1/transceivers/9/reset' },
+      { method: 'PUT', path: '/v1/memports/10', body: memport },
+      { method: 'PUT', path: '/v1/memports/10', body: { ...memport, start: '0x1' } },
+      { method: 'DELETE', path: '/v1/memports/0' },
+      { method: 'DELETE', path: '/v1/memports/9' },
+      { method: 'DELETE', path: '/v1/memports/400' },
+      detach('a'),
+      detach('none'),
+    ] as const;
+    const statuses: string[] = [];
+    for (const request of requests) {
+      const { status, body } = await brick.ask(request);
+      checker.check(request.method, request.path, status, body);
+      const code = status < 300 ? '' : ` ${(body as { code: string }).code}`;
+      statuses.push(`${request.method} ${request.path}: ${status}${code}`);
+    }
+    expect(statuses.filter((line) => /: [45]/.test(line))).toEqual([
+      'GET /v1/attachments/none: 404 SDM_NOT_FOUND',
+      'POST /v1/transceivers/9/reset: 400 SDM_INPUT',
+      expect.stringMatching(/^PUT \/v1\/memports\/10: 4/),
+      expect.stringMatching(/^PUT \/v1\/memports\/10: 4/),
+      'DELETE /v1/memports/0: 409 SDM_MEMPORT_OWNED',
+      'DELETE /v1/memports/400: 400 SDM_INPUT',
+      'DELETE /v1/attachments/none: 404 SDM_NOT_FOUND',
+    ]);
+    expect(brick.setMemports()).toEqual([]);
+  });
+});
+
 describe('agents side by side', () => {
   it('do not disturb each other, also when one is killed', async () => {
     const some = await Promise.all(

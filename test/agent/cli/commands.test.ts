@@ -73,7 +73,10 @@ describe('attach, list, detach', () => {
     expect((await brick.run('list')).stdout).toMatch(/^ID .*\nb +device +present +2 MiB/);
     expect((await brick.run('memport', 'list')).stdout).toMatch(/^N .*\n0 +yes +active .* b\n$/);
     expect((await brick.run('memory')).stdout).toMatch(/attached +2 MiB/);
-    expect((await brick.run('detach', 'b')).stdout).toMatch(/^detached b: 2 MiB given back/);
+    expect((await brick.run('detach', 'b')).stdout).toMatch(
+      /^detached b: 2 MiB given back\nabsent .* free [0-9.]+ ms\n$/,
+    );
+    expect(agent.log()).toMatch(/"id":"b","start":"0x[0-9a-f]+","size":"0x200000"/);
     expect((await brick.run('list')).stdout).toBe('nothing is attached\n');
   });
 

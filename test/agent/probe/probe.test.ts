@@ -1,21 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ajv } from 'ajv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeOffset, fromBuffer, toBuffer, type BlockImage } from '../../../src/abi/codec.js';
-import { Brick } from '../../../src/agent/api/brick-schema.js';
-import { NodeView } from '../../../src/agent/api/schemas.js';
+import { toBuffer } from '../../../src/abi/codec.js';
+import type { Brick } from '../../../src/agent/api/brick-schema.js';
 import { probeDirectly, probeThroughAgent } from '../../../src/agent/probe/collect.js';
 import type { Opener } from '../../../src/agent/probe/registers.js';
 import { brickTable } from '../../../src/agent/probe/table.js';
-import type { RegisterBlock } from '../../../src/native/types.js';
-import { EMPTY, formatted, memport } from '../../abi/examples.js';
+import { EMPTY, formatted } from '../../abi/examples.js';
 import { FakeCore } from '../api/fake-core.js';
+import { about, bar, image, probe, textOf, whole, without } from './probing.js';
 import {
   auxv,
   brickTree,
-  distanceMatrix,
   pciDevice,
   POOL,
   POOL_BASE,
@@ -31,62 +28,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-const header = formatted('generic', POOL_SIZE);
-const active = memport({
-  start: POOL_BASE + 0x10000000n,
-  end: POOL_BASE + 0x1fffffffn,
-  offset: encodeOffset(POOL_BASE + 0x10000000n, 0x10000000n),
-  set: true,
-  status: 1,
-});
-const image: BlockImage = {
-  header,
-  memports: Array.from({ length: header.nports }, (_, n) => (n === 5 ? active : EMPTY)),
-};
-
-/** Opens files as the addon does, by the codec: no addon is needed here. */
-const opener: Opener = {
-  openRegisters(source, options) {
-    if (!('path' in source)) throw new Error('only files are below another root');
-    expect(options?.writable).toBe(false);
-    const bytes = readFileSync(source.path);
-    const block = fromBuffer(bytes);
-    const base = block.header.windowBase || (options?.windowBase ?? 0n);
-    return {
-      info: { ...block.header, windowBase: base, passive: true },
-      snapshot(into: BigUint64Array) {
-        const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
-        into.set(words.subarray(0, 32));
-        into.set(words.subarray(0x1000 / 8, 0x1000 / 8 + 8 * block.header.nports), 32);
-      },
-      close() {},
-    } as unknown as RegisterBlock;
-  },
-};
-
-const bar = { registers: { backend: 'bar', pci: 'auto' }, pool: { pci: 'auto' }, node: 1 } as const;
-
-function probe(tree: Tree, config: Parameters<typeof probeDirectly>[0]['config'] = bar) {
-  writeTree(root, tree);
-  const brick = probeDirectly({ root, native: opener, config });
-  const ajv = new Ajv({ strict: false }).addSchema(NodeView, 'Node#');
-  expect(ajv.validate(Brick, brick), ajv.errorsText()).toBe(true);
-  expect(brickTable(brick)).toContain(brick.verdict);
-  return brick;
-}
-
-function without(tree: Tree, prefix: string): Tree {
-  return Object.fromEntries(Object.entries(tree).filter(([path]) => !path.startsWith(prefix)));
-}
-
-const whole = (): Tree => brickTree(toBuffer(image));
-const about = (brick: Brick) => brick.advice.map((advice) => advice.about);
-const textOf = (brick: Brick, name: string) =>
-  brick.advice.find((advice) => advice.about === name)?.text ?? '';
-
 describe('a machine that is no brick', () => {
   it('has an empty root: nothing is found and each lack has its sentence', () => {
-    const brick = probe({});
+    const brick = probe(root, {});
     expect(brick.verdict).toBe('not');
     expect(brick.modes).toEqual({ systemRam: false, device: false });
     expect(about(brick)).toEqual(['registers', 'hotplug', 'module', 'node']);
@@ -96,7 +40,7 @@ describe('a machine that is no brick', () => {
   it('has an ivshmem device that was never formatted', () => {
     const tree = whole();
     tree[`sys/bus/pci/devices/${REGISTERS}/resource2`] = Buffer.alloc(0x10000);
-    const brick = probe(tree);
+    const brick = probe(root, tree);
     expect(brick.verdict).toBe('not');
     expect(brick.registers).toBeNull();
     expect(brick.lacks.registers).toMatchObject({ code: 'SDM_NO_REGISTERS' });
@@ -104,9 +48,23 @@ describe('a machine that is no brick', () => {
   });
 });
 
+describe('as a plain user', () => {
+  it('says who may look', () => {
+    writeTree(root, whole());
+    const denied: Opener = {
+      openRegisters() {
+        throw new Error('resource2: open failed with EACCES (Permission denied)');
+      },
+    };
+    const brick = probeDirectly({ root, native: denied, config: bar });
+    expect(brick.verdict).toBe('not');
+    expect(textOf(brick, 'registers')).toMatch(/EACCES.*run probe as root, or ask/);
+  });
+});
+
 describe('a brick', () => {
   it('that lacks nothing is usable', () => {
-    const brick = probe(whole());
+    const brick = probe(root, whole());
     expect(brick).toMatchObject({
       verdict: 'usable',
       modes: { systemRam: true, device: true },
@@ -154,7 +112,7 @@ describe('a brick', () => {
       ...brickTree(toBuffer({ header: zynq, memports })),
       'sys/class/misc/sdm-window/window': 'none\n',
     };
-    const brick = probe(tree);
+    const brick = probe(root, tree);
     expect(brick.registers?.translation).toBe(true);
     expect(about(brick)).not.toContain('isolation');
   });
@@ -242,13 +200,13 @@ describe('a brick', () => {
       'usable',
     ],
   ])('with %s is told what to do', (_name, change, name, text, verdict) => {
-    const brick = probe(change(whole()));
+    const brick = probe(root, change(whole()));
     expect(textOf(brick, name)).toMatch(text);
     expect(brick.verdict).toBe(verdict);
   });
 
   it('of 64K pages and with a probe file says so', () => {
-    const brick = probe({
+    const brick = probe(root, {
       ...whole(),
       'proc/self/auxv': auxv(65536),
       'sys/devices/system/memory/probe': '',
@@ -258,51 +216,12 @@ describe('a brick', () => {
   });
 });
 
-describe('distances', () => {
-  const map = {
-    'proc/device-tree/distance-map/distance-matrix': distanceMatrix([0, 1, 40], [0, 2, 80]),
-  };
-  const online: Tree = {
-    'sys/devices/system/node/online': '0-1\n',
-    'sys/devices/system/node/node0/distance': '10 20\n',
-    'sys/devices/system/node/node1/distance': '20 10\n',
-    'sys/devices/system/node/node1/meminfo': 'Node 1 MemTotal: 1048576 kB\n',
-    'sys/devices/system/node/node1/cpulist': '\n',
-  };
-
-  it('that the kernel dropped are said to be the kernel, not the topology', () => {
-    const brick = probe({ ...whole(), ...map, ...online });
-    expect(brick.numa.differ).toEqual([
-      { from: 0, to: 1, firmware: 40, kernel: 20 },
-      { from: 1, to: 0, firmware: 40, kernel: 20 },
-    ]);
-    expect(textOf(brick, 'distances')).toMatch(/0-1 20, not 40\).*kernel.*not the topology/);
-  });
-
-  it('of nodes that are not online yet are announced', () => {
-    const brick = probe({ ...whole(), ...map });
-    expect(brick.numa.firmware).toContainEqual({ from: 2, to: 0, distance: 80 });
-    expect(brick.numa.differ).toEqual([]);
-    expect(textOf(brick, 'distances')).toMatch(/0-1 40; 0-2 80.*not the topology/);
-  });
-
-  it('that agree are not mentioned', () => {
-    const agreed = {
-      ...online,
-      'sys/devices/system/node/node0/distance': '10 40\n',
-      'sys/devices/system/node/node1/distance': '40 10\n',
-      'sys/devices/system/node/possible': '0-1\n',
-    };
-    const brick = probe({ ...whole(), ...map, ...agreed });
-    expect(about(brick)).not.toContain('distances');
-  });
-});
-
 describe('a brick of files', () => {
   it('is usable with registers and a pool, and needs nothing of the kernel', () => {
     writeTree(root, { r: toBuffer(image), pool: Buffer.alloc(0x10000) });
     const size = statSync(join(root, 'pool')).size;
     const brick = probe(
+      root,
       {},
       {
         brick: 'p1',
@@ -323,14 +242,14 @@ describe('a brick of files', () => {
   it('without a pool is usable in part', () => {
     writeTree(root, { r: toBuffer(image) });
     const registers = { backend: 'file', path: join(root, 'r') } as const;
-    const brick = probe({}, { registers, node: 1 });
+    const brick = probe(root, {}, { registers, node: 1 });
     expect(brick.verdict).toBe('in part');
     expect(textOf(brick, 'pool')).toContain('pool.path');
   });
 
   it('whose register file is missing is not usable', () => {
     const registers = { backend: 'file', path: join(root, 'none') } as const;
-    expect(probe({}, { registers, node: 1 }).verdict).toBe('not');
+    expect(probe(root, {}, { registers, node: 1 }).verdict).toBe('not');
   });
 });
 
