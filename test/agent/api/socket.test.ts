@@ -1,8 +1,11 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeBrick, sdmAgent, type Brick, type BrickOptions } from '../../support/agent.js';
+
+// Processes take their time on a busy machine; each wait has a deadline of its own.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const bricks: Brick[] = [];
 afterEach(async () => {

@@ -9,9 +9,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fromBuffer } from '../../../src/abi/codec.js';
 import { makeBrick, sdmAgent, type Brick, type RunningAgent } from '../../support/agent.js';
+
+// Processes take their time on a busy machine; each wait has a deadline of its own.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let brick: Brick;
 let agent: RunningAgent;

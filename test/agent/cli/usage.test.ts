@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sdmAgent } from '../../support/agent.js';
+
+// Processes take their time on a busy machine; each wait has a deadline of its own.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let dir: string;
 beforeAll(() => {
