@@ -88,6 +88,10 @@ export async function runSuite(
       results: cases.comparisons.map((comparison) => compare(suite, comparison, series)),
       aims: cases.comparisons.map((comparison) => comparison.aim),
     };
+  } catch (error) {
+    // What a cancelled workload says matters less than that it was cancelled.
+    options.signal.throwIfAborted();
+    throw error;
   } finally {
     await cases.close();
   }

@@ -9,12 +9,11 @@ import {
   STATUS,
   toBuffer,
   writeStaging,
-  writeStagingClear,
   type MemportColumns,
   type MemportEntry,
 } from '../../src/abi/codec.js';
 import { SdmError } from '../../src/common/errors.js';
-import type { Native, RegisterBlock } from '../../src/native/types.js';
+import { STAGING, STAGING_WORDS, type Native, type RegisterBlock } from '../../src/native/types.js';
 import { measureOne } from '../harness/commands.js';
 import { compile } from '../harness/compile.js';
 import { makeScratch } from '../harness/scratch.js';
@@ -150,7 +149,7 @@ function passiveWorkload(block: RegisterBlock, batches: number): Workload {
     for (let i = 0; i < n; i += 1) {
       stageColumns(staging, TABLE, BATCH);
       checkRefused(block.program(BATCH));
-      for (let port = 0; port < BATCH; port += 1) writeStagingClear(staging, port, port);
+      for (let at = STAGING.SET; at < BATCH * STAGING_WORDS; at += STAGING_WORDS) staging[at] = 0n;
       checkRefused(block.program(BATCH));
     }
   };
@@ -200,10 +199,10 @@ interface Opened {
 /** The C loops map the same files that these blocks map. */
 function openBlocks(native: Native, files: { logic: string; passive: string }): Opened {
   writeFileSync(files.logic, answeringBlock());
-  writeFileSync(files.passive, Buffer.alloc(blockLength(NPORTS)));
+  writeFileSync(files.passive, Buffer.alloc(blockLength(BATCH)));
   native.formatRegisters(
     { path: files.passive },
-    { profile: 'zynq', nports: NPORTS, granule: GRANULE },
+    { profile: 'zynq', nports: BATCH, granule: GRANULE },
   );
   return {
     logic: native.openRegisters({ path: files.logic }),

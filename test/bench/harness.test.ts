@@ -67,7 +67,7 @@ describe('a run', () => {
       name: 'interrupts',
       run: () => {
         controller.abort(new Error('interrupted'));
-        return { ours: 1 };
+        throw new Error('what was cut short');
       },
     };
     let closed = 0;
