@@ -49,7 +49,18 @@ function list(): void {
   for (const { name, about } of SUITES) process.stdout.write(`${name.padEnd(10)}${about}\n`);
 }
 
-async function runAll(options: Options, signal: AbortSignal): Promise<void> {
+/** Aborts when nobody reads the output any more (`bench | head`), so that suites are closed. */
+function outputGone(): AbortSignal {
+  const controller = new AbortController();
+  const reason = new SdmError('SDM_CANCELLED', 'nobody reads the output any more');
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => controller.abort(reason));
+  }
+  return controller.signal;
+}
+
+async function runAll(options: Options, cancelled: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([cancelled, outputGone()]);
   const { only = SUITES, rounds, quick = false, json } = options;
   const people = json === '-' ? process.stderr : process.stdout;
   const log = (line: string): void => void process.stderr.write(`  ${line}\n`);

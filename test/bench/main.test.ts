@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +14,11 @@ const directory = mkdtempSync(path.join(tmpdir(), 'sdm-bench-test-'));
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+/** What a run has on tmpfs. */
+function leftBy(pid: number | undefined): string[] {
+  return readdirSync('/dev/shm').filter((name) => name.startsWith(`sdm-bench-${pid}-`));
+}
+
 interface Failure {
   readonly code: number;
   readonly stderr: string;
@@ -25,7 +31,8 @@ function failure(args: string[]): Promise<Failure> {
   );
 }
 
-describe('bench', () => {
+// Generous: the machine may be busy with other tests, and nothing here waits for time to pass.
+describe('bench', { timeout: 120_000 }, () => {
   test.each([
     [['--only', 'nonesuch'], /no suite is called "nonesuch"; there are: memport, bulk, attach/],
     [['--rounds', '0'], /--rounds/],
@@ -69,7 +76,22 @@ describe('bench', () => {
       expect(Math.min(result.value, result.baselineValue)).toBeGreaterThan(0);
       expect(result.speedup).toBeCloseTo(result.baselineValue / result.value, 6);
     }
-    const left = readdirSync('/dev/shm');
-    expect(left.filter((name) => name.startsWith(`sdm-bench-${started.child.pid}-`))).toEqual([]);
+    expect(leftBy(started.child.pid)).toEqual([]);
+  });
+
+  test('a reader that goes away ends the run, and nothing is left', async () => {
+    const child = spawn(process.execPath, [MAIN, '--only', 'memport', '--rounds', '1000']);
+    const ended = once(child, 'close');
+    const measured = new Promise<void>((resolve) => {
+      child.stderr.on('data', (text: Buffer) => {
+        if (text.includes('round 1 ')) resolve();
+      });
+    });
+    await Promise.race([measured, ended]);
+    expect(leftBy(child.pid)).not.toEqual([]);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await ended).toEqual([130, null]);
+    expect(leftBy(child.pid)).toEqual([]);
   });
 });
