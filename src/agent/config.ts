@@ -64,7 +64,6 @@ export const ConfigFile = Type.Object(
     socketGroup: Type.Optional(
       Type.String({ minLength: 1, description: 'group whose members may command the agent' }),
     ),
-    segmentSize: Type.Optional(Hex('unit of remote memory, bytes')),
     node: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -85,8 +84,6 @@ export type ConfigFile = Static<typeof ConfigFile>;
 export interface ServeConfig extends AgentConfig {
   readonly socket: string;
   readonly socketGroup: string | null;
-  /** Unit that a rack's controller hands out, bytes. */
-  readonly segmentSize: bigint;
   readonly log: LogLevel;
 }
 
@@ -145,16 +142,12 @@ export function parseConfig(value: unknown, file: string): ServeConfig {
     shares: sharesOf(file, raw.shares ?? []),
     socket: raw.socket ?? '/run/sdm/agent.sock',
     socketGroup: raw.socketGroup ?? null,
-    segmentSize: BigInt(raw.segmentSize ?? '0x10000000'),
     node: raw.node ?? 1,
     offlineTimeoutMs: raw.offlineTimeoutMs ?? 60_000,
     ...(raw.linkTimeoutMs === undefined ? {} : { linkTimeoutMs: raw.linkTimeoutMs }),
     ...(raw.queueTimeoutMs === undefined ? {} : { queueTimeoutMs: raw.queueTimeoutMs }),
     log: raw.log ?? 'info',
   };
-  if (config.segmentSize === 0n || config.segmentSize % 4096n !== 0n) {
-    throw bad(file, 'segmentSize', 'a multiple of 0x1000, not 0', raw.segmentSize);
-  }
   if (Buffer.byteLength(config.socket) > SOCKET_PATH_MAX) {
     throw bad(file, 'socket', `a path of at most ${SOCKET_PATH_MAX} bytes`, config.socket);
   }
