@@ -25,7 +25,7 @@ async function restartAgent(): Promise<void> {
   await inBrick(
     rack,
     1,
-    'old=$(pidof -s node) && kill $old && ' +
+    'old=$(pgrep -o -f "serve [-]-config") && kill $old && ' +
       'while [ -d /proc/$old ]; do sleep 0.1; done && brickready --timeout 60 --agent /run/sdm/agent.sock',
   );
 }
@@ -52,28 +52,25 @@ describe('a brick that lacks something', () => {
     await inBrick(
       rack,
       1,
-      // A module of another kernel: its vermagic differs.
-      "sed 's/vermagic=6/vermagic=5/' /opt/sdm/sdmc_mem.ko >/tmp/other-kernel.ko",
+      // Of a kernel built another way. The release is not compared where symbols have versions.
+      "sed '/vermagic=/s/ SMP / UNI /' /opt/sdm/sdmc_mem.ko >/tmp/other-kernel.ko",
     );
     const { code } = await rack.exec(1, 'insmod /tmp/other-kernel.ko');
     expect(code).not.toBe(0);
-    expect(await inBrick(rack, 1, 'dmesg')).toMatch(/version magic '5/);
+    expect(await inBrick(rack, 1, 'dmesg')).toMatch(/sdmc_mem: version magic '/);
     const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
     expect(line).toMatch(/^sdm-agent: SDM_NO_MODULE: /);
   });
 
   it('has the module of another version of SDM: refused by name of both', async () => {
-    const version = (await inBrick(rack, 1, 'modinfo -F version /opt/sdm/sdmc_mem.ko')).trim();
-    const other = version.replace(/\d/, (digit) => String((Number(digit) + 1) % 10));
     await inBrick(
       rack,
       1,
-      `sed 's/version=${version}/version=${other}/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && ` +
-        'insmod /tmp/other.ko',
+      "sed 's/version=1\\.0/version=9.0/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && " +
+        'insmod /tmp/other.ko && grep -x 9.0 /sys/module/sdmc_mem/version',
     );
     const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
-    expect(line).toMatch(/^sdm-agent: SDM_WRONG_MODULE: /);
-    expect(line).toContain(other);
+    expect(line).toMatch(/^sdm-agent: SDM_WRONG_MODULE: .*\b9\.0\b/);
     expect((await probe()).code).toBe(PROBE.inPart);
     await inBrick(rack, 1, 'rmmod sdmc_mem');
   });
