@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { SdmError } from '../common/errors.js';
 import type { BrickLayout, RackLayout } from './layout.js';
 import {
@@ -30,6 +30,8 @@ const TAIL_LINES = 20;
  * @throws SdmError SDM_RACK_QEMU if the script cannot be run.
  */
 export function startBrick(brick: BrickLayout): ProcessIdentity {
+  // What an earlier start said must not be taken for this one's.
+  rmSync(brick.consoleLog, { force: true });
   const log = openSync(brick.qemuLog, 'w', 0o600);
   const child = spawn(brick.qemuCmd, [], {
     cwd: brick.dir,
