@@ -9,7 +9,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -20,7 +19,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -39,14 +37,22 @@ const PACKAGES = {
 
 class Failure extends Error {}
 
+function commandLine() {
+  try {
+    return parseArgs({
+      options: {
+        arch: { type: 'string', default: process.arch },
+        out: { type: 'string' },
+        'node-headers': { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    throw new Failure(`${error.message}; usage: build-addon.mjs [--arch arm64 --out DIR]`);
+  }
+}
+
 function options() {
-  const { values } = parseArgs({
-    options: {
-      arch: { type: 'string', default: process.arch },
-      out: { type: 'string' },
-      'node-headers': { type: 'string' },
-    },
-  });
+  const values = commandLine();
   const host = values.arch === process.arch && values.out === undefined;
   if (!host && values.arch !== 'arm64') {
     throw new Failure(`--arch ${values.arch} is not known here; use arm64, or leave it out`);
@@ -158,9 +164,21 @@ function headersVersion(wanted) {
   }
 }
 
+/** A directory of this process's own; those of builds that were killed go. */
+function makeWorkDirectory(out) {
+  mkdirSync(out, { recursive: true });
+  for (const name of readdirSync(out)) {
+    const pid = /^\.build-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(out, name), { recursive: true });
+  }
+  const work = join(out, `.build-${process.pid}`);
+  mkdirSync(work);
+  return work;
+}
+
 /** Whole or not at all, also for a process that has the old one loaded. */
 function install(built, wanted) {
-  mkdirSync(wanted.out, { recursive: true });
   const temporary = join(wanted.out, `.${NAME}.${process.pid}`);
   copyFileSync(join(built, NAME), temporary);
   renameSync(temporary, join(wanted.out, NAME));
@@ -173,7 +191,7 @@ function main() {
   const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (current && existsSync(join(wanted.out, NAME))) return;
 
-  const work = mkdtempSync(join(tmpdir(), 'sdm-addon-'));
+  const work = makeWorkDirectory(wanted.out);
   try {
     const built = wanted.host ? buildForHost(wanted, work) : buildForGuest(wanted, work);
     rmSync(stamp, { force: true });

@@ -99,15 +99,20 @@ std::shared_ptr<Mapping> Mapping::Open(const Request &request, Error *error) {
   }
   void *const data = mmap(nullptr, request.length, request.writable ? PROT_READ | PROT_WRITE : PROT_READ,
                           MAP_SHARED, fd.get(), static_cast<off_t>(request.offset));
+  const int number = errno;
+  const bool device = IsDeviceMemory(fd.get(), status, request.path);
   if (data == MAP_FAILED) {
-    FailSystem(error, "mmap", errno, request.path);
+    FailSystem(error, "mmap", number, request.path);
+    if (device && number == EINVAL) {
+      error->message += ". Is a driver bound to the device, or is the range system RAM by now?";
+    }
     return nullptr;
   }
   std::shared_ptr<Mapping> mapping(new Mapping());
   mapping->data_ = static_cast<uint8_t *>(data);
   mapping->length_ = request.length;
   mapping->writable_ = request.writable;
-  mapping->device_ = IsDeviceMemory(fd.get(), status, request.path);
+  mapping->device_ = device;
   return mapping;
 }
 
