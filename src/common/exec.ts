@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly okCodes?: readonly number[];
   /** What to do about a failure; the last sentence of the error's message. */
   readonly hint?: string;
-  /** Called for every line of stdout and stderr as it comes. */
+  /** Called with the command, then for every line of its stdout and stderr as it comes. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
@@ -40,6 +40,7 @@ export async function run(
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, okCodes = [0] } = options;
   signal?.throwIfAborted();
   const [command, ...args] = argv;
+  options.onLine?.(`+ ${shown(argv)}`);
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: options.env,

@@ -5,9 +5,16 @@ import { verboseLogPath } from './paths.js';
 /** What a step may say of itself while it runs: a few words such as "12 of 40 MB". */
 export type Report = (detail: string) => void;
 
+/** A stream that may be a terminal. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
 export interface ProgressOptions {
   /** Where lines go. Default stdout; hand in stderr where stdout carries data. */
-  readonly stream?: NodeJS.WriteStream;
+  readonly stream?: ProgressStream;
   /** Every operation goes to the stream and to FAME's log file. Default: is VERBOSE set? */
   readonly verbose?: boolean;
 }
@@ -22,7 +29,7 @@ const PLAIN_EVERY_MS = 10_000;
  * time. Steps may run at once; the terminal shows the one that began last.
  */
 export class Progress {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: ProgressStream;
   readonly #verbose: boolean;
   readonly #running: { name: string; began: number; detail: string }[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -107,8 +114,8 @@ export class Progress {
   }
 
   #line(text: string): void {
-    this.#stream.write(`${this.#stream.isTTY && this.#timer ? '\r\x1b[K' : ''}${text}\n`);
-    if (this.#stream.isTTY && this.#timer) this.#draw();
+    this.#stream.write(`${this.#stream.isTTY ? '\r\x1b[K' : ''}${text}\n`);
+    if (this.#stream.isTTY) this.#draw();
   }
 }
 

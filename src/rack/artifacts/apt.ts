@@ -44,11 +44,15 @@ export class PrivateApt {
     this.architecture = architecture;
   }
 
-  /** Writes the configuration; downloads nothing yet. */
-  static async open(context: Context): Promise<PrivateApt> {
+  /**
+   * Writes the configuration; downloads nothing yet.
+   * @param etc where the machine's os-release and apt/ are.
+   * @throws SdmError SDM_MISSING: the machine has no source of its own Debian release.
+   */
+  static async open(context: Context, etc = '/etc'): Promise<PrivateApt> {
     const { stdout } = await run(['dpkg', '--print-architecture']);
     const architecture = stdout.trim();
-    const sources = formatSources(machineSources(context.env));
+    const sources = formatSources(machineSources(context.env, etc));
     // Lists of other sources or another release must not be mixed in: they get a root of their own.
     const root = join(context.cache, 'apt', hashOf(architecture, sources));
     const apt = new PrivateApt(context, root, architecture);
@@ -171,13 +175,13 @@ export class PrivateApt {
    */
   async download(packages: readonly DebianPackage[]): Promise<string[]> {
     const { signal } = this.#context;
-    const paths = packages.map((p) => join(this.#debs, debFileName(p)));
-    const missing = packages.filter((_, i) => !existsSync(paths[i] ?? ''));
-    if (missing.length > 0) {
+    if (!this.has(packages)) {
       await withLock(
         join(this.#debs, '.lock'),
         'Debian packages',
         async () => {
+          const missing = packages.filter((p) => !this.has([p]));
+          if (missing.length === 0) return;
           const temporary = join(this.#debs, '.partial');
           await mkdir(temporary, { recursive: true });
           const wanted = missing.map((p) => `${p.name}:${p.architecture}=${p.version}`);
@@ -193,7 +197,7 @@ export class PrivateApt {
         { signal },
       );
     }
-    return paths;
+    return packages.map((p) => join(this.#debs, debFileName(p)));
   }
 
   /** Are all of these in the cache? */
@@ -239,14 +243,13 @@ export function parsePackages(text: string): DebianPackage[] {
   return packages;
 }
 
-function machineSources(env: NodeJS.ProcessEnv): AptSource[] {
+function machineSources(env: NodeJS.ProcessEnv, etc: string): AptSource[] {
   const codename =
-    /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+    /^VERSION_CODENAME=(\w+)/m.exec(readFileSync(join(etc, 'os-release'), 'utf8'))?.[1] ?? '';
   const found: AptSource[] = [];
-  if (existsSync('/etc/apt/sources.list')) {
-    found.push(...parseOneLine(readFileSync('/etc/apt/sources.list', 'utf8')));
-  }
-  const parts = '/etc/apt/sources.list.d';
+  const list = join(etc, 'apt/sources.list');
+  if (existsSync(list)) found.push(...parseOneLine(readFileSync(list, 'utf8')));
+  const parts = join(etc, 'apt/sources.list.d');
   for (const name of existsSync(parts) ? readdirSync(parts).sort() : []) {
     const text = (): string => readFileSync(join(parts, name), 'utf8');
     if (name.endsWith('.sources')) found.push(...parseDeb822(text()));
@@ -256,7 +259,7 @@ function machineSources(env: NodeJS.ProcessEnv): AptSource[] {
   if (sources.length === 0) {
     throw new SdmError(
       'SDM_MISSING',
-      `/etc/apt names no source of Debian "${codename}" (component main). Add one, ` +
+      `${join(etc, 'apt')} names no source of Debian "${codename}" (component main). Add one, ` +
         'as apt itself would need it, and try again.',
     );
   }

@@ -68,19 +68,32 @@ export interface Artifacts {
  * failed (with the end of its log); SDM_TIMEOUT.
  */
 export async function ensureArtifacts(options: ArtifactOptions = {}): Promise<Artifacts> {
-  const { env = process.env, signal, progress = new Progress() } = options;
+  const { env = process.env, progress = new Progress() } = options;
   const cache = options.cache ?? cacheDir(env);
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
   await mkdir(cache, { recursive: true });
+  // The first part that fails ends the work on the others.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
+  const context: Context = { cache, project: projectDir(), progress, signal, env };
 
   const apt = await PrivateApt.open(context);
   const resolution = await resolvePackages(context, apt);
-  const kernel = await ensureKernel(context, apt, resolution);
-  const headers = await ensureHeaders(context, apt, resolution);
-  const base = await ensureBase(context, apt, resolution, kernel);
-  const root = await ensureRoot(context, apt, resolution);
-  const modules = await ensureModule(context, headers);
-  const payload = await ensurePayload(context, modules);
+  const parts = [
+    (async () => {
+      const kernel = await ensureKernel(context, apt, resolution);
+      return { kernel, base: await ensureBase(context, apt, resolution, kernel) };
+    })(),
+    ensureRoot(context, apt, resolution),
+    (async () => {
+      const headers = await ensureHeaders(context, apt, resolution);
+      const modules = await ensureModule(context, headers);
+      return { headers, modules, payload: await ensurePayload(context, modules) };
+    })(),
+  ] as const;
+  for (const part of parts) part.catch((error: unknown) => failed.abort(error));
+  // All of them, so that nothing still works in the cache when this returns.
+  await Promise.allSettled(parts);
+  const [{ kernel, base }, root, { headers, modules, payload }] = await Promise.all(parts);
   return {
     kernel: kernel.image,
     kernelRelease: kernel.release,

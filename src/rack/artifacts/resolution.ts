@@ -6,6 +6,12 @@ import { SdmError } from '../../common/errors.js';
 import type { DebianPackage, PrivateApt } from './apt.js';
 import type { Context } from './context.js';
 
+/** What settling packages needs of an apt. */
+export type PackageSource = Pick<
+  PrivateApt,
+  'architecture' | 'update' | 'names' | 'show' | 'download' | 'has' | 'pruneExcept'
+>;
+
 /** Which Debian packages a brick is made of: settled once a day, so that all runs of it agree. */
 export interface Resolution {
   /** Kernel release, e.g. "6.12.117+deb12-arm64". */
@@ -42,7 +48,7 @@ export function kernelAbis(names: readonly string[]): string[] {
  * one, the last resolution whose packages are in the cache is taken, with a note.
  * @throws SdmError SDM_MISSING: nothing is reachable and nothing complete is in the cache.
  */
-export async function resolvePackages(context: Context, apt: PrivateApt): Promise<Resolution> {
+export async function resolvePackages(context: Context, apt: PackageSource): Promise<Resolution> {
   const file = join(context.cache, `resolution-${CHOICES.slice(0, 8)}.json`);
   const last = readLast(file, apt.architecture);
   if (last && Date.now() - last.at < MAX_AGE_MS && apt.has(allPackages(last.resolution))) {
@@ -99,7 +105,7 @@ function readLast(
   return last.architecture === architecture ? last : undefined;
 }
 
-async function resolveNow(apt: PrivateApt): Promise<Resolution | undefined> {
+async function resolveNow(apt: PackageSource): Promise<Resolution | undefined> {
   const names = await apt.names(`linux-image-${KERNEL_SERIES}.`);
   for (const abi of kernelAbis(names)) {
     const kernel = await resolveKernel(apt, abi);
@@ -110,7 +116,7 @@ async function resolveNow(apt: PrivateApt): Promise<Resolution | undefined> {
 
 /** Image and headers in one version, or nothing: mirrors may be in the middle of an update. */
 async function resolveKernel(
-  apt: PrivateApt,
+  apt: PackageSource,
   abi: string,
 ): Promise<Pick<Resolution, 'kernelRelease' | 'image' | 'headers'> | undefined> {
   const wanted = [
@@ -132,7 +138,10 @@ async function resolveKernel(
 }
 
 /** Packages and, level by level, the libraries that they depend on. */
-async function libraryClosure(apt: PrivateApt, roots: readonly string[]): Promise<DebianPackage[]> {
+async function libraryClosure(
+  apt: PackageSource,
+  roots: readonly string[],
+): Promise<DebianPackage[]> {
   const found = new Map<string, DebianPackage>();
   for (let wanted = [...roots]; wanted.length > 0;) {
     const level = await apt.show(wanted.map((name) => `${name}:arm64`));
