@@ -7,10 +7,10 @@ import { formatTable } from '../common/table.js';
 import { formatSize } from '../common/units.js';
 import { openRack, rackUp, type Rack } from '../rack/index.js';
 import { BrickStory } from './story.js';
-
-const RACK = 'demo';
+import { tellInOrder } from './transcript.js';
 
 interface DemoOptions {
+  readonly name: string;
   readonly bricks: number;
   readonly size: bigint;
   readonly keep?: true;
@@ -18,19 +18,20 @@ interface DemoOptions {
 
 const program = new Command('demo')
   .description('bricks borrow memory from one pool, use it and give it back')
+  .option('--name <rack>', 'name of the rack that it makes', 'demo')
   .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
   .option('--size <size>', 'what each borrows', sizeArgument, 1n << 30n)
   .option('--keep', 'leave the bricks running at the end')
   .action((options: DemoOptions) => cancellable((signal) => demo(options, signal)));
 
-async function demo({ bricks, size, keep }: DemoOptions, signal: AbortSignal): Promise<void> {
+async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSignal): Promise<void> {
   const progress = new Progress();
   let rack: Rack | undefined;
   let finished = false;
   try {
     const boot = performance.now();
     rack = await progress.step(`Boot ${bricks} bricks`, (report) =>
-      rackUp({ name: RACK, bricks, progress, onProgress: report, signal }),
+      rackUp({ name, bricks, progress, onProgress: report, signal }),
     );
     const bootMs = performance.now() - boot;
     const stories = await tell(rack, bricks, size, progress, signal);
@@ -38,7 +39,6 @@ async function demo({ bricks, size, keep }: DemoOptions, signal: AbortSignal): P
     finished = true;
   } finally {
     if (rack !== undefined && !(finished && keep === true)) {
-      const { name } = rack;
       await progress.step('Stop the bricks and remove the rack', () => openRack(name).down());
     }
   }
@@ -61,13 +61,13 @@ async function tell(
     { length: bricks },
     (_, i) => new BrickStory(rack, i + 1, progress, signal),
   );
-  for (const story of stories) await story.borrow(size);
-  progress.note('\nThe host');
-  for (const story of stories) {
-    signal.throwIfAborted();
-    await story.lookFromHost();
-  }
-  for (const story of stories) await story.giveBack();
+  const phase = (name: string, work: (story: BrickStory) => Promise<void>): Promise<void> =>
+    progress.step(name, () => tellInOrder(stories, work));
+  await phase('All bricks have borrowed memory and use it', (story) => story.borrow(size));
+  signal.throwIfAborted();
+  await phase('The host has found it in the pool', (story) => story.lookFromHost());
+  signal.throwIfAborted();
+  await phase('All bricks have given it back', (story) => story.giveBack());
   return stories;
 }
 

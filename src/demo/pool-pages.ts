@@ -63,11 +63,12 @@ export async function findFilledPages(
  * @throws SdmError SDM_DEMO with the first offset that does not.
  */
 export async function checkZero(poolPath: string, range: PoolRange): Promise<void> {
+  const zeros = Buffer.alloc(CHUNK_BYTES);
   for await (const { words, offset } of chunks(poolPath, range)) {
-    const index = words.findIndex((word) => word !== 0n);
-    if (index >= 0) {
-      throw wrong(`the pool still holds bytes at ${hex(offset + BigInt(index * 8))} after detach`);
-    }
+    const bytes = Buffer.from(words.buffer, 0, words.byteLength);
+    if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
+    const index = bytes.findIndex((byte) => byte !== 0);
+    throw wrong(`the pool still holds bytes at ${hex(offset + BigInt(index))} after detach`);
   }
 }
 

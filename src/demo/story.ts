@@ -10,16 +10,18 @@ import {
   type MemoryJson,
 } from './brick-commands.js';
 import { checkZero, findFilledPages, type PoolRange } from './pool-pages.js';
+import { Transcript, type Teller } from './transcript.js';
 
 const PAGE_BYTES = 4096n;
 
 /** One brick's part of the demo, and the time that each step took. */
-export class BrickStory {
+export class BrickStory implements Teller {
   readonly n: number;
   readonly times = new Map<string, number>();
   readonly #rack: Rack;
   readonly #progress: Progress;
   readonly #commands: BrickCommands;
+  #transcript: Transcript;
   #before: MemoryJson | undefined;
   #attachment: AttachmentJson | undefined;
   #fill: { result: FillJson; seed: bigint; release: () => Promise<void> } | undefined;
@@ -28,14 +30,19 @@ export class BrickStory {
     this.n = n;
     this.#rack = rack;
     this.#progress = progress;
+    this.#transcript = new Transcript(progress);
     this.#commands = new BrickCommands(rack, n, signal);
+  }
+
+  begin(): Transcript {
+    this.#transcript = new Transcript(this.#progress);
+    this.#transcript.say(`\nBrick ${this.n}`);
+    return this.#transcript;
   }
 
   /** Memory before, attach, memory after, and a program that uses it. */
   async borrow(size: bigint): Promise<void> {
-    const { note } = this.#progress;
-    const say = note.bind(this.#progress);
-    say(`\nBrick ${this.n}`);
+    const say = (text: string): void => this.#transcript.say(text);
     this.#before = await this.#time('look at memory', () => this.#commands.memory());
     say(memoryTable(this.#before));
     if (nodesWithMemory(this.#before).length !== 1) {
@@ -85,7 +92,7 @@ export class BrickStory {
         pages: fill.result.pages,
       }),
     );
-    this.#progress.note(
+    this.#transcript.say(
       `  all ${fill.result.pages} pages of brick ${this.n} are in the pool file, at ${hex(first)} ` +
         `to ${hex(last + PAGE_BYTES - 1n)}`,
     );
@@ -95,12 +102,11 @@ export class BrickStory {
   async giveBack(): Promise<void> {
     const before = present(this.#before);
     const attachment = present(this.#attachment);
-    this.#progress.note(`\nBrick ${this.n}`);
     await present(this.#fill).release();
     const detached = await this.#time('detach', () => this.#commands.detach(attachment.id));
     this.#timesOf({ steps: detached.steps.slice(attachment.steps.length) }, 'detach');
     const after = await this.#commands.memory();
-    this.#progress.note(memoryTable(after));
+    this.#transcript.say(memoryTable(after));
     const sizes = (memory: MemoryJson): string =>
       nodesWithMemory(memory)
         .map((node) => `${node.node}:${node.totalBytes}`)
@@ -123,8 +129,10 @@ export class BrickStory {
 
   async #time<T>(step: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
-    const result = await this.#progress.step(`  brick ${this.n}: ${step}`, work);
-    this.times.set(step, performance.now() - began);
+    const result = await work();
+    const ms = performance.now() - began;
+    this.times.set(step, ms);
+    this.#transcript.say(`✓ ${step}  ${(ms / 1000).toFixed(1)} s`);
     return result;
   }
 
@@ -141,12 +149,17 @@ function nodesWithMemory(memory: MemoryJson): MemoryJson['nodes'] {
 function memoryTable(memory: MemoryJson): string {
   const rows = nodesWithMemory(memory).map((node) => [
     String(node.node),
-    formatSize(BigInt(node.totalBytes)),
-    formatSize(BigInt(node.freeBytes)),
+    mebibytes(node.totalBytes),
+    mebibytes(node.freeBytes),
     node.tier === undefined ? '-' : String(node.tier),
   ]);
   const right = (title: string) => ({ title, align: 'right' as const });
   return formatTable(['    node', right('memory'), right('free'), right('tier')], rows.map(indent));
+}
+
+/** Rounded, so that a column can be compared at a glance. */
+function mebibytes(bytes: string): string {
+  return `${BigInt(bytes) >> 20n} MiB`;
 }
 
 function indent([first = '', ...rest]: readonly string[]): string[] {

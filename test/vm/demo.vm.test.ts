@@ -1,0 +1,115 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { listRacks, openRack } from '../../src/rack/index.js';
+
+const NAME = `t-demo-${process.pid}`;
+const DEMO_MS = 200_000;
+
+interface Run {
+  readonly child: ChildProcess;
+  /** Resolves when the output so far matches; rejects at the deadline or at the end. */
+  saw(pattern: RegExp): Promise<void>;
+  readonly ended: Promise<{ code: number | null; output: string }>;
+}
+
+/** Starts the demo in a process group of its own, as a shell would. */
+function demo(...args: string[]): Run {
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', '--name', NAME, ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      for (const watch of watchers) watch();
+    });
+  }
+  const ended = new Promise<{ code: number | null; output: string }>((resolve) => {
+    const deadline = setTimeout(() => process.kill(-child.pid!, 'SIGTERM'), DEMO_MS);
+    child.on('close', (code) => {
+      clearTimeout(deadline);
+      resolve({ code, output });
+    });
+  });
+  const saw = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const watch = (): void => {
+        if (!pattern.test(output)) return;
+        watchers.delete(watch);
+        resolve();
+      };
+      watchers.add(watch);
+      watch();
+      void ended.then(() => reject(new Error(`it ended without ${pattern}:\n${output}`)));
+    });
+  return { child, saw, ended };
+}
+
+function expectNothingLeft(): void {
+  expect(listRacks().map((rack) => rack.name)).not.toContain(NAME);
+  expect(existsSync(`/dev/shm/sdm-${process.getuid?.()}-${NAME}`)).toBe(false);
+  const commands = readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => commandLine(pid));
+  expect(commands.filter((line) => line.includes('qemu-system') && line.includes(NAME))).toEqual(
+    [],
+  );
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it ended meanwhile
+  }
+}
+
+afterEach(async () => {
+  if (listRacks().some((rack) => rack.name === NAME)) await openRack(NAME).down();
+});
+
+describe('npm run demo', () => {
+  it('says what is wrong with its arguments', async () => {
+    const { code, output } = await demo('--bricks', '0').ended;
+    expect({ code, output }).toMatchObject({ code: 2, output: expect.stringContaining('brick') });
+    expectNothingLeft();
+  });
+
+  it('shows the main job, brick by brick, and with --keep leaves the bricks up', async () => {
+    const { code, output } = await demo('--keep', '--size', '256M').ended;
+    expect(output).toMatch(
+      new RegExp(
+        [1, 2]
+          .map((n) => `Brick ${n}\\n.*attach 256 MiB.*is online: memport 0 .*pages of node 1.*`)
+          .join(''),
+        's',
+      ),
+    );
+    expect(output).toMatch(/all \d+ pages of brick 1 are in the pool file/);
+    expect(output).toMatch(/all \d+ pages of brick 2 are in the pool file/);
+    expect(output.match(/see that its range reads zero {2}\d/g)).toHaveLength(2);
+    expect(output).toMatch(/step \(emulated machines\) +brick 1, ms +brick 2, ms/);
+    expect(code).toBe(0);
+
+    expect(output).toContain(`npx sdm rack ssh --name ${NAME} 1`);
+    const rack = openRack(NAME);
+    expect(await rack.exec(1, 'hostname')).toMatchObject({ code: 0, stdout: `${NAME}-brick1\n` });
+    await rack.down();
+    expectNothingLeft();
+  });
+
+  it.each([
+    ['while the bricks boot', /Boot 1 bricks/],
+    ['while memory is attached', /is online: memport/],
+  ])('leaves nothing after Ctrl-C %s', async (_when, pattern) => {
+    const run = demo('--bricks', '1');
+    await run.saw(pattern);
+    process.kill(-run.child.pid!, 'SIGINT');
+    const { code, output } = await run.ended;
+    expect({ code, output }).toMatchObject({ code: 130 });
+    expectNothingLeft();
+  });
+});
