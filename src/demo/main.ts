@@ -30,7 +30,7 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
   let finished = false;
   try {
     const boot = performance.now();
-    rack = await progress.step(`Boot ${bricks} bricks`, (report) =>
+    rack = await progress.step(`Boot ${countOf(bricks)}`, (report) =>
       rackUp({ name, bricks, progress, onProgress: report, signal }),
     );
     const bootMs = performance.now() - boot;
@@ -45,7 +45,7 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
   progress.note(
     keep === true
       ? kept(rack)
-      : `\nDone: ${bricks} bricks borrowed ${formatSize(size)} each from one pool and gave it back.`,
+      : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)} each from one pool and gave it back.`,
   );
 }
 
@@ -82,6 +82,10 @@ function timeTable(bootMs: number, stories: readonly BrickStory[]): string {
     ['step (emulated machines)', ...bricks],
     [['boot, all at once', ...stories.map(() => milliseconds(bootMs))], ...rows],
   );
+}
+
+function countOf(bricks: number): string {
+  return bricks === 1 ? '1 brick' : `${bricks} bricks`;
 }
 
 function milliseconds(ms: number | undefined): string {
