@@ -127,7 +127,7 @@ let validator: ValidateFunction | undefined;
  */
 export function parseConfig(value: unknown, file: string): ServeConfig {
   // Checking our own schema against JSON Schema's would take most of the time of a start.
-  const own = { meta: false, validateSchema: false } as const;
+  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
   const options = { ...own, strict: false, verbose: true } as const;
   const validate = (validator ??= new Ajv(options).compile(ConfigFile));
   if (!validate(value)) {

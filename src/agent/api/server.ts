@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import swagger from '@fastify/swagger';
-import { Ajv } from 'ajv';
+import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fastify, LogController, type FastifyBaseLogger } from 'fastify';
 import { Type } from 'typebox';
 import { SdmError } from '../../common/errors.js';
@@ -152,16 +152,33 @@ function handleErrors(app: App, log: Logger): void {
  * a number or a boolean has to be read out of it. */
 function validateStrictly(app: App): void {
   // Our schemas need no checking against JSON Schema's own at every start; tests do that.
-  const own = { meta: false, validateSchema: false } as const;
+  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
   const options = { ...own, strict: false, verbose: true, useDefaults: true } as const;
   const exact = new Ajv({ ...options, coerceTypes: false });
   const textual = new Ajv({ ...options, coerceTypes: true });
   app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? exact : textual).compile(schema),
+    compileLater(httpPart === 'body' ? exact : textual, schema),
   );
   // Answers are plain JSON. That they keep to their schemas is what the tests see to; serializers
   // made from the schemas would drop what does not fit, and cost start-up time.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+}
+
+/** A validator that is compiled when its route is first asked: all at once they would take as long
+ * as the rest of the start. */
+function compileLater(
+  ajv: Ajv,
+  schema: unknown,
+): ((data: unknown) => boolean) & { errors: ErrorObject[] | null } {
+  let compiled: ValidateFunction | undefined;
+  const validate = (data: unknown): boolean => {
+    compiled ??= ajv.compile(schema as AnySchema);
+    const valid = compiled(data);
+    validate.errors = compiled.errors ?? null;
+    return valid;
+  };
+  validate.errors = null as ErrorObject[] | null;
+  return validate;
 }
 
 async function describe(app: App): Promise<void> {
