@@ -15,7 +15,8 @@ import {
 const MIB = 1n << 20n;
 /** One attachment of the cycles: two memory blocks. */
 const SIZE = 256n * MIB;
-const CYCLES = process.env['SDM_SOAK'] === undefined ? 10 : 100;
+const SOAK = process.env['SDM_SOAK'] !== undefined;
+const CYCLES = SOAK ? 100 : 10;
 const BRICKS = [1, 2] as const;
 
 interface Memory {
@@ -61,59 +62,80 @@ beforeAll(async () => {
 afterAll(() => rack?.down());
 
 describe('what cannot be attached', () => {
-  it.each([
-    ['--size 100M', 'SDM_INPUT'],
-    ['--size 0', 'SDM_INPUT'],
-    ['--size 64G', 'SDM_NO_SPACE'],
-    ['--size 256M --node 9', 'SDM_INPUT'],
-    ['--size 256M --shared', 'SDM_INPUT'],
-    ['--size 256M --remote 0x0', 'SDM_NOT_OURS'],
-  ])('is refused and changes nothing: %s', async (args, code) => {
-    const { line } = await agentRefuses(rack, 1, `attach ${args}`);
-    expect(line).toMatch(new RegExp(`^sdm-agent: ${code}: `));
-    await expectNothingLeft(1);
-  });
-
-  it('is the share of another brick', async () => {
-    const other = rack.state().bricks[1]?.shares.find((share) => !share.shared);
-    const { line } = await agentRefuses(rack, 1, `attach --size 256M --remote ${other?.start}`);
-    expect(line).toMatch(/^sdm-agent: SDM_NOT_OURS: /);
+  it('is refused, and changes nothing', async () => {
+    const others = rack.state().bricks[1]?.shares.find((share) => !share.shared);
+    const cases = [
+      ['--size 100M', 'SDM_INPUT'],
+      ['--size 0', 'SDM_INPUT'],
+      ['--size 64G', 'SDM_NO_SPACE'],
+      ['--size 256M --node 9', 'SDM_INPUT'],
+      ['--size 256M --shared', 'SDM_INPUT'],
+      ['--size 256M --remote 0x0', 'SDM_NOT_OURS'],
+      [`--size 256M --remote ${others?.start}`, 'SDM_NOT_OURS'],
+    ] as const;
+    const answers = await inBrick(
+      rack,
+      1,
+      cases.map(([args]) => `sdm-agent attach ${args} 2>&1 && echo attached`).join('; ') + '; true',
+    );
+    expect(answers.trim().split('\n')).toEqual(
+      cases.map(([, code]) => expect.stringMatching(`^sdm-agent: ${code}: `)),
+    );
     await expectNothingLeft(1);
   });
 });
 
-describe('system RAM', () => {
-  it(`comes and goes ${CYCLES} times`, { timeout: CYCLES * 60_000 }, async () => {
-    const before = await memory(1);
-    for (let cycle = 0; cycle < CYCLES; cycle++) {
-      const attachment = await attach(1, `--size ${SIZE}`);
-      expect(attachment).toMatchObject({
-        state: 'online',
-        node: 1,
-        size: `0x${SIZE.toString(16)}`,
-      });
-      const [port, ...others] = setMemports(rack, 1);
-      expect(others).toEqual([]);
-      expect(port).toMatchObject({
-        start: BigInt(attachment.start),
-        end: BigInt(attachment.end),
-        status: 1,
-      });
-      const zones = await inBrick(
-        rack,
-        1,
-        `for b in ${attachment.blocks?.join(' ')}; do cd /sys/devices/system/memory/memory$b; ` +
-          'cat state valid_zones; done; ' +
-          `memfill --node 1 --size ${SIZE / 2n} --seed ${cycle}`,
-      );
-      expect(zones).toMatch(/^(online\nMovable\n){2}\d+ pages in node 1 filled and verified/);
-      expect(await detach(1, attachment.id)).toMatchObject({ state: 'free' });
-    }
-    await expectNothingLeft(1);
-    expect(withMemory(await memory(1))).toEqual(withMemory(before));
-    await expectCleanKernelLog(rack, 1);
-  });
+/** Attaches as system RAM, uses it and detaches, again and again. */
+async function cycleRam(n: number): Promise<void> {
+  for (let cycle = 0; cycle < CYCLES; cycle++) {
+    const attachment = await attach(n, `--size ${SIZE}`);
+    expect(attachment).toMatchObject({ state: 'online', node: 1, size: `0x${SIZE.toString(16)}` });
+    expect(setMemports(rack, n)).toMatchObject([
+      { start: BigInt(attachment.start), end: BigInt(attachment.end), status: 1 },
+    ]);
+    const seen = await inBrick(
+      rack,
+      n,
+      `for b in ${attachment.blocks?.join(' ')}; do cd /sys/devices/system/memory/memory$b; ` +
+        'cat state valid_zones; done; ' +
+        `memfill --node 1 --size ${SIZE / 2n} --seed ${cycle}`,
+    );
+    expect(seen).toMatch(/^(online\nMovable\n){2}\d+ pages in node 1 filled and verified/);
+    expect(await detach(n, attachment.id)).toMatchObject({ state: 'free' });
+  }
+}
 
+/** The same with mode device. */
+async function cycleDevice(n: number): Promise<void> {
+  for (let cycle = 0; cycle < CYCLES; cycle++) {
+    const attachment = await attach(n, '--mode device --size 64M');
+    expect(attachment).toMatchObject({ state: 'present', node: -1 });
+    const range =
+      `memfill --device ${attachment.device?.path} --offset ${attachment.device?.offset} ` +
+      `--size 64M --seed ${cycle}`;
+    await inBrick(rack, n, `${range} --write && ${range} --check`);
+    expect(await detach(n, attachment.id)).toMatchObject({ state: 'free' });
+  }
+}
+
+describe('both modes', () => {
+  it(
+    `come and go ${CYCLES} times, in two bricks at once`,
+    { timeout: CYCLES * 60_000 },
+    async () => {
+      const before = await Promise.all(BRICKS.map(memory));
+      await Promise.all([cycleRam(1), cycleDevice(2)]);
+      if (SOAK) await Promise.all([cycleDevice(1), cycleRam(2)]);
+      for (const n of BRICKS) {
+        await expectNothingLeft(n);
+        expect(withMemory(await memory(n))).toEqual(withMemory(before[n - 1]!));
+        await expectCleanKernelLog(rack, n);
+      }
+    },
+  );
+});
+
+describe('system RAM', () => {
   it('lies in a tier below DRAM, and in the node that was asked for', async () => {
     const attachment = await attach(1, `--size ${SIZE} --node 2`);
     const { nodes } = await memory(1);
@@ -174,20 +196,6 @@ describe('system RAM', () => {
 });
 
 describe('device ranges', () => {
-  it(`come and go ${CYCLES} times`, { timeout: CYCLES * 60_000 }, async () => {
-    for (let cycle = 0; cycle < CYCLES; cycle++) {
-      const attachment = await attach(2, '--mode device --size 64M');
-      expect(attachment).toMatchObject({ state: 'present', node: -1 });
-      const range =
-        `memfill --device ${attachment.device?.path} --offset ${attachment.device?.offset} ` +
-        `--size 64M --seed ${cycle}`;
-      await inBrick(rack, 2, `${range} --write && ${range} --check`);
-      await detach(2, attachment.id);
-    }
-    await expectNothingLeft(2);
-    await expectCleanKernelLog(rack, 2);
-  });
-
   it('cannot be mapped once they are given back, nor beyond their end', async () => {
     const { id, device } = await attach(2, '--mode device --size 64M');
     const beyond = await rack.exec(

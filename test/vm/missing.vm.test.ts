@@ -25,7 +25,8 @@ async function restartAgent(): Promise<void> {
   await inBrick(
     rack,
     1,
-    'old=$(pgrep -o -f "serve [-]-config") && kill $old && ' +
+    String.raw`old=$(ps -o pid,args | sed -n 's/^ *\([0-9]*\) .*sdm-agent.mjs serv[e] .*/\1/p') && ` +
+      'kill $old && ' +
       'while [ -d /proc/$old ]; do sleep 0.1; done && brickready --timeout 60 --agent /run/sdm/agent.sock',
   );
 }
