@@ -5,6 +5,7 @@ import { runCli } from '../cli/run.js';
 import { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { formatSize } from '../common/units.js';
+import { ensureArtifacts } from '../rack/artifacts/index.js';
 import { openRack, rackUp, type Rack } from '../rack/index.js';
 import { BrickStory } from './story.js';
 import { tellInOrder } from './transcript.js';
@@ -29,9 +30,10 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
   let rack: Rack | undefined;
   let finished = false;
   try {
+    const artifacts = await ensureArtifacts({ progress, signal });
     const boot = performance.now();
     rack = await progress.step(`Boot ${countOf(bricks)}`, (report) =>
-      rackUp({ name, bricks, progress, onProgress: report, signal }),
+      rackUp({ name, bricks, artifacts, progress, onProgress: report, signal }),
     );
     const bootMs = performance.now() - boot;
     const stories = await tell(rack, bricks, size, progress, signal);
