@@ -79,14 +79,18 @@ export class BrickCommands {
     const ended = exit(child);
     const abort = (): void => void child.kill();
     this.#signal.addEventListener('abort', abort, { once: true });
-    const line = await Promise.race([firstLine(child), ended.then(endedEarly)]);
+    const what = `memfill in brick ${this.n}`;
+    const line = await within(child, `${what} to fill its memory`, [
+      firstLine(child),
+      ended.then((code) => endedEarly(what, code)),
+    ]);
     return {
       result: JSON.parse(line) as FillJson,
       release: async () => {
         child.stdin.end();
-        const code = await ended;
+        const code = await within(child, `${what} to end`, [ended]);
         this.#signal.removeEventListener('abort', abort);
-        if (code !== 0) endedEarly(code);
+        if (code !== 0) endedEarly(what, code);
       },
     };
   }
@@ -104,18 +108,35 @@ export class BrickCommands {
   }
 }
 
-function endedEarly(code: number): never {
-  throw new SdmError('SDM_DEMO', `memfill ended with ${code}; its message is above`);
+function endedEarly(what: string, code: number): never {
+  throw new SdmError('SDM_DEMO', `${what} ended with ${code}; its message is above`);
+}
+
+/** The first of `outcomes`; at the deadline the child is killed. */
+async function within<T>(
+  child: ChildProcess,
+  waitedFor: string,
+  outcomes: readonly Promise<T>[],
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      const seconds = COMMAND_TIMEOUT_MS / 1000;
+      reject(new SdmError('SDM_TIMEOUT', `waited ${seconds} s for ${waitedFor}, and killed it`));
+    }, COMMAND_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([...outcomes, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function exit(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    const deadline = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS);
     child.on('error', reject);
-    child.on('close', (code) => {
-      clearTimeout(deadline);
-      resolve(code ?? -1);
-    });
+    child.on('close', (code) => resolve(code ?? -1));
   });
 }
 
