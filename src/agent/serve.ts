@@ -19,10 +19,11 @@ const FLUSH_MS = 1_000;
  */
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
-  await clearSocketPath(config.socket, log);
   const agent = await Agent.open(config, { log: log.child({ part: 'core' }), native });
   let server: Server;
   try {
+    // With the registers locked: whoever loses that race must not touch the winner's socket.
+    await clearSocketPath(config.socket, log);
     server = await createServer(
       {
         brick: config.brick,

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { native } from '../../../src/native/index.js';
 import { makeBrick, sdmAgent, type Brick, type BrickOptions } from '../../support/agent.js';
 
 // Processes take their time on a busy machine; each wait has a deadline of its own.
@@ -87,6 +88,22 @@ describe('one register block', () => {
     expect(code).toBe(1);
     expect(stderr).toContain(brick.registers);
     expect((await brick.run('list')).code).toBe(0);
+  });
+
+  it('whose lock comes before any change of the socket', async () => {
+    const brick = await brickOf();
+    const agent = await brick.start();
+    await agent.stop('SIGKILL');
+    const left = statSync(brick.socket).ino;
+    const holder = native.openRegisters({ path: brick.registers });
+    try {
+      const { code, stderr } = await sdmAgent(['serve', '--config', brick.config]);
+      expect(code).toBe(1);
+      expect(stderr).toContain('SDM_BLOCK_LOCKED');
+      expect(statSync(brick.socket).ino).toBe(left);
+    } finally {
+      holder.close();
+    }
   });
 });
 
