@@ -36,16 +36,13 @@ export class Machine {
    */
   async attach(context: StageContext, record: AttachmentRecord): Promise<void> {
     const stages = STAGES[record.request.mode];
-    const failure = await this.#up(context, record, stages);
-    if (failure === undefined) {
-      await this.#journal.record({ kind: 'rest', attachment: record });
-      return;
-    }
+    const failure = (await this.#up(context, record, stages)) ?? (await this.#rest(record));
+    if (failure === undefined) return;
     const cause = errorView(failure.error);
     this.#log.warn({ id: record.id, step: failure.step, ...cause }, 'attach failed, undoing it');
     const stuck = await this.#down(context, record, stages, record.reached - 1);
     if (stuck !== undefined) throw await this.#fail(record, stuck, failure);
-    await this.#journal.record({ kind: 'forget', id: record.id });
+    await this.#forget(record, failure);
     throw withDetails(failure.error, {
       message: `${cause.message} (attachment ${record.id}, step ${failure.step}; nothing is left of it)`,
       details: { attachment: record.id, step: failure.step, undone: true },
@@ -66,7 +63,7 @@ export class Machine {
     const stuck = await this.#down(context, record, stages, from);
     if (stuck === undefined) {
       record.error = undefined;
-      await this.#journal.record({ kind: 'forget', id: record.id });
+      await this.#forget(record, undefined);
       return;
     }
     if (!stuck.acted && stuck.index === from) throw stuck.error;
@@ -78,7 +75,11 @@ export class Machine {
     record.steps.length = steps;
     record.state = before;
     record.error = errorView(stuck.error);
-    await this.#journal.record({ kind: 'rest', attachment: record });
+    const unsaid = await this.#rest(record);
+    if (unsaid !== undefined) {
+      // the intent of the step that went forward again is in the journal: a restart begins there
+      this.#log.error({ id: record.id, err: unsaid.error }, 'the refusal could not be journalled');
+    }
     throw withDetails(stuck.error, { details: { attachment: record.id, step: stuck.step } });
   }
 
@@ -141,6 +142,31 @@ export class Machine {
     return undefined;
   }
 
+  /** Journals that the attachment stays as it is; a failure is one of the last step. */
+  async #rest(record: AttachmentRecord): Promise<StepFailure | undefined> {
+    try {
+      await this.#journal.record({ kind: 'rest', attachment: record });
+      return undefined;
+    } catch (error) {
+      const stages = STAGES[record.request.mode];
+      const index = stages.length - 1;
+      return new StepFailure(stages[index]?.up?.name ?? 'online', index, error, true);
+    }
+  }
+
+  /**
+   * Journals that nothing is left. While that fails, range and memport stay taken: a restart would
+   * go on with the way back, and could take them from their next owner.
+   * @throws SDM_FAILED.
+   */
+  async #forget(record: AttachmentRecord, first: StepFailure | undefined): Promise<void> {
+    try {
+      await this.#journal.record({ kind: 'forget', id: record.id });
+    } catch (error) {
+      throw await this.#fail(record, new StepFailure('free', 0, error, false), first);
+    }
+  }
+
   /** Marks the record as failed, says what is left, and gives the error to throw. */
   async #fail(
     record: AttachmentRecord,
@@ -155,8 +181,9 @@ export class Machine {
       first === undefined ? '' : `step ${first.step} failed (${messageOf(first.error)}), and then `;
     const error = new SdmError(
       'SDM_FAILED',
-      `attachment ${record.id}: ${why}step ${stuck.step} failed: ${messageOf(stuck.error)}. Not ` +
-        `undone: ${left.join(', ')}. Remove the cause, then detach ${record.id} again`,
+      `attachment ${record.id}: ${why}step ${stuck.step} failed: ${messageOf(stuck.error)}. ` +
+        `${left.length === 0 ? 'All is undone' : `Not undone: ${left.join(', ')}`}. ` +
+        `Remove the cause, then detach ${record.id} again`,
       {
         details: {
           attachment: record.id,

@@ -132,6 +132,49 @@ describe('an attach that fails leaves nothing', () => {
     },
   );
 
+  test.each(['system-ram', 'device'] as const)(
+    '%s: in use already, but that it is cannot be journalled',
+    async (mode) => {
+      journal.refuse = (entry) => entry.kind === 'rest';
+      await expect(attach(mode)).rejects.toMatchObject({
+        message: expect.stringMatching(/disk full.*nothing is left/),
+        details: { undone: true, step: mode === 'device' ? 'present' : 'online' },
+      });
+      expectNothing();
+      expect(memory.scrubbed).toHaveLength(1);
+      journal.refuse = undefined;
+      expect((await attach(mode)).memport).toBe(0);
+    },
+  );
+
+  test('a journal that refuses all from then on: failed, until it works again', async () => {
+    let full = false;
+    journal.refuse = (entry) => (full ||= entry.kind === 'rest');
+    await expect(attach()).rejects.toMatchObject({
+      code: 'SDM_FAILED',
+      details: { step: 'offline', left: expect.arrayContaining(['online', 'program']) },
+    });
+    expect(agent.getAttachment('a1').state).toBe('failed');
+    journal.refuse = undefined;
+    expect((await agent.detach('a1')).state).toBe('free');
+    expectNothing();
+  });
+
+  test('undone, but that cannot be journalled: its place stays taken until it can', async () => {
+    memory.faults.set('add', 1);
+    journal.refuse = (entry) => entry.kind === 'forget';
+    await expect(attach()).rejects.toMatchObject({
+      code: 'SDM_FAILED',
+      message: expect.stringContaining('All is undone. Remove the cause, then detach a1 again'),
+      details: { step: 'free', left: [], first: { code: 'SDM_KERNEL_REFUSED' } },
+    });
+    expect((await attach('device', 'a2')).memport).toBe(1);
+    journal.refuse = undefined;
+    expect((await agent.detach('a1')).state).toBe('free');
+    await agent.detach('a2');
+    expectNothing();
+  });
+
   test('someone else sets the memport at the same time: theirs is left alone', async () => {
     await agent.setMemport(0, { start: 62n * MIB, size: 2n * MIB, remote: 62n * MIB });
     await journal.record({ kind: 'memport', port: 0, spec: null });
@@ -254,6 +297,18 @@ describe('a detach that is refused', () => {
     memory.stuckBlock = undefined;
     await agent.detach('a1');
     expect(memory.scrubbed).toHaveLength(1);
+  });
+
+  test('is told as it is where the journal does not take it', async () => {
+    const before = await attach();
+    memory.stuckBlock = 9;
+    journal.refuse = (entry) => entry.kind === 'rest';
+    await expect(agent.detach('a1')).rejects.toMatchObject({ code: 'SDM_OFFLINE_REFUSED' });
+    expect(agent.getAttachment('a1').state).toBe(before.state);
+    journal.refuse = undefined;
+    memory.stuckBlock = undefined;
+    await agent.detach('a1');
+    expectNothing();
   });
 
   test('nothing is done where the first intent cannot be journalled', async () => {
