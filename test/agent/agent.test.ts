@@ -92,6 +92,7 @@ describe('attach', () => {
     ['an id that is none', { id: 'a b', mode: 'device', size: 2n * MIB }, 'SDM_INPUT'],
     ['an empty id', { id: '', mode: 'device', size: 2n * MIB }, 'SDM_INPUT'],
     ['a mode that is none', { mode: 'swap' as 'device', size: 2n * MIB }, 'SDM_INPUT'],
+    ['a node for device', { mode: 'device', size: 2n * MIB, node: 1 }, 'SDM_INPUT'],
     ['no size', { mode: 'device', size: 0n }, 'SDM_INPUT'],
     ['an odd size', { mode: 'device', size: 3n }, 'SDM_INPUT'],
     ['too much', { mode: 'device', size: 64n * MIB }, 'SDM_NO_SPACE'],

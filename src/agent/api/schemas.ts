@@ -33,7 +33,7 @@ export const AttachBody = Type.Object(
     id: Type.Optional(Id),
     mode: Type.Optional(Type.Enum(ATTACHMENT_MODES, { default: 'system-ram' })),
     size: Hex('bytes; a multiple of the granule, for system-ram also of the memory block'),
-    node: Type.Optional(Node),
+    node: Type.Optional({ ...Node, description: 'mode system-ram: node that it joins' }),
     shared: Type.Optional(Type.Boolean({ description: 'mode device: from a shared share' })),
     remote: Type.Optional(Hex('offset in the pool; default: first fit in the shares')),
     retain: Type.Optional(Type.Boolean({ description: 'keep the bytes at detach' })),

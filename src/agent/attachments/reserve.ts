@@ -101,6 +101,13 @@ export function checkRequest(id: string, request: AttachRequest): void {
       `mode is "${String(request.mode)}"; expected ${ATTACHMENT_MODES.join(' or ')}`,
     );
   }
+  if (request.mode === 'device' && request.node !== undefined) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `node is ${request.node}, but a device range joins no node: leave it out, or attach with ` +
+        'mode system-ram',
+    );
+  }
 }
 
 /** The answer to an id that is known already. */
