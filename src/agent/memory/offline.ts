@@ -44,10 +44,10 @@ function refusal(
   const timedOut = codeOf(cause) === 'SDM_TIMEOUT';
   const errno = timedOut ? 'EINTR' : (errnoOf(cause) ?? null);
   const reason = known?.reason ?? (timedOut ? 'deadline' : 'unknown');
-  const what = timedOut ? `within ${timeoutMs} ms` : `: ${messageOf(cause)}`;
+  const what = timedOut ? ` within ${timeoutMs} ms` : `: ${messageOf(cause)}`;
   return new SdmError(
     'SDM_OFFLINE_REFUSED',
-    `memory block ${block} at ${start} could not be taken offline ${what}; reason: ${reason}` +
+    `memory block ${block} at ${start} could not be taken offline${what}; reason: ${reason}` +
       `${known === undefined ? '' : ` (${known.line})`}. Free or unpin what lies there: ` +
       '/proc/PID/numa_maps shows who uses the node',
     { details: { block, start, errno, reason, ...(known && { failure: known.line }) }, cause },

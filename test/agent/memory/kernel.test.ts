@@ -320,6 +320,7 @@ describe('blocks', () => {
     };
     await expect(memory().offline(RANGE, 1000)).rejects.toMatchObject({
       code: 'SDM_OFFLINE_REFUSED',
+      message: expect.stringContaining('could not be taken offline: '),
       details: { block: 4099, start: '0x8018000000', errno: 'EBUSY', reason: 'pinned' },
     });
     expect(written).toEqual(BLOCKS.map((n) => `${MEMORY}/memory${n}/state=offline`));
@@ -338,6 +339,7 @@ describe('blocks', () => {
       }
     };
     await expect(memory().offline(RANGE, 1000)).rejects.toMatchObject({
+      message: expect.stringContaining('could not be taken offline within 1000 ms; reason: slab'),
       details: { block: 4097, errno: 'EINTR', reason: 'slab' },
     });
     tree.write({ [`${SDM}/failure`]: 'none\n' });
