@@ -12,15 +12,17 @@ const RECIPE = '1';
 const BUNDLE = 'dist/bundle';
 const TOOLS = 'tools/guest';
 const COMPILE = ['-std=gnu17', '-O2', '-static', '-Wall', '-Wextra'];
-/** What decides how the addon comes out. */
-const ADDON_SOURCES = [
+/** What decides how the addon comes out. All must be there: one that moved would never count again. */
+export const ADDON_SOURCES = [
   'native/abi',
   'native/src',
+  'native/cmake',
   'binding.gyp',
   'CMakeLists.txt',
-  'cmake',
   'scripts/build-addon.mjs',
-  'package-lock.json',
+  'scripts/lib',
+  // The versions of cmake-js and of Node's headers; an installed package has no lock file.
+  'package.json',
 ];
 const ADDON_TIMEOUT_MS = 15 * 60_000;
 
@@ -90,11 +92,10 @@ export async function ensurePayload(context: Context, modules: string): Promise<
 
 /** The addon for arm64. Its directory holds sdm_native.node. */
 async function ensureAddon({ cache, progress, project, signal }: Context): Promise<string> {
-  const sources = ADDON_SOURCES.filter((path) => existsSync(join(project, path)));
   return cached({
     cache,
     kind: 'addon-arm64',
-    key: hashOf('1', hashFiles(project, sources)),
+    key: hashOf('1', hashFiles(project, ADDON_SOURCES)),
     signal,
     make: async (to) => {
       await progress.step('Build the addon for arm64', () =>
