@@ -4,7 +4,6 @@
 //   node scripts/build-addon.mjs                      for this machine: build/Release/sdm_native.node
 //   node scripts/build-addon.mjs --arch arm64 --out DIR [--node-headers DIR]   for a guest
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -14,18 +13,25 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Failure, runScript } from './lib/failure.mjs';
+import { hashInputs } from './lib/files.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(join(root, 'package.json'));
-const INPUTS = ['native', 'binding.gyp', 'CMakeLists.txt', 'scripts/build-addon.mjs'];
+const INPUTS = [
+  'native',
+  'binding.gyp',
+  'CMakeLists.txt',
+  'scripts/build-addon.mjs',
+  'scripts/lib',
+];
 const NAME = 'sdm_native.node';
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
@@ -34,8 +40,6 @@ const PACKAGES = {
   x64: 'g++ make python3',
   arm64: 'g++-aarch64-linux-gnu gcc-aarch64-linux-gnu cmake make',
 };
-
-class Failure extends Error {}
 
 function commandLine() {
   try {
@@ -63,23 +67,6 @@ function options() {
   const out = resolve(values.out ?? join(root, 'build/Release'));
   const headers = values['node-headers'] && resolve(values['node-headers']);
   return { host, arch: values.arch, out, headers };
-}
-
-function filesBelow(path) {
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .sort()
-    .flatMap((name) => filesBelow(join(path, name)));
-}
-
-/** Of everything that decides how the addon comes out. */
-function contentHash(wanted, headersVersion) {
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify([wanted.arch, wanted.host, headersVersion]));
-  for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
-    hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
-  }
-  return hash.digest('hex');
 }
 
 function run(command, args, { cwd, env, need }) {
@@ -187,7 +174,8 @@ function install(built, wanted) {
 function main() {
   const wanted = options();
   const stamp = join(wanted.out, 'sdm_native.stamp');
-  const hash = contentHash(wanted, String(headersVersion(wanted)));
+  const { arch, host } = wanted;
+  const hash = hashInputs(root, INPUTS, arch, host, String(headersVersion(wanted)));
   const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (current && existsSync(join(wanted.out, NAME))) return;
 
@@ -202,10 +190,4 @@ function main() {
   }
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+await runScript(main);

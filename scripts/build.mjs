@@ -1,22 +1,19 @@
-// Builds dist/: TypeScript, and the agent with all it needs, for guests. Does nothing when nothing changed.
+// Builds dist/: TypeScript, and the agent with all it needs, for guests. Does nothing when nothing
+// changed.
+//
+//   node scripts/build.mjs            build
+//   node scripts/build.mjs --check    only say whether dist/ is up to date; exit code 3 if it is not
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Failure, runScript } from './lib/failure.mjs';
+import { filesBelow, hashInputs } from './lib/files.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'dist/.stamp');
 const bundle = join(root, 'dist/bundle');
+const STALE = 3;
 /** What decides how dist/ comes out: directories with all that is in them, and files. */
 const INPUTS = [
   'src',
@@ -25,26 +22,8 @@ const INPUTS = [
   'package.json',
   'package-lock.json',
   'scripts/build.mjs',
+  'scripts/lib',
 ];
-
-function filesBelow(path) {
-  if (!existsSync(path)) return [];
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .sort()
-    .flatMap((name) => filesBelow(join(path, name)));
-}
-
-function inputHash() {
-  const hash = createHash('sha256').update(process.version);
-  for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
-    hash
-      .update(`${relative(root, file)}\0`)
-      .update(readFileSync(file))
-      .update('\0');
-  }
-  return hash.digest('hex');
-}
 
 /** The compiler leaves what it made of a source that is gone; tests would still find it. */
 function removeStale() {
@@ -61,11 +40,17 @@ function removeStale() {
 
 function compile() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  if (!existsSync(tsc)) {
+    throw new Failure(
+      'The npm packages are missing. Run "npm ci --ignore-scripts" first, or "npm run demo", ' +
+        'which sets everything up.',
+    );
+  }
   const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], {
     cwd: root,
     stdio: 'inherit',
   });
-  if (status !== 0) throw new Error('TypeScript found errors: they are above.');
+  if (status !== 0) throw new Failure('TypeScript found errors: they are above.');
 }
 
 async function makeBundle() {
@@ -106,16 +91,24 @@ async function makeBundle() {
   renameSync(temporary, bundle);
 }
 
-const started = performance.now();
-const hash = inputHash();
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && existsSync(bundle)) {
-  console.log('dist/ is up to date');
-} else {
-  rmSync(stamp, { force: true });
-  removeStale();
-  compile();
-  for (const name of ['sdm', 'sdm-agent']) chmodSync(join(root, 'bin', name), 0o755);
-  await makeBundle();
-  writeFileSync(stamp, hash);
-  console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+async function main() {
+  const started = performance.now();
+  const hash = hashInputs(root, INPUTS, process.version);
+  const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && existsSync(bundle);
+  if (current) {
+    console.log('dist/ is up to date');
+  } else if (process.argv.includes('--check')) {
+    console.log('dist/ is older than the sources');
+    process.exitCode = STALE;
+  } else {
+    rmSync(stamp, { force: true });
+    removeStale();
+    compile();
+    for (const name of ['sdm', 'sdm-agent']) chmodSync(join(root, 'bin', name), 0o755);
+    await makeBundle();
+    writeFileSync(stamp, hash);
+    console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  }
 }
+
+await runScript(main);

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Failure, runScript } from './lib/failure.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const TIMEOUT_MS = 10 * 60_000;
@@ -14,8 +15,6 @@ const VARIANTS = {
   plain: [],
   sanitized: ['-DSDM_SANITIZE=address,undefined'],
 };
-
-class Failure extends Error {}
 
 function start(command, args) {
   return spawnSync(command, args, {
@@ -77,10 +76,4 @@ function main() {
   if (totals.failed > 0) process.exitCode = 1;
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+await runScript(main);
