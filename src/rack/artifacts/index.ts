@@ -10,8 +10,8 @@ import { writeCpio, type CpioEntry } from './cpio.js';
 import { ensureBase } from './initrd.js';
 import { ensureHeaders, ensureKernel } from './kernel.js';
 import { ensureModule } from './module.js';
-import { ensurePayload } from './payload.js';
-import { resolvePackages } from './resolution.js';
+import { ensurePayload, ensurePrograms } from './payload.js';
+import { resolvePackages, type Resolution } from './resolution.js';
 import { ensureRoot } from './root.js';
 
 export { writeCpio, type CpioEntry } from './cpio.js';
@@ -76,8 +76,19 @@ export async function ensureArtifacts(options: ArtifactOptions = {}): Promise<Ar
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
   const context: Context = { cache, project: projectDir(), progress, signal, env };
 
-  const apt = await PrivateApt.open(context);
-  const resolution = await resolvePackages(context, apt);
+  // What only this project decides comes first: a mistake there must not wait for downloads.
+  const programs = ensurePrograms(context);
+  programs.catch((error: unknown) => failed.abort(error));
+  let apt: PrivateApt;
+  let resolution: Resolution;
+  try {
+    apt = await PrivateApt.open(context);
+    resolution = await resolvePackages(context, apt);
+  } catch (error) {
+    failed.abort(error);
+    await Promise.allSettled([programs]);
+    throw error;
+  }
   const parts = [
     (async () => {
       const kernel = await ensureKernel(context, apt, resolution);
@@ -87,7 +98,7 @@ export async function ensureArtifacts(options: ArtifactOptions = {}): Promise<Ar
     (async () => {
       const headers = await ensureHeaders(context, apt, resolution);
       const modules = await ensureModule(context, headers);
-      return { headers, modules, payload: await ensurePayload(context, modules) };
+      return { headers, modules, payload: await ensurePayload(context, await programs, modules) };
     })(),
   ] as const;
   for (const part of parts) part.catch((error: unknown) => failed.abort(error));

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
 import { run } from '../../common/exec.js';
 import type { Context } from './context.js';
 import { writeCpio, type CpioEntry } from './cpio.js';
+import { ensureDist } from './dist.js';
 import { filesBelow } from './initrd.js';
 
 const RECIPE = '1';
@@ -43,16 +45,26 @@ const AGENT_COMMAND = `#!/bin/sh
 exec /usr/bin/node ${GUEST.bundle}/sdm-agent.mjs "$@"
 `;
 
-/** This project's part of a guest: agent, addon, kernel modules, test programs; below /opt/sdm. */
-export async function ensurePayload(context: Context, modules: string): Promise<string> {
+/** What is made of this project's sources alone: paths of directories. */
+export interface Programs {
+  readonly bundle: string;
+  readonly addon: string;
+  readonly tools: string;
+}
+
+/** The part of the payload that needs neither kernel nor network. */
+export async function ensurePrograms(context: Context): Promise<Programs> {
+  await ensureDist(context);
   const [addon, tools] = [await ensureAddon(context), await ensureTools(context)];
-  const bundle = join(context.project, BUNDLE);
-  if (!existsSync(bundle)) {
-    throw new SdmError(
-      'SDM_ARTIFACT',
-      `${BUNDLE} is missing. Build it with "node scripts/build.mjs".`,
-    );
-  }
+  return { bundle: join(context.project, BUNDLE), addon, tools };
+}
+
+/** This project's part of a guest: agent, addon, kernel modules, test programs; below /opt/sdm. */
+export async function ensurePayload(
+  context: Context,
+  { bundle, addon, tools }: Programs,
+  modules: string,
+): Promise<string> {
   const dir = await cached({
     cache: context.cache,
     kind: 'payload',
@@ -98,6 +110,7 @@ async function ensureAddon({ cache, progress, project, signal }: Context): Promi
     key: hashOf('1', hashFiles(project, ADDON_SOURCES)),
     signal,
     make: async (to) => {
+      requireCmakeJs(project);
       await progress.step('Build the addon for arm64', () =>
         run(
           [
@@ -119,6 +132,31 @@ async function ensureAddon({ cache, progress, project, signal }: Context): Promi
       }
     },
   });
+}
+
+/**
+ * Only developers of this project need it otherwise, so an installed package comes without.
+ * @throws SdmError SDM_MISSING.
+ */
+function requireCmakeJs(project: string): void {
+  const require = createRequire(join(project, 'package.json'));
+  try {
+    require.resolve('cmake-js/package.json');
+  } catch {
+    throw new SdmError(
+      'SDM_MISSING',
+      'the addon of bricks is built with cmake-js, which is not installed. In a clone of this ' +
+        'project run "npm ci --ignore-scripts"; where the package sdm is installed run ' +
+        `"npm install cmake-js@${cmakeJsVersion(project)}" beside it, and try again.`,
+    );
+  }
+}
+
+function cmakeJsVersion(project: string): string {
+  const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as {
+    devDependencies?: Record<string, string>;
+  };
+  return manifest.devDependencies?.['cmake-js'] ?? 'latest';
 }
 
 /** The C programs of the guest, each of one source, linked statically. */
