@@ -38,9 +38,16 @@ bool FailBusy(const Source &source, Error *error) {
   return Fail(error, Code::SDM_DEVICE_BUSY, message);
 }
 
-// Turns memory decoding on. Firmware or another driver may have done so: don't rely on it.
+// Turns memory decoding on. The kernel counts writes to `enable`, so only where the count is 0: who
+// merely looks leaves nothing behind.
 bool EnableDevice(const Source &source, const std::string &device, Error *error) {
+  if (!BoundDriver(device).empty()) return FailBusy(source, error);
   const std::string path = device + "/enable";
+  char count = '\0';
+  const Fd now(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!now.valid()) return FailSystem(error, "open", errno, path);
+  if (read(now.get(), &count, 1) != 1) return FailSystem(error, "read", errno, path);
+  if (count != '0') return true;
   Fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd.valid()) return FailSystem(error, "open", errno, path);
   if (write(fd.get(), "1", 1) == 1) return true;

@@ -32,7 +32,7 @@ struct OpenSource {
 // "dddd:bb:dd.f" in hexadecimal, as sysfs spells it.
 bool ValidPciAddress(const std::string &address);
 
-// Opens the resource (and enables the device first) or the file. SDM_NOT_FOUND, SDM_DEVICE_BUSY,
+// Opens the resource (and enables the device first, if it is off) or the file. SDM_NOT_FOUND, SDM_DEVICE_BUSY,
 // SDM_INPUT (not a regular file), SDM_SYSTEM.
 bool OpenSourceFile(const Source &source, bool writable, OpenSource *opened, Error *error);
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -55,6 +56,21 @@ TEST(ResourceIsEnabledThenOpened) {
   const std::string enable = check::WriteFile("0000:00:02.0/enable", "0\n");
   CHECK(OpenSourceFile(Device(), true, &opened, &error));
   CHECK_EQUAL(ReadFile(enable), std::string("1\n"));
+  check::WriteFile("0000:00:02.0/enable", "3\n");
+  CHECK(OpenSourceFile(Device(), false, &opened, &error));
+  CHECK_EQUAL(ReadFile(enable), std::string("3\n"));  // counted by the kernel: left alone
   CHECK_EQUAL(opened.size, uint64_t{0x10000});
   CHECK_EQUAL(opened.options, std::string("--pci 0000:00:02.0 --resource 2"));
+}
+
+TEST(DeviceWithDriverIsBusy) {
+  sdm::OpenSource opened;
+  Error error;
+  mkdir((check::Scratch() + "/0000:00:02.0").c_str(), 0700);
+  check::MakeFile("0000:00:02.0/resource2", 0x10000);
+  check::WriteFile("0000:00:02.0/enable", "1\n");
+  const std::string driver = check::Scratch() + "/0000:00:02.0/driver";
+  CHECK_EQUAL(symlink("../drivers/uio_pci_generic", driver.c_str()), 0);
+  CHECK_CODE(OpenSourceFile(Device(), false, &opened, &error), error, SDM_DEVICE_BUSY);
+  CHECK(error.message.find("drivers/uio_pci_generic/unbind") != std::string::npos);
 }

@@ -46,7 +46,7 @@ export const SNAPSHOT_PORT_WORDS = 8;
 
 /**
  * A register block is found by PCI address ("0000:00:02.0", in lower case) and resource (0 to 5), or
- * by file. It is enabled first if it is a device.
+ * by file. A device that is not enabled is enabled first, also for reading.
  */
 export type RegisterSource =
   { readonly pci: string; readonly resource: number } | { readonly path: string };
