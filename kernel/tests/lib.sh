@@ -79,6 +79,26 @@ let_go() {
 	{ wait "$holder"; } 2>/dev/null
 }
 
+# Waits until the tool, started in the background, has spent TICKS of 10 ms in
+# the kernel: what it does before its one system call takes less.
+in_kernel() { # PID TICKS
+	tries=0
+	from=
+	while [ $tries -lt 1000 ]; do
+		# shellcheck disable=SC2046 # the fields of a line: 2 is the name, 15 the time
+		set -- "$1" "$2" $(cat "/proc/$1/stat" 2>/dev/null)
+		[ $# -gt 17 ] || return 1
+		if [ "$4" = "(${TOOL##*/})" ]; then
+			[ "$from" ] || from=${17}
+			[ $((${17} - from)) -lt "$2" ] || return 0
+		fi
+		tries=$((tries + 1))
+		set -- "$1" "$2"
+		sleep 0.01
+	done
+	return 1
+}
+
 # The file that lists the nodes of its tier, if it is alone there. The number in
 # its name is the abstract distance / 128: DRAM is 4.
 tier_of() { grep -lx "$1" /sys/devices/virtual/memory_tiering/*/nodelist; }

@@ -56,6 +56,10 @@ mem_size=$(hex $((2 * block)))
 A="$mem $mem_size"
 A_dir="$mem-$(hex $((mem + mem_size - 1)))"
 B="$(hex $((start + 4 * block))) $(hex $block)"	# beside it
+C_off=$((4 * block))			# 4 blocks, to scrub
+C_last=$((8 * block - page))
+C="$(hex $((start + C_off))) $(hex $((4 * block)))"
+C_dir="$(hex $((start + C_off)))-$(hex $((start + 8 * block - 1)))"
 D_off=$((2 << 20))			# 4 MiB, device
 D="$(hex $((start + D_off))) 0x400000"
 D_dir="$(hex $((start + D_off)))-$(hex $((start + D_off + 0x3fffff)))"
@@ -178,10 +182,25 @@ is "no mapping is left" 0 "$(cat $W/regions/"$D_dir"/mapped)"
 "$TOOL" put $W/conceal "$D" >/dev/null
 does "release after races" release "$D"
 
-"$TOOL" put $W/scrub "$A" >/dev/null &
-kill -KILL $!
-{ wait $!; } 2>/dev/null
+# Four blocks take long enough to be killed between their first and last page.
+does "claim what takes long to scrub" claim "$C"
+does "expose it" expose "$C"
+is "fill its first page" ok "$("$TOOL" map $DEV $C_off $page fill=7)"
+is "and its last one" ok "$("$TOOL" map $DEV $C_last $page fill=7)"
+does "conceal it" conceal "$C"
+"$TOOL" put $W/scrub "$C" >/dev/null &
+scrubber=$!
+in_kernel $scrubber 2
+result $? "the scrub runs"
+kill -KILL $scrubber
+{ wait $scrubber; } 2>/dev/null
 is "a scrub can be killed" $((128 + 9)) $?
+is "what it was killed at is absent" absent "$(state_of "$C_dir")"
+does "and can be exposed" expose "$C"
+is "its first page was scrubbed" "differs at 0" "$("$TOOL" map $DEV $C_off $page check=7)"
+is "its last one was not: it ended early" ok "$("$TOOL" map $DEV $C_last $page check=7)"
+does "conceal it again" conceal "$C"
+does "release it" release "$C"
 is "a signal stops it" EINTR "$("$TOOL" put $W/scrub "$A" 1)"
 like "at an address" "scrub $A: stopped by a signal at 0x*" "$(cat $W/error)"
 is "the region is as it was" absent "$(state_of "$A_dir")"
