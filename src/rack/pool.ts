@@ -1,5 +1,6 @@
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -82,7 +83,8 @@ function roughly(bytes: bigint): string {
 /**
  * Makes the rack's directory on tmpfs with the pool in it, every byte of it allocated: a tmpfs that
  * fills up later would kill QEMU with SIGBUS. It is never shrunk, for the same reason.
- * @throws SdmError SDM_RACK_RUNNING if the name is in use from another state directory.
+ * @throws SdmError SDM_RACK_RUNNING if the name is in use from another state directory,
+ * SDM_RACK_STATE if another user has something in its place.
  */
 export async function createPool(
   layout: RackLayout,
@@ -111,10 +113,30 @@ function claimShm(layout: RackLayout): void {
       { details: { rack: layout.name, dir: owner } },
     );
   }
-  rmSync(layout.shmDir, { recursive: true, force: true });
+  for (const path of [layout.shmDir, layout.shmDraft]) {
+    requireOurs(path);
+    rmSync(path, { recursive: true, force: true });
+  }
   mkdirSync(layout.shmDraft, { mode: 0o700 });
   writeFileSync(join(layout.shmDraft, basename(layout.shmOwner)), `${layout.dir}\n`);
   renameSync(layout.shmDraft, layout.shmDir);
+}
+
+/** tmpfs is open to all users, and what another one has made there nobody else can remove. */
+function requireOurs(path: string): void {
+  const uid = ownerOf(path);
+  if (uid === undefined || uid === process.getuid?.()) return;
+  throw new SdmError(
+    'SDM_RACK_STATE',
+    `${path} is in the way: it belongs to another user (${uid}), who must remove it; or take ` +
+      'another name with --name, or name another tmpfs in SDM_SHM',
+    { details: { path, owner: uid } },
+  );
+}
+
+/** User id; undefined if there is nothing. */
+function ownerOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.uid;
 }
 
 /**
@@ -136,10 +158,11 @@ function foreignOwner(layout: RackLayout): string | undefined {
   return mapped.length > 0 ? owner || layout.shmDir : undefined;
 }
 
-/** Removes pool and registers, unless they belong to a rack of another state directory. */
+/** Removes pool and registers, unless they belong to a rack of another state directory or user. */
 export function removeShm(layout: RackLayout): void {
-  rmSync(layout.shmDraft, { recursive: true, force: true });
-  if (foreignOwner(layout) === undefined) {
-    rmSync(layout.shmDir, { recursive: true, force: true });
-  }
+  const remove = (path: string): void => {
+    if (ownerOf(path) === process.getuid?.()) rmSync(path, { recursive: true, force: true });
+  };
+  remove(layout.shmDraft);
+  if (foreignOwner(layout) === undefined) remove(layout.shmDir);
 }

@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { SdmError } from '../common/errors.js';
@@ -110,14 +118,23 @@ function isRackDir(name: string, racks: string): boolean {
  * @throws SdmError SDM_RACK_STATE if something else is in the way, or someone else owns it.
  */
 export function makePrivateDir(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const stat = statSync(path);
-  if (stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) {
-    throw new SdmError(
+  const refuse = (what: string, cause?: unknown): SdmError =>
+    new SdmError(
       'SDM_RACK_STATE',
-      `${path} is not private to you (owner ${stat.uid}, mode ${(stat.mode & 0o777).toString(8)}); ` +
-        'it holds keys and sockets: make it yours with mode 700, or remove it',
-      { details: { path } },
+      `${path} ${what}; it holds keys and sockets: make it a directory of yours with mode 700, or ` +
+        'remove it',
+      { details: { path }, cause },
     );
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw refuse(`cannot be made (${(cause as NodeJS.ErrnoException).code})`, cause);
+  }
+  // Not what a link leads to: anyone may make one in /tmp, and lead it elsewhere later.
+  const stat = lstatSync(path);
+  if (!stat.isDirectory()) throw refuse('is no directory');
+  if (stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) {
+    const mode = (stat.mode & 0o777).toString(8);
+    throw refuse(`is not private to you (owner ${stat.uid}, mode ${mode})`);
   }
 }

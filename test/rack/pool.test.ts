@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,6 +84,21 @@ describe('pool', () => {
     rmSync(layout.dir, { recursive: true });
     await createPool(other, BigInt(MIB));
   });
+
+  // Only root can make something of another user's.
+  it.runIf(process.getuid?.() === 0).each(['shmDir', 'shmDraft'] as const)(
+    'is refused where another user has made its %s, which stays',
+    async (what) => {
+      mkdirSync(layout[what]);
+      chownSync(layout[what], 12345, 12345);
+      removeShm(layout);
+      await expect(createPool(layout, BigInt(MIB))).rejects.toMatchObject({
+        code: 'SDM_RACK_STATE',
+        message: expect.stringMatching(/belongs to another user \(12345\).*--name/),
+      });
+      expect(existsSync(layout[what])).toBe(true);
+    },
+  );
 
   it('is given up at once when cancelled', async () => {
     const reason = new Error('enough');

@@ -80,13 +80,20 @@ describe('racks there are', () => {
 });
 
 describe('private directories', () => {
-  it('are refused when others can enter, or when they are a link to such', () => {
+  it('are refused when others can enter, and where there is a link or a file', () => {
     const open = join(scratch, 'open');
     mkdirSync(open, { mode: 0o755 });
-    symlinkSync(open, join(scratch, 'link'));
-    for (const path of [open, join(scratch, 'link')]) {
+    mkdirSync(join(scratch, 'private'), { mode: 0o700 });
+    symlinkSync(join(scratch, 'private'), join(scratch, 'link'));
+    symlinkSync(join(scratch, 'nowhere'), join(scratch, 'dangling'));
+    writeFileSync(join(scratch, 'file'), '', { mode: 0o600 });
+    for (const name of ['open', 'link', 'dangling', 'file']) {
+      const path = join(scratch, name);
       expect(() => makePrivateDir(path)).toThrow(
-        expect.objectContaining({ code: 'SDM_RACK_STATE' }),
+        expect.objectContaining({
+          code: 'SDM_RACK_STATE',
+          message: expect.stringContaining(path),
+        }),
       );
     }
     makePrivateDir(join(scratch, 'a', 'b'));
