@@ -27,7 +27,10 @@ async function restartAgent(): Promise<void> {
     1,
     String.raw`old=$(ps -o pid,args | sed -n 's/^ *\([0-9]*\) .*sdm-agent.mjs serv[e] .*/\1/p') && ` +
       'kill $old && ' +
-      'while [ -d /proc/$old ]; do sleep 0.1; done && brickready --timeout 60 --agent /run/sdm/agent.sock',
+      // 300 looks, 30 s and more: an agent without attachments stops in a moment.
+      'n=300 && while [ -d /proc/$old ]; do [ $((n -= 1)) -gt 0 ] || { ' +
+      'echo "the agent, process $old, did not stop at SIGTERM" >&2; exit 1; }; sleep 0.1; done && ' +
+      'brickready --timeout 60 --agent /run/sdm/agent.sock',
   );
 }
 
