@@ -1,4 +1,4 @@
-import { BLOCK_MAX, hex } from '../../abi/codec.js';
+import { BLOCK_MAX, hasFeature, hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import { formatSize } from '../../common/units.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
@@ -76,7 +76,9 @@ export function findRegisters(
 }
 
 /**
- * The device that is the pool: the configured one, or the only other one as long as the window.
+ * The device that is the pool: the configured one, or the only other one as long as the window. The
+ * configured one may be of another size only where addresses are translated: else the registers
+ * would refuse parts of the pool, or let pass what lies beyond it.
  * @throws SDM_NO_POOL, with a list of what is there.
  */
 export function findPool(
@@ -85,7 +87,7 @@ export function findPool(
   registers: FoundRegisters,
 ): { readonly device: PciDevice; readonly memory: PciResource } {
   const others = devices.filter((device) => device.address !== registers.device.address);
-  const { windowSize } = registers.info;
+  const { windowSize, features } = registers.info;
   const candidates =
     wanted === 'auto'
       ? others.filter((device) => sharedMemory(device)?.size === windowSize)
@@ -100,6 +102,16 @@ export function findPool(
         (second === undefined ? 'Give this brick a pool, or' : 'Choose one:') +
         ' name it as pool.pci',
       { details: { windowSize: hex(windowSize), found: others.map((d) => d.address) } },
+    );
+  }
+  if (memory.size !== windowSize && !hasFeature(features, 'translation')) {
+    throw new SdmError(
+      'SDM_NO_POOL',
+      `pool is configured as ${describe(device)}, but the registers at ` +
+        `${registers.device.address} name a window of ${formatSize(windowSize)} and do not ` +
+        'translate: both must be as long; name another device as pool.pci, or format the registers ' +
+        "with the pool's size",
+      { details: { windowSize: hex(windowSize), poolSize: hex(memory.size) } },
     );
   }
   return { device, memory };

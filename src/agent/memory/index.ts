@@ -1,6 +1,7 @@
 import { hasFeature } from '../../abi/codec.js';
 import type { Native } from '../../native/types.js';
 import type { RegisterBackend } from '../backend/types.js';
+import { localWindow } from '../backend/window.js';
 import type { MemoryView, Share } from '../types.js';
 import type { Range } from './blocks.js';
 import { KernelMemory } from './kernel.js';
@@ -24,13 +25,10 @@ export function createMemory(
     : new KernelMemory({ native, sysfs, window: windowOf(backend), note });
 }
 
-/** Without translation the window is the pool's BAR, whatever the registers say of its length. */
-function windowOf(backend: RegisterBackend): Range | undefined {
-  const { info, pool } = backend;
+function windowOf({ info, pool }: RegisterBackend): Range | undefined {
   if (pool?.kind !== 'bar') return undefined;
-  return hasFeature(info.features, 'translation')
-    ? { start: info.windowBase, size: info.windowSize }
-    : { start: pool.base, size: pool.size };
+  const translation = hasFeature(info.features, 'translation');
+  return localWindow({ ...info, translation }, { start: pool.base, size: pool.size });
 }
 
 /**

@@ -1,4 +1,6 @@
+import { hex } from '../../abi/codec.js';
 import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
+import { localWindow } from '../backend/window.js';
 
 /** All that was seen, before it is judged. */
 export type Seen = Omit<Brick, 'verdict' | 'modes' | 'advice'>;
@@ -102,11 +104,12 @@ function* kernel(seen: Seen): Generator<Advice> {
         'that was built with this agent.',
     );
   } else if (!windowFits(seen)) {
+    const wanted = wantedWindow(seen);
     yield missing(
       'window',
-      `The module holds the window ${module.window?.start} (${module.window?.size} bytes), but the ` +
-        `registers name ${seen.registers?.windowBase} (${seen.registers?.windowSize} bytes): detach ` +
-        'what uses it, then run `echo none > /sys/class/misc/sdm-window/window`.',
+      `The module holds the window ${module.window?.start} (${module.window?.size} bytes), but this ` +
+        `brick needs ${hex(wanted?.start ?? 0n)} (${hex(wanted?.size ?? 0n)} bytes): detach what ` +
+        'uses it, then run `echo none > /sys/class/misc/sdm-window/window`.',
     );
   }
   if (lockdown !== null && lockdown !== 'none') {
@@ -168,11 +171,22 @@ function hasReverse(pairs: Brick['numa']['differ'], { from, to }: { from: number
   return pairs.some((pair) => pair.from === to && pair.to === from);
 }
 
+/** The window as the agent parks it. */
+function wantedWindow({ registers, pool }: Seen): ReturnType<typeof localWindow> | undefined {
+  if (registers === null || pool === null || pool.start === null) return undefined;
+  const { translation, windowBase, windowSize } = registers;
+  return localWindow(
+    { translation, windowBase: BigInt(windowBase), windowSize: BigInt(windowSize) },
+    { start: BigInt(pool.start), size: BigInt(pool.size) },
+  );
+}
+
 /** True while nothing is parked: the agent parks the window when it first needs it. */
-function windowFits({ kernel, registers }: Seen): boolean {
-  const { window } = kernel.module;
-  if (window === null || registers === null) return true;
-  return window.start === registers.windowBase && window.size === registers.windowSize;
+function windowFits(seen: Seen): boolean {
+  const { window } = seen.kernel.module;
+  const wanted = wantedWindow(seen);
+  if (window === null || wanted === undefined) return true;
+  return window.start === hex(wanted.start) && window.size === hex(wanted.size);
 }
 
 function registersLack(message = 'there are no registers'): string {

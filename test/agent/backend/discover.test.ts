@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { featureBits } from '../../../src/abi/codec.js';
 import { findPool, findRegisters } from '../../../src/agent/backend/discover.js';
 import { IVSHMEM_ID, listPciDevices, parseResources } from '../../../src/agent/backend/pci.js';
 import type { RegisterBlockInfo } from '../../../src/native/types.js';
@@ -130,9 +131,9 @@ describe('findRegisters', () => {
 });
 
 describe('findPool', () => {
-  function look(devices: Record<string, [string, bigint]>, wanted = 'auto') {
+  function look(devices: Record<string, [string, bigint]>, wanted = 'auto', info = INFO) {
     const all = listPciDevices(bus({ '0000:00:02.0': REGISTERS, ...devices }), IVSHMEM_ID);
-    return findPool(all, wanted, { device: all[0]!, info: INFO });
+    return findPool(all, wanted, { device: all[0]!, info });
   }
 
   test('the only other one of the right size', () => {
@@ -154,8 +155,15 @@ describe('findPool', () => {
     );
   });
 
-  test('one of another size where it was named', () => {
-    const found = look({ '0000:00:03.0': [IVSHMEM_ID, 8n * GIB] }, '0000:00:03.0');
-    expect(found.memory.size).toBe(8n * GIB);
+  test('one of another size where it was named, and the registers translate', () => {
+    const large = { '0000:00:03.0': [IVSHMEM_ID, 8n * GIB] } as Record<string, [string, bigint]>;
+    const translating = { ...INFO, features: featureBits('translation') };
+    expect(look(large, '0000:00:03.0', translating).memory.size).toBe(8n * GIB);
+    expect(() => look(large, '0000:00:03.0')).toThrow(
+      expect.objectContaining({
+        code: 'SDM_NO_POOL',
+        message: expect.stringMatching(/03\.0 \(8 GiB.*window of 4 GiB and do not translate/),
+      }),
+    );
   });
 });

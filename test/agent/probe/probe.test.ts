@@ -117,6 +117,31 @@ describe('a brick', () => {
     expect(about(brick)).not.toContain('isolation');
   });
 
+  it('is asked for the window that its agent parks: without translation, the pool', () => {
+    const header = { ...formatted('generic', POOL_SIZE), windowBase: 0x1000000000n };
+    const brick = probe(root, brickTree(toBuffer({ ...image, header })));
+    expect(brick.registers?.windowBase).toBe('0x1000000000');
+    expect(brick.verdict).toBe('usable');
+    expect(about(brick)).not.toContain('window');
+  });
+
+  it.each([
+    ['0x400000000 0x100000000', 'usable'],
+    ['0x8000000000 0x100000000', 'in part'],
+  ])('with translation needs the window of its registers: %s is %s', (window, verdict) => {
+    const header = formatted('zynq', 0n);
+    const memports = Array.from({ length: header.nports }, () => EMPTY);
+    const tree = {
+      ...brickTree(toBuffer({ header, memports })),
+      'sys/class/misc/sdm-window/window': `${window}\n`,
+    };
+    const brick = probe(root, tree);
+    expect(brick.verdict).toBe(verdict);
+    if (verdict !== 'usable') {
+      expect(textOf(brick, 'window')).toMatch(/needs 0x400000000 \(0x100000000 bytes\)/);
+    }
+  });
+
   it.each<[string, (tree: Tree) => Tree, string, RegExp, Brick['verdict']]>([
     [
       'no module',
