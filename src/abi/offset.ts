@@ -26,31 +26,12 @@ export function encodeOffset(start: bigint, remote: bigint): bigint {
 }
 
 /**
- * START ± magnitude, or undefined where that leaves the 64-bit space: registers can hold anything,
+ * The remote address that `start` with the OFFSET register `offset` names; negative zero (bit 63
+ * alone) is zero. START ± magnitude, or undefined where that leaves the 64-bit space: registers can hold anything,
  * and whoever lists them must not fail on a foreign one.
  */
 export function remoteOf(start: bigint, offset: bigint): bigint | undefined {
   const magnitude = offset & MAGNITUDE;
   const remote = (offset & OFFSET_SIGN) === 0n ? start + magnitude : start - magnitude;
   return remote < 0n || remote >= U64_LIMIT ? undefined : remote;
-}
-
-/**
- * The remote address that `start` with the OFFSET register `offset` names. Negative zero (bit 63
- * alone) is zero.
- * @throws SDM_INPUT if a value does not fit 64 bits or the result leaves the 64-bit space.
- */
-export function decodeRemote(start: bigint, offset: bigint): bigint {
-  checkU64('start', start);
-  checkU64('offset', offset);
-  const remote = remoteOf(start, offset);
-  if (remote === undefined) {
-    const sign = (offset & OFFSET_SIGN) === 0n ? '+' : '-';
-    throw inputError(
-      `remote of start ${hex(start)} with offset ${hex(offset)}`,
-      `${hex(start)} ${sign} ${hex(offset & MAGNITUDE)}`,
-      'a result from 0x0 to 0xffffffffffffffff',
-    );
-  }
-  return remote;
 }

@@ -8,7 +8,6 @@ import {
   NTRANSCEIVERS_MAX,
   REG,
 } from './constants.js';
-import { hasFeature } from './features.js';
 import { hex, inputError } from './numbers.js';
 import { remoteOf } from './offset.js';
 
@@ -154,11 +153,4 @@ export function readSnapshot(words: BigUint64Array): {
     readMemport(words, snapshotBase(n)),
   );
   return { header, memports };
-}
-
-/** True if transceiver `t`'s link is up. */
-export function linkUp(header: Pick<BlockHeader, 'features' | 'linkStatus'>, t: number): boolean {
-  return (
-    hasFeature(header.features, 'transceivers') && ((header.linkStatus >> BigInt(t)) & 1n) === 1n
-  );
 }

@@ -1,8 +1,5 @@
 import { STATUS, type StatusName } from './constants.js';
 
-/** Codes below it are states; from it on, reasons why SET was refused. */
-export const FIRST_REFUSAL = 16;
-
 const NAMES = new Map<number, Lowercase<StatusName>>(
   (Object.entries(STATUS) as [StatusName, number][]).map(([name, code]) => [
     code,
@@ -13,11 +10,6 @@ const NAMES = new Map<number, Lowercase<StatusName>>(
 /** 'inactive', 'active', 'busy', 'range', …; 'unknown-N' for a code of a later version. */
 export function statusName(code: number): string {
   return NAMES.get(code) ?? `unknown-${code}`;
-}
-
-/** True if `code` says why SET was refused: also one that this version has no name for. */
-export function isRefusal(code: number): boolean {
-  return code >= FIRST_REFUSAL;
 }
 
 const MEANING: Readonly<Record<Lowercase<StatusName>, string>> = {

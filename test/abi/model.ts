@@ -1,7 +1,7 @@
 import { STATUS } from '../../src/abi/constants.js';
 import { hasFeature, transceiverOf } from '../../src/abi/features.js';
 import { encodeOffset, OFFSET_SIGN, remoteOf } from '../../src/abi/offset.js';
-import { linkUp, type BlockHeader, type MemportRegisters } from '../../src/abi/parser.js';
+import type { BlockHeader, MemportRegisters } from '../../src/abi/parser.js';
 import { EMPTY, memport } from './examples.js';
 
 const LIMIT = 1n << 64n;
@@ -40,7 +40,9 @@ export function check(
   const others = memports.filter((other, n) => n !== request.port && other.set);
   if (others.some((other) => other.start <= end && start <= other.end)) return STATUS.OVERLAP;
   const transceiver = transceiverOf(outId, header);
-  if (transceiver !== undefined && !linkUp(header, transceiver)) return STATUS.LINK;
+  if (transceiver !== undefined && ((header.linkStatus >> BigInt(transceiver)) & 1n) === 0n) {
+    return STATUS.LINK;
+  }
   return STATUS.ACTIVE;
 }
 
