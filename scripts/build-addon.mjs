@@ -1,11 +1,12 @@
 // Builds the C++ addon, if anything changed that it is made of. Plain JavaScript without
 // dependencies: `npm install` runs it before there is anything else.
 //
-//   node scripts/build-addon.mjs                      for this machine: build/Release/sdm_native.node
+//   node scripts/build-addon.mjs [--out DIR]          for this machine: build/Release/sdm_native.node
 //   node scripts/build-addon.mjs --arch arm64 --out DIR [--node-headers DIR]   for a guest
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -35,6 +36,18 @@ const INPUTS = [
 const NAME = 'sdm_native.node';
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
+/** Of Debian's libnode-dev, for a node that lies elsewhere. */
+const DEBIAN_HEADERS = '/usr/include/nodejs';
+/** The part of Node's own common.gypi that an addon in C needs. */
+const COMMON_GYPI = {
+  target_defaults: {
+    default_configuration: 'Release',
+    configurations: { Release: { cflags: ['-O3'] }, Debug: { cflags: ['-g', '-O0'] } },
+    cflags: ['-fPIC', '-pthread'],
+    ldflags: ['-pthread'],
+  },
+};
+
 /** Debian packages that bring what a build needs. */
 const PACKAGES = {
   x64: 'g++ make python3',
@@ -45,7 +58,7 @@ function commandLine() {
   try {
     return parseArgs({
       options: {
-        arch: { type: 'string', default: process.arch },
+        arch: { type: 'string' },
         out: { type: 'string' },
         'node-headers': { type: 'string' },
       },
@@ -57,7 +70,7 @@ function commandLine() {
 
 function options() {
   const values = commandLine();
-  const host = values.arch === process.arch && values.out === undefined;
+  const host = values.arch === undefined;
   if (!host && values.arch !== 'arm64') {
     throw new Failure(`--arch ${values.arch} is not known here; use arm64, or leave it out`);
   }
@@ -66,7 +79,7 @@ function options() {
   }
   const out = resolve(values.out ?? join(root, 'build/Release'));
   const headers = values['node-headers'] && resolve(values['node-headers']);
-  return { host, arch: values.arch, out, headers };
+  return { host, arch: values.arch ?? process.arch, out, headers };
 }
 
 function run(command, args, { cwd, env, need }) {
@@ -87,29 +100,64 @@ function run(command, args, { cwd, env, need }) {
   );
 }
 
+/** This project's in a clone; where the package is installed the one that npm brings along. */
 function nodeGyp() {
+  const program = 'node-gyp/bin/node-gyp.js';
   try {
-    return require.resolve('node-gyp/bin/node-gyp.js');
+    return require.resolve(program);
   } catch {
-    // npm brings one along and tells its scripts where it is.
-    const npms = process.env.npm_config_node_gyp;
-    if (npms && existsSync(npms)) return npms;
-    throw new Failure('node-gyp was not found. Run `npm ci`, or build with `npm run build:addon`.');
+    // npm tells its scripts where it is.
+    const told = process.env.npm_config_node_gyp;
+    if (told && existsSync(told)) return told;
+  }
+  const npm = (process.env.PATH ?? '')
+    .split(':')
+    .map((directory) => join(directory, 'npm'))
+    .find((path) => existsSync(path));
+  try {
+    return createRequire(realpathSync(npm ?? '')).resolve(program);
+  } catch {
+    throw new Failure(
+      'node-gyp was found neither here nor with npm. Run `npm ci --ignore-scripts` in a clone, ' +
+        'or `npm install node-gyp` beside an installed package.',
+    );
   }
 }
 
-/** Where this node was installed lie its headers, mostly: then nothing is downloaded. */
-function installedHeaders() {
+/**
+ * Node's headers, in the form in which node-gyp takes them, so that it never downloads any: those
+ * that came with this node (also Debian's libnode-dev), those that Debian puts beside it, else the
+ * npm package with just the Node-API, which is all that the addon uses.
+ */
+function nodeDirectory(work) {
   const prefix = dirname(dirname(realpathSync(process.execPath)));
-  return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined;
+  if (existsSync(join(prefix, 'include/node/node_api.h'))) return prefix;
+  if (existsSync(join(DEBIAN_HEADERS, 'src/node_api.h'))) return DEBIAN_HEADERS;
+  const directory = join(work, 'node');
+  const include = join(directory, 'include/node');
+  mkdirSync(dirname(include), { recursive: true });
+  cpSync(apiHeaders(), include, { recursive: true });
+  writeFileSync(join(include, 'common.gypi'), JSON.stringify(COMMON_GYPI));
+  writeFileSync(join(include, 'config.gypi'), JSON.stringify(process.config));
+  return directory;
+}
+
+function apiHeaders() {
+  try {
+    return join(dirname(require.resolve('node-api-headers/package.json')), 'include');
+  } catch {
+    throw new Failure(
+      'Neither this node nor /usr/include/nodejs has the headers of Node, and the npm package ' +
+        'node-api-headers, which brings them, was not found. Run `npm ci --ignore-scripts`, or as ' +
+        'root: apt-get install libnode-dev',
+    );
+  }
 }
 
 /** In a directory of its own: two builds at once do not meet, and a failed one leaves nothing. */
 function buildForHost(wanted, work) {
   for (const name of ['binding.gyp', 'native']) symlinkSync(join(root, name), join(work, name));
-  const args = [nodeGyp(), 'rebuild', '--jobs=2'];
-  const nodedir = installedHeaders();
-  if (nodedir) args.push(`--nodedir=${nodedir}`);
+  const args = [nodeGyp(), 'rebuild', '--jobs=2', `--nodedir=${nodeDirectory(work)}`];
   run(process.execPath, args, { cwd: work, need: PACKAGES.x64 });
   return join(work, 'build/Release');
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { constants, copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeScratch, ROOT } from './support.js';
 
@@ -35,6 +35,22 @@ describe('build-addon.mjs', () => {
     const { ino, mtimeMs } = statSync(addon);
     expect(build([])).toMatchObject({ status: 0, stdout: '', stderr: '' });
     expect(statSync(addon)).toMatchObject({ ino, mtimeMs });
+  });
+
+  test('downloads no headers where node came without them', { timeout: 240_000 }, () => {
+    // A node that lies alone, as Debian's does without libnode-dev; nothing can be reached.
+    const node = join(scratch, 'prefix/bin/node');
+    mkdirSync(dirname(node), { recursive: true });
+    copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+    const nowhere = 'http://127.0.0.1:9';
+    const env = { ...process.env, HOME: scratch, http_proxy: nowhere, https_proxy: nowhere };
+    const out = join(scratch, 'host');
+    const script = join(ROOT, 'scripts/build-addon.mjs');
+    const built = spawnSync(node, [script, '--out', out], { encoding: 'utf8', env });
+    expect(built).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    const load = `console.log(Object.keys(require(${JSON.stringify(join(out, 'sdm_native.node'))})))`;
+    expect(spawnSync(node, ['-e', load], { encoding: 'utf8' }).stdout).toContain('openRegisters');
+    rmSync(join(scratch, 'prefix'), { recursive: true });
   });
 
   test('shows the log of a build that fails, names the packages and leaves nothing', () => {
