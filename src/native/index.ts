@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { SdmError } from '../common/errors.js';
+import { projectDir } from '../common/paths.js';
 import type { Native } from './types.js';
 
 export * from './types.js';
@@ -19,6 +20,12 @@ function moduleRoot(): string {
   }
 }
 
+/** Works in a checkout and in an installed package, whose scripts npm may not have run. */
+function howToBuild(): string {
+  const script = join(projectDir(), 'scripts/build-addon.mjs');
+  return existsSync(script) ? `build it: node ${script}` : 'there are no sources of it here';
+}
+
 /** The only place that knows how the addon is found. $SDM_NATIVE may name the file. */
 function load(): Native {
   const named = process.env.SDM_NATIVE;
@@ -27,7 +34,7 @@ function load(): Native {
     return bindings({ bindings: NAME, module_root: moduleRoot() });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const todo = named ? 'SDM_NATIVE names it: build it there' : 'build it: npm run build:addon';
+    const todo = named ? 'SDM_NATIVE names it: build it there' : howToBuild();
     throw new SdmError('SDM_ADDON', `the addon cannot be loaded (${why}); ${todo}`, { cause });
   }
 }
