@@ -51,6 +51,8 @@ static int verify_chunk(void *addr, size_t len, u64 phys)
 	/* What counts is in memory, not in a cache. */
 	clean_and_invalidate(addr, len);
 	found = memchr_inv(addr, 0, len);
+	/* Nor may what was read stay: a later owner's data would not be seen. */
+	arch_invalidate_pmem(addr, len);
 	if (found)
 		return sdmc_refuse(-ENOTEMPTY, "not zero at %#llx", phys + (found - addr));
 	return 0;
