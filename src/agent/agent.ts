@@ -16,6 +16,7 @@ import {
 import type { StageContext } from './attachments/stages.js';
 import { AttachmentTable } from './attachments/table.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
+import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
 import { createMemory, describeMemory, type MemoryPath } from './memory/index.js';
 import { messageOf } from './memory/errors.js';
 import { Memports } from './memports.js';
@@ -36,10 +37,6 @@ import {
   type MemportView,
   type TransceiverView,
 } from './types.js';
-
-const OFFLINE_MS = 60_000;
-const LINK_MS = 5_000;
-const QUEUE_MS = 120_000;
 
 /** What a caller may hand in instead of the real thing. */
 export interface AgentDeps {

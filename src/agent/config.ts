@@ -4,22 +4,16 @@ import { Type, type Static } from 'typebox';
 import { SdmError } from '../common/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../common/log.js';
 import { explain, show } from '../common/schema-errors.js';
-import { HEX_EXPECTED, HEX_PATTERN } from '../common/units.js';
+import { closed, Hex, Milliseconds } from './api/forms.js';
+import { DEFAULT_NODE, DEFAULT_SOCKET, OFFLINE_MS } from './defaults.js';
 import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
-
-export const DEFAULT_CONFIG_PATH = '/etc/sdm/agent.json';
 
 /** The kernel's limit for the path of a Unix socket, without the closing zero. */
 const SOCKET_PATH_MAX = 107;
 const PCI_PATTERN = '^(auto|[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$';
 
-const closed = { additionalProperties: false } as const;
-const Hex = (description: string) =>
-  Type.String({ pattern: HEX_PATTERN, description, expected: HEX_EXPECTED });
 const Path = (description: string) =>
   Type.String({ pattern: '^/', description, expected: 'an absolute path' });
-const Milliseconds = (description: string) =>
-  Type.Integer({ minimum: 1, maximum: 3_600_000, description });
 const Pci = Type.String({
   pattern: PCI_PATTERN,
   expected: '"auto" or a PCI address such as "0000:00:02.0"',
@@ -140,10 +134,10 @@ export function parseConfig(value: unknown, file: string): ServeConfig {
     registers: registersOf(file, raw.registers),
     ...(raw.pool === undefined ? {} : { pool: poolOf(file, raw.pool) }),
     shares: sharesOf(file, raw.shares ?? []),
-    socket: raw.socket ?? '/run/sdm/agent.sock',
+    socket: raw.socket ?? DEFAULT_SOCKET,
     socketGroup: raw.socketGroup ?? null,
-    node: raw.node ?? 1,
-    offlineTimeoutMs: raw.offlineTimeoutMs ?? 60_000,
+    node: raw.node ?? DEFAULT_NODE,
+    offlineTimeoutMs: raw.offlineTimeoutMs ?? OFFLINE_MS,
     ...(raw.linkTimeoutMs === undefined ? {} : { linkTimeoutMs: raw.linkTimeoutMs }),
     ...(raw.queueTimeoutMs === undefined ? {} : { queueTimeoutMs: raw.queueTimeoutMs }),
     log: raw.log ?? 'info',

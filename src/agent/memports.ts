@@ -3,7 +3,7 @@ import { hex, STATUS, statusName, transceiverOf, type MemportRegisters } from '.
 import { SdmError } from '../common/errors.js';
 import type { Journal } from './attachments/journal.js';
 import type { Span } from './attachments/placement.js';
-import { memportRefused } from './attachments/stages.js';
+import { memportRefused, PROGRAM_MS } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
 import type { RegisterBackend } from './backend/types.js';
 import type { MemoryPath } from './memory/types.js';
@@ -15,8 +15,6 @@ import type {
   Share,
   TransceiverView,
 } from './types.js';
-
-const PROGRAM_MS = 1_000;
 
 export interface MemportsOptions {
   readonly backend: RegisterBackend;

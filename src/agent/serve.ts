@@ -4,6 +4,7 @@ import { Agent } from './agent.js';
 import { createServer, type Server } from './api/server.js';
 import { clearSocketPath, listen } from './api/socket.js';
 import type { ServeConfig } from './config.js';
+import { OFFLINE_MS } from './defaults.js';
 import { probeThroughAgent } from './probe/collect.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
@@ -47,7 +48,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   const signal = await stopped;
   native.sdNotify('STOPPING=1');
   log.info({ signal }, 'stopping: the running command is finished first');
-  return stop(server, agent, (config.offlineTimeoutMs ?? 0) + STOP_MARGIN_MS, log);
+  return stop(server, agent, (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS, log);
 }
 
 /** Resolves with the first signal; the second one ends the process. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { SdmError } from '../common/errors.js';
+import { waitFor } from '../common/wait.js';
 import type { BrickLayout, RackLayout } from './layout.js';
 import {
   findProcesses,
@@ -13,7 +14,6 @@ import {
 } from './process.js';
 import { Qmp } from './qmp.js';
 import { sshDisconnect, sshExec } from './ssh.js';
-import { waitFor } from './wait.js';
 
 /** What the guest prints when the agent answers and ssh can come in; a prompt may be before it. */
 const READY = /sdm: brick ready\b/;

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SdmError } from '../common/errors.js';
+import { waitFor } from '../common/wait.js';
 import type { RackLayout } from './layout.js';
-import { waitFor } from './wait.js';
 
 /** A rack held by this process: no other `up`, `down` or `link` works on it. */
 export interface RackLock {

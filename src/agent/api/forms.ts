@@ -9,6 +9,10 @@ export const closed = { additionalProperties: false } as const;
 export const Hex = (description: string) =>
   Type.String({ pattern: HEX_PATTERN, description, expected: HEX_EXPECTED });
 
+/** How long something may take: up to an hour, so that none is waited for without end. */
+export const Milliseconds = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: 3_600_000, description });
+
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** The schema by its name in `components`, with the static type of the schema itself. */

@@ -5,7 +5,7 @@
 import { Type, type Static } from 'typebox';
 import { ERRORS, type ErrorCode } from '../../common/errors.js';
 import { ATTACHMENT_MODES, ATTACHMENT_STATES } from '../types.js';
-import { closed, Hex, named, ref } from './forms.js';
+import { closed, Hex, Milliseconds, named, ref } from './forms.js';
 
 const Id = Type.String({
   pattern: '^[A-Za-z0-9._-]{1,64}$',
@@ -13,7 +13,6 @@ const Id = Type.String({
 });
 const Node = Type.Integer({ minimum: 0, maximum: 1023, description: 'NUMA node' });
 const Port = Type.Integer({ minimum: 0, maximum: 511 });
-const Milliseconds = Type.Integer({ minimum: 1, maximum: 3_600_000 });
 
 /** Every answer that is no success has this form. */
 export const ErrorAnswer = named('Error', 'Why a request was refused or failed', {
@@ -47,7 +46,9 @@ export type AttachBody = Static<typeof AttachBody>;
 export const DetachQuery = Type.Object(
   {
     retain: Type.Optional(Type.Boolean({ description: 'overrides what the attachment says' })),
-    offlineTimeoutMs: Type.Optional(Milliseconds),
+    offlineTimeoutMs: Type.Optional(
+      Milliseconds('for all blocks together; default: as configured'),
+    ),
     override: Type.Optional(Type.Boolean({ description: 'act on what another owner attached' })),
   },
   closed,

@@ -7,11 +7,12 @@ import {
   type MemportRegisters,
 } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
+import { waitFor } from '../../common/wait.js';
 import type { RegisterBackend } from '../backend/types.js';
+import { codeOf } from '../memory/errors.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
 import type { AttachmentMode, AttachmentState, StepName } from '../types.js';
 import type { AttachmentRecord } from './record.js';
-import { waitUntil } from './wait.js';
 
 /** What stages work on. */
 export interface StageContext {
@@ -45,7 +46,10 @@ export interface Stage {
   readonly revertible?: true;
 }
 
-const PROGRAM_MS = 1_000;
+/** For one memport. Devices answer within microseconds; this only bounds one that is broken. */
+export const PROGRAM_MS = 1_000;
+/** Between two looks at a link. */
+const LINK_POLL_MS = 20;
 
 function rangeOf(record: AttachmentRecord): MappedRange {
   return { start: record.start, size: record.request.size, remote: record.remote };
@@ -73,14 +77,18 @@ const link: Stage = {
     async run({ backend, linkTimeoutMs }, record) {
       const transceiver = transceiverOf(record.outId, backend.info);
       if (transceiver === undefined) return;
-      const up = (): boolean => ((backend.linkStatus() >> BigInt(transceiver)) & 1n) === 1n;
-      if (await waitUntil(up, linkTimeoutMs)) return;
-      throw new SdmError(
-        'SDM_LINK_DOWN',
-        `transceiver ${transceiver}, which network id ${record.outId} goes over, stayed down for ` +
-          `${linkTimeoutMs} ms: check the path, or name another one as outId`,
-        { details: { transceiver, waitedMs: linkTimeoutMs } },
-      );
+      const up = (): true | undefined =>
+        ((backend.linkStatus() >> BigInt(transceiver)) & 1n) === 1n || undefined;
+      const wait = { timeoutMs: linkTimeoutMs, intervalMs: LINK_POLL_MS };
+      await waitFor(`transceiver ${transceiver}`, up, wait).catch((cause: unknown) => {
+        if (codeOf(cause) !== 'SDM_TIMEOUT') throw cause;
+        throw new SdmError(
+          'SDM_LINK_DOWN',
+          `transceiver ${transceiver}, which network id ${record.outId} goes over, stayed down ` +
+            `for ${linkTimeoutMs} ms: check the path, or name another one as outId`,
+          { details: { transceiver, waitedMs: linkTimeoutMs }, cause },
+        );
+      });
     },
   },
 };

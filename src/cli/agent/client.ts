@@ -1,9 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_SOCKET } from '../../agent/defaults.js';
 import { SdmError } from '../../common/errors.js';
 import { call, type UnixRequest } from '../../common/http.js';
 import { hex, parseHex, parseInteger, parseSize } from '../../common/units.js';
-
-export const DEFAULT_SOCKET = '/run/sdm/agent.sock';
 
 /** For commands that answer at once. */
 const QUICK_MS = 30_000;

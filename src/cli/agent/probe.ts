@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import type { Brick } from '../../agent/api/brick-schema.js';
+import { DEFAULT_CONFIG_PATH, DEFAULT_NODE } from '../../agent/defaults.js';
 import { SdmError } from '../../common/errors.js';
 import { ask, speaksToAgent, type ClientOptions } from './client.js';
 import { print, printJson } from './output.js';
@@ -22,7 +23,7 @@ export function probeCommands(program: Command): void {
     .option('--direct', 'look at the hardware even if an agent answers')
     .option(
       '--config <file>',
-      "the agent's configuration (default /etc/sdm/agent.json if it is there)",
+      `the agent's configuration (default ${DEFAULT_CONFIG_PATH} if it is there)`,
     )
     .addOption(new Option('--sysroot <dir>').default('/').hideHelp())
     .action(async (options: ProbeOptions) => {
@@ -48,13 +49,17 @@ async function throughAgent(options: ProbeOptions): Promise<Brick | undefined> {
 }
 
 async function directly(options: ProbeOptions): Promise<Brick> {
-  const { DEFAULT_CONFIG_PATH, loadConfig } = await import('../../agent/config.js');
+  const { loadConfig } = await import('../../agent/config.js');
   const path =
     options.config ??
     (options.sysroot === '/' && existsSync(DEFAULT_CONFIG_PATH) ? DEFAULT_CONFIG_PATH : undefined);
   const config =
     path === undefined
-      ? { registers: { backend: 'bar', pci: 'auto' } as const, pool: { pci: 'auto' }, node: 1 }
+      ? {
+          registers: { backend: 'bar', pci: 'auto' } as const,
+          pool: { pci: 'auto' },
+          node: DEFAULT_NODE,
+        }
       : await loadConfig(path);
   const [{ native }, { probeDirectly }] = await Promise.all([
     import('../../native/index.js'),

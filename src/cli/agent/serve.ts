@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { ConfigFile } from '../../agent/config.js';
+import { DEFAULT_CONFIG_PATH } from '../../agent/defaults.js';
 
 interface ServeOptions {
   readonly config: string;
@@ -13,7 +14,7 @@ export function serveCommand(program: Command): void {
   program
     .command('serve')
     .description('run the agent of this brick')
-    .option('--config <file>', 'its configuration', '/etc/sdm/agent.json')
+    .option('--config <file>', 'its configuration', DEFAULT_CONFIG_PATH)
     .option(
       '--socket <path>',
       'where it listens, in place of what the configuration says',
