@@ -4,12 +4,20 @@
 //   npm test -- --project process  without VMs
 //   npm test -- test/abi           only files whose path contains it
 //   npm run soak                   the same with long repetitions (SDM_SOAK=1)
+//
+// Ctrl-C ends it with 130. However it ends, racks and processes of the tests end with it.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { constants, tmpdir } from 'node:os';
+import { dirname, join, resolve as resolvePath } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { endProcesses, removeLeftovers, runEnvironment } from './test/leftovers.mjs';
 
 const STAGE_TIMEOUT_MS = 80 * 60 * 1000;
+/** A stage that was told to stop has this long to do so before its processes are ended. */
+const STOP_MS = 5000;
+
+const project = resolvePath(dirname(fileURLToPath(import.meta.url)), '..');
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--soak');
 const soak = process.argv.includes('--soak');
@@ -19,26 +27,49 @@ const stages = [];
 
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
+/** The first signal that told us to stop; no stage is begun after it. */
+let stoppedBy;
+/** Tells the running stage to stop. */
+let stopStage = () => {};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stoppedBy ??= signal;
+    stopStage(signal);
+  });
+}
+
 /** Runs a command with its output shown; resolves to its exit code, or to 'timeout' at the deadline. */
 function run(command, commandArgs, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, commandArgs, {
+      cwd: project,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...env },
+      // Outside the terminal's group: a Ctrl-C there comes once, from us.
+      detached: true,
+      env: { ...process.env, ...runEnvironment(scratch), ...env },
     });
     let timedOut = false;
+    let overdue;
+    const stop = (signal) => {
+      child.kill(signal);
+      overdue ??= setTimeout(() => endProcesses(scratch), STOP_MS);
+    };
     const deadline = setTimeout(() => {
       timedOut = true;
-      child.kill('SIGTERM');
+      stop('SIGTERM');
     }, STAGE_TIMEOUT_MS);
-    const forward = (signal) => child.kill(signal);
-    process.on('SIGINT', forward);
-    process.on('SIGTERM', forward);
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
+    stopStage = stop;
+    const done = () => {
+      stopStage = () => {};
       clearTimeout(deadline);
-      process.off('SIGINT', forward);
-      process.off('SIGTERM', forward);
+      clearTimeout(overdue);
+    };
+    child.on('error', (error) => {
+      done();
+      reject(error);
+    });
+    child.on('close', (code, signal) => {
+      done();
       resolve(timedOut ? 'timeout' : (code ?? signal));
     });
   });
@@ -46,9 +77,11 @@ function run(command, commandArgs, env = {}) {
 
 /** A stage writes {passed, failed, skipped} to a file; one that dies without it counts as a failure. */
 async function stage(name, command, commandArgs, readCounts, env) {
+  if (stoppedBy !== undefined) return;
   const started = Date.now();
   console.log(`\n== ${name}`);
   const outcome = await run(command, commandArgs, env);
+  if (stoppedBy !== undefined) return;
   let counts = { passed: 0, failed: 0, skipped: 0 };
   try {
     counts = readCounts(outcome);
@@ -102,26 +135,45 @@ function vitest(name, vitestArgs) {
   );
 }
 
-if (args.length > 0) {
-  await vitest('selected tests', args);
-} else {
-  await stage('format and types', 'npm', ['run', '--silent', 'lint'], exitCodeAsTest);
-  const nativeCounts = join(scratch, 'native.json');
-  await stage(
-    'addon in C++ (plain, ASan+UBSan)',
-    process.execPath,
-    ['scripts/test-native.mjs', '--json', nativeCounts],
-    fromJson(nativeCounts),
-  );
-  await vitest('processes', ['--project', 'process']);
-  await vitest('virtual machines', ['--project', 'vm']);
+async function runStages() {
+  if (args.length > 0) {
+    await vitest('selected tests', args);
+  } else {
+    await stage('format and types', 'npm', ['run', '--silent', 'lint'], exitCodeAsTest);
+    const nativeCounts = join(scratch, 'native.json');
+    await stage(
+      'addon in C++ (plain, ASan+UBSan)',
+      process.execPath,
+      ['scripts/test-native.mjs', '--json', nativeCounts],
+      fromJson(nativeCounts),
+    );
+    await vitest('processes', ['--project', 'process']);
+    await vitest('virtual machines', ['--project', 'vm']);
+  }
 }
 
-console.log('');
-for (const { name, passed, failed, skipped, seconds } of stages) {
-  const more = skipped > 0 ? `, ${skipped} skipped` : '';
-  console.log(`${name}: ${passed} passed, ${failed} failed${more} in ${seconds} s`);
+function report() {
+  console.log('');
+  for (const { name, passed, failed, skipped, seconds } of stages) {
+    const more = skipped > 0 ? `, ${skipped} skipped` : '';
+    console.log(`${name}: ${passed} passed, ${failed} failed${more} in ${seconds} s`);
+  }
+  const skippedText = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+  console.log(`\n${totals.passed} passed, ${totals.failed} failed${skippedText}`);
 }
-const skippedText = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
-console.log(`\n${totals.passed} passed, ${totals.failed} failed${skippedText}`);
-process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
+
+try {
+  await runStages();
+} finally {
+  for (const problem of await removeLeftovers(project, scratch)) {
+    console.error(problem);
+    totals.failed += 1;
+  }
+}
+if (stoppedBy === undefined) {
+  report();
+  process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
+} else {
+  console.log(`\nstopped by ${stoppedBy}; nothing was counted`);
+  process.exitCode = 128 + constants.signals[stoppedBy];
+}
