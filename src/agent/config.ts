@@ -6,7 +6,13 @@ import { LOG_LEVELS, type LogLevel } from '../common/log.js';
 import { explain, show } from '../common/schema-errors.js';
 import { closed, Hex, Milliseconds } from './api/forms.js';
 import { DEFAULT_NODE, DEFAULT_SOCKET, OFFLINE_MS } from './defaults.js';
-import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
+import {
+  BACKENDS,
+  type AgentConfig,
+  type PoolConfig,
+  type RegistersConfig,
+  type Share,
+} from './types.js';
 
 /** The kernel's limit for the path of a Unix socket, without the closing zero. */
 const SOCKET_PATH_MAX = 107;
@@ -29,7 +35,7 @@ export const ConfigFile = Type.Object(
     }),
     registers: Type.Object(
       {
-        backend: Type.Enum(['bar', 'file']),
+        backend: Type.Enum(BACKENDS),
         pci: Type.Optional(Pci),
         path: Type.Optional(Path('backend file: the register file')),
       },

@@ -11,6 +11,10 @@ export interface Share {
   readonly shared: boolean;
 }
 
+/** The ways to a register block: CONTRIBUTING.md says what another one takes. */
+export const BACKENDS = ['bar', 'file'] as const;
+export type BackendKind = (typeof BACKENDS)[number];
+
 export type RegistersConfig =
   | { readonly backend: 'file'; readonly path: string }
   /** `pci`: an address such as "0000:00:02.0", or "auto": found by its ID. */
@@ -240,7 +244,7 @@ export interface MemoryView {
 /** What the register block and its surroundings are, for `GET /v1/brick`. */
 export interface BrickView {
   readonly brick: string;
-  readonly backend: RegistersConfig['backend'];
+  readonly backend: BackendKind;
   /** PCI address or path. */
   readonly registers: string;
   readonly pool?: string;

@@ -1,5 +1,6 @@
 /** What a brick has, as `GET /v1/brick` answers and `sdm-agent probe` prints. */
 import { Type, type Static } from 'typebox';
+import { BACKENDS } from '../types.js';
 import { closed, Hex, named, Nullable, ref } from './forms.js';
 import { NodeView } from './schemas.js';
 
@@ -43,7 +44,7 @@ const SetMemport = Type.Object(
 
 const Registers = Type.Object(
   {
-    backend: Type.Enum(['bar', 'file']),
+    backend: Type.Enum(BACKENDS),
     at: Type.String({ description: 'PCI address or path' }),
     features: Type.Array(Type.String()),
     translation: Type.Boolean({ description: 'false: remote = start - window base, no isolation' }),

@@ -1,6 +1,6 @@
 import type { MemportRegisters } from '../../abi/codec.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
-import type { RegistersConfig } from '../types.js';
+import type { BackendKind } from '../types.js';
 
 /** What a memport maps. Bytes; `end` is inclusive. */
 export interface MemportFields {
@@ -29,7 +29,7 @@ export interface LinkState {
  * does what it is told; who owns a memport is decided above it.
  */
 export interface RegisterBackend {
-  readonly kind: RegistersConfig['backend'];
+  readonly kind: BackendKind;
   readonly info: RegisterBlockInfo;
   /** PCI address or path, for people. */
   readonly registers: string;

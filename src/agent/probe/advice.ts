@@ -1,17 +1,17 @@
 import { hex } from '../../abi/codec.js';
 import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
 import { localWindow } from '../backend/window.js';
+import type { BackendKind } from '../types.js';
 
 /** All that was seen, before it is judged. */
 export type Seen = Omit<Brick, 'verdict' | 'modes' | 'advice'>;
-type Backend = 'bar' | 'file';
 
 const missing = (about: string, text: string): Advice => ({ level: 'missing', about, text });
 const warning = (about: string, text: string): Advice => ({ level: 'warning', about, text });
 const note = (about: string, text: string): Advice => ({ level: 'note', about, text });
 
 /** What this brick can do. Files are a brick that is a process: it has no use for the kernel. */
-export function judge(seen: Seen, backend: Backend): Pick<Brick, 'verdict' | 'modes'> {
+export function judge(seen: Seen, backend: BackendKind): Pick<Brick, 'verdict' | 'modes'> {
   const memory = seen.registers !== null && seen.pool !== null;
   const module = seen.kernel.module.loaded && seen.kernel.module.mismatch === null;
   const device = memory && (backend === 'file' || (module && windowFits(seen)));
@@ -23,7 +23,7 @@ export function judge(seen: Seen, backend: Backend): Pick<Brick, 'verdict' | 'mo
 }
 
 /** One sentence for each thing that is missing, bad or good to know: what is so and what to do. */
-export function advise(seen: Seen, backend: Backend): Advice[] {
+export function advise(seen: Seen, backend: BackendKind): Advice[] {
   const advice = [...registers(seen, backend)];
   if (backend === 'file') {
     advice.push(
@@ -38,7 +38,7 @@ export function advise(seen: Seen, backend: Backend): Advice[] {
   return [...advice, ...drivers(seen), ...kernel(seen), ...numa(seen)];
 }
 
-function* registers(seen: Seen, backend: Backend): Generator<Advice> {
+function* registers(seen: Seen, backend: BackendKind): Generator<Advice> {
   if (seen.registers === null) {
     if (backend === 'bar' && seen.devices.length === 0) {
       yield missing(

@@ -1,7 +1,7 @@
 import { hex } from '../../abi/codec.js';
 import { toJson } from '../json.js';
 import type { Brick } from '../api/brick-schema.js';
-import type { AgentConfig, AgentCore, BrickView } from '../types.js';
+import type { AgentConfig, AgentCore, BackendKind, BrickView } from '../types.js';
 import { advise, judge } from './advice.js';
 import { readKernel } from './kernel.js';
 import { readNuma } from './numa.js';
@@ -83,7 +83,7 @@ function noPool({ pool }: Pick<AgentConfig, 'pool'>): { code: string; message: s
 function report(
   root: string,
   look: Look,
-  who: Pick<Brick, 'brick' | 'source' | 'node'> & { backend: 'bar' | 'file' },
+  who: Pick<Brick, 'brick' | 'source' | 'node'> & { backend: BackendKind },
 ): Brick {
   const { backend, ...rest } = who;
   const seen = {

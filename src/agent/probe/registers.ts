@@ -14,7 +14,7 @@ import type { Native, RegisterBlockInfo, RegisterSource } from '../../native/typ
 import type { Device, Lack, Pool, Registers } from '../api/brick-schema.js';
 import { findPool, findRegisters } from '../backend/discover.js';
 import { IVSHMEM_BAR, IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
-import type { PoolConfig, RegistersConfig } from '../types.js';
+import type { BackendKind, PoolConfig, RegistersConfig } from '../types.js';
 
 /** What was found of registers and pool, and why not where they were not. */
 export interface Look {
@@ -98,7 +98,7 @@ function identify(native: Opener, where: RegisterSource): RegisterBlockInfo {
 function readBlock(
   native: Opener,
   where: RegisterSource,
-  backend: 'bar' | 'file',
+  backend: BackendKind,
   at: string,
   windowBase?: bigint,
 ): Registers {

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { STATUS } from '../../../src/abi/codec.js';
+import { openBackend, type MemportFields } from '../../../src/agent/backend/index.js';
+import type { RegisterBackend } from '../../../src/agent/backend/types.js';
+import { BACKENDS, type BackendKind } from '../../../src/agent/types.js';
+import { native } from '../../../src/native/index.js';
+import { makeBrick, MIB } from '../brick.js';
+
+/** Registers of a kind, formatted: every memport clear, every link up, no translation. */
+interface Registers {
+  open(): RegisterBackend;
+  remove(): void;
+}
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** How registers of each kind are made; undefined: only a virtual machine has them (test/vm). */
+const FACTORIES: Record<BackendKind, (() => Registers) | undefined> = {
+  bar: undefined,
+  file() {
+    const { config, remove } = makeBrick();
+    return { open: () => openBackend(native, config, '/nonexistent', SILENT), remove };
+  },
+};
+
+const DEADLINE_MS = 1_000;
+const kinds = BACKENDS.flatMap((kind) => {
+  const make = FACTORIES[kind];
+  return make === undefined ? [] : [{ kind, make }];
+});
+
+describe.each(kinds)('backend $kind', ({ kind, make }) => {
+  let registers: Registers;
+  let backend: RegisterBackend;
+  beforeEach(() => {
+    registers = make();
+    backend = registers.open();
+  });
+  afterEach(() => {
+    backend.close();
+    registers.remove();
+  });
+
+  /** The granule `index` of the window, to the same place of the pool. */
+  function granules(index: bigint, count = 1n): MemportFields {
+    const { windowBase, granule } = backend.info;
+    const remote = index * granule;
+    const start = windowBase + remote;
+    return { start, end: start + count * granule - 1n, remote, outId: 1n, inId: 7n };
+  }
+  const setPorts = (): number[] =>
+    backend.memports().flatMap(({ set }, port) => (set ? [port] : []));
+
+  test('refuses a memport and a transceiver that it does not have', () => {
+    const input = expect.objectContaining({ code: 'SDM_INPUT' });
+    const { nports, ntransceivers } = backend.info;
+    expect(() => backend.activate(nports, granules(1n), DEADLINE_MS)).toThrow(input);
+    expect(() => backend.clear(nports, DEADLINE_MS)).toThrow(input);
+    expect(() => backend.resetLink(ntransceivers)).toThrow(input);
+    expect(setPorts()).toEqual([]);
+  });
+
+  test('says what it is', () => {
+    expect(backend.kind).toBe(kind);
+    expect(backend.registers).not.toBe('');
+    expect(backend.memports()).toHaveLength(backend.info.nports);
+    expect(setPorts()).toEqual([]);
+    expect(backend.pool?.size).toBe(64n * MIB);
+  });
+
+  test('activates a memport, shows what was written, and clears it', () => {
+    const fields = granules(3n, 2n);
+    expect(backend.activate(5, fields, DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    expect(backend.memports()[5]).toMatchObject({ ...fields, set: true, status: STATUS.ACTIVE });
+    expect(setPorts()).toEqual([5]);
+    expect(backend.clear(5, DEADLINE_MS)).toBe(STATUS.INACTIVE);
+    expect(backend.clear(5, DEADLINE_MS)).toBe(STATUS.INACTIVE);
+    expect(backend.memports()[5]).toMatchObject({ set: false, status: STATUS.INACTIVE });
+  });
+
+  test('hands on why a memport was refused, and the next one works', () => {
+    const good = granules(1n);
+    expect(backend.activate(0, good, DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    const refused: [Partial<MemportFields>, number][] = [
+      [{ end: good.start - 1n }, STATUS.RANGE],
+      [{ end: good.end + 1n }, STATUS.ALIGNMENT],
+      [{}, STATUS.OVERLAP],
+      [{ ...granules(2n), remote: granules(3n).remote }, STATUS.REMOTE],
+    ];
+    for (const [change, status] of refused) {
+      expect(backend.activate(1, { ...good, ...change }, DEADLINE_MS)).toBe(status);
+      expect(backend.memports()[1]).toMatchObject({ status });
+      expect(backend.clear(1, DEADLINE_MS)).toBe(STATUS.INACTIVE);
+    }
+    expect(backend.activate(1, granules(2n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
+  });
+
+  test('shows a link for each transceiver, and lets them be reset', () => {
+    const { ntransceivers } = backend.info;
+    const { status, downs } = backend.links();
+    expect(status).toBe(backend.linkStatus());
+    expect(status).toBe((1n << BigInt(ntransceivers)) - 1n);
+    expect(downs).toEqual(Array.from({ length: ntransceivers }, () => 0n));
+    backend.resetLink(ntransceivers - 1);
+  });
+
+  test('is owned by one: another opening is refused until it is closed', () => {
+    expect(() => registers.open()).toThrow(expect.objectContaining({ code: 'SDM_BLOCK_LOCKED' }));
+    expect(backend.activate(2, granules(4n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    backend.close();
+    backend.close();
+    expect(() => backend.memports()).toThrow(expect.objectContaining({ code: 'SDM_CLOSED' }));
+    backend = registers.open();
+    expect(setPorts()).toEqual([2]);
+  });
+
+  test('in any order of commands, memports are what was last said of them', () => {
+    // A granule of its own for each, after the pool's header: 64 MiB have room for 31.
+    const command = fc.record({ port: fc.nat(30), set: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+        const wanted = new Set<number>();
+        for (let port = 0; port < backend.info.nports; port++) backend.clear(port, DEADLINE_MS);
+        for (const { port, set } of commands) {
+          const status = set
+            ? backend.activate(port, granules(BigInt(port) + 1n), DEADLINE_MS)
+            : backend.clear(port, DEADLINE_MS);
+          expect(status).toBe(set ? STATUS.ACTIVE : STATUS.INACTIVE);
+          if (set) wanted.add(port);
+          else wanted.delete(port);
+        }
+        expect(setPorts()).toEqual([...wanted].sort((a, b) => a - b));
+      }),
+    );
+  });
+});
