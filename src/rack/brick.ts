@@ -27,9 +27,9 @@ const TAIL_LINES = 20;
 
 /**
  * Starts a brick by its script, in a session of its own, and records the process.
- * @throws SdmError SDM_RACK_QEMU if the script cannot be run.
+ * @throws SdmError SDM_RACK_QEMU if the script cannot be run, with the kernel's reason.
  */
-export function startBrick(brick: BrickLayout): ProcessIdentity {
+export async function startBrick(brick: BrickLayout): Promise<ProcessIdentity> {
   // What an earlier start said must not be taken for this one's.
   rmSync(brick.consoleLog, { force: true });
   const log = openSync(brick.qemuLog, 'w', 0o600);
@@ -39,15 +39,21 @@ export function startBrick(brick: BrickLayout): ProcessIdentity {
     stdio: ['ignore', log, log],
   });
   closeSync(log);
-  // No pid then, which says it all.
-  child.once('error', () => {});
-  child.unref();
+  // Before anything is awaited, so that a process that ends at once is still there to be named.
   const identity = child.pid === undefined ? undefined : identify(child.pid);
+  child.unref();
   if (identity === undefined) {
-    throw new SdmError('SDM_RACK_QEMU', `${brick.qemuCmd} could not be started`, {
+    const cause = await new Promise<Error>((resolve) => {
+      child.once('error', resolve);
+      child.once('exit', () => resolve(new Error('it ended at once')));
+    });
+    const why = (cause as NodeJS.ErrnoException).code ?? cause.message;
+    throw new SdmError('SDM_RACK_QEMU', `${brick.qemuCmd} could not be started: ${why}`, {
       details: { script: brick.qemuCmd, log: tailOf(brick.qemuLog) },
+      cause,
     });
   }
+  child.on('error', () => {}); // Of a signal: nobody sends one through this.
   writeIdentity(brick.pidFile, identity);
   return identity;
 }

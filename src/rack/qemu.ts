@@ -43,6 +43,15 @@ export function kernelCommandLine(artifacts: readonly string[], append: string):
 }
 
 /**
+ * How long the guest waits to be ready, for its command line: a little less than we do, so that it is
+ * the guest that says what is missing.
+ */
+export function readyTimeout(bootTimeoutMs: number): string {
+  const seconds = bootTimeoutMs / 1000;
+  return `sdm.timeout=${Math.max(1, Math.floor(seconds - Math.max(5, seconds / 10)))}`;
+}
+
+/**
  * Arguments of QEMU for one brick: an aarch64 `virt` machine with nodes 1 and 2 possible but empty,
  * its registers and the rack's pool as two ivshmem devices, a network that reaches only the host's
  * loopback, and nothing that needs a privilege. Works with stock QEMU from 7.2 on.

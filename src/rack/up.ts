@@ -9,7 +9,7 @@ import { brickName } from './names.js';
 import { sharesOf, type RackPlan } from './plan.js';
 import { createPool } from './pool.js';
 import { freePort, freePorts } from './ports.js';
-import { kernelCommandLine, qemuArgs, qemuScript } from './qemu.js';
+import { kernelCommandLine, qemuArgs, qemuScript, readyTimeout } from './qemu.js';
 import { createRegisters, REGISTER_FILE_SIZE } from './registers.js';
 import { makeRackKey, writeSshConfig } from './ssh.js';
 import { makePrivateDir, writeState, type BrickState, type RackState } from './state.js';
@@ -121,7 +121,7 @@ async function bootBrick(build: RackBuild, state: RackState, brick: BrickState):
   for (let tries = 1; ; tries++) {
     build.signal?.throwIfAborted();
     writeScript(build, layout, brick);
-    const identity = startBrick(layout);
+    const identity = await startBrick(layout);
     try {
       await waitReady(build.layout, layout, identity, build.bootTimeoutMs, build.signal);
       return;
@@ -147,7 +147,10 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     plan: build.plan,
     kernel: build.artifacts.kernel,
     root: build.artifacts.root,
-    commandLine: kernelCommandLine(build.artifacts.append, build.append),
+    commandLine: kernelCommandLine(
+      [...build.artifacts.append, readyTimeout(build.bootTimeoutMs)],
+      build.append,
+    ),
     registersPath: build.layout.registers(brick.n),
     registersSize: REGISTER_FILE_SIZE,
     poolPath: build.layout.pool,

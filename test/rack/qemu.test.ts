@@ -11,6 +11,7 @@ import {
   memPathOption,
   qemuArgs,
   qemuScript,
+  readyTimeout,
   shellQuote,
   type QemuInput,
 } from '../../src/rack/qemu.js';
@@ -83,6 +84,13 @@ describe('command line of QEMU', () => {
   it('writes a comma in a path twice', () => {
     expect(memPathOption('/a,b/pool')).toBe(',mem-path=/a,,b/pool');
     expect(qemuArgs(input({ root: '/a,b' })).join(' ')).toContain('file.filename=/a,,b');
+  });
+
+  it('gives the guest a little less time to be ready than the host waits', () => {
+    expect(readyTimeout(180_000)).toBe('sdm.timeout=162');
+    expect(readyTimeout(3_600_000)).toBe('sdm.timeout=3240');
+    expect(readyTimeout(10_000)).toBe('sdm.timeout=5');
+    expect(readyTimeout(1000)).toBe('sdm.timeout=1');
   });
 
   it('puts what is appended last', () => {

@@ -123,12 +123,13 @@ describe('bringing a rack up', () => {
   });
 
   it('gives up at the deadline, with the end of the console', async () => {
-    fakeQemu('echo booting >"$log"; exec sleep 600');
+    fakeQemu(`echo booting >"$log"; echo "$*" >${scratch}/line; exec sleep 600`);
     await expect(up({ bootTimeoutMs: 3000 })).rejects.toMatchObject({
       code: 'SDM_RACK_BOOT',
       message: expect.stringContaining('not ready within 3 s'),
       details: { log: ['booting'] },
     });
+    expect(readFileSync(join(scratch, 'line'), 'utf8')).toContain(' sdm.timeout=1 ');
     await expectNothingLeft();
   });
 
