@@ -12,6 +12,7 @@ import { basename, join } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import { run } from '../common/exec.js';
 import { formatSize } from '../common/units.js';
+import { cgroupAvailable } from './cgroup.js';
 import type { RackLayout } from './layout.js';
 import { findProcesses } from './process.js';
 import { memPathOption } from './qemu.js';
@@ -23,7 +24,7 @@ const HOST_RESERVE = 512n << 20n;
 export interface Space {
   /** Free on the file system of pools, bytes. */
   readonly free: bigint;
-  /** RAM and swap that the host can still give, bytes. */
+  /** RAM and swap that the host, or the container that we are in, can still give, bytes. */
   readonly available: bigint;
 }
 
@@ -33,7 +34,11 @@ export function hostSpace(shmRoot: string): Space {
   const meminfo = readFileSync('/proc/meminfo', 'utf8');
   const kib = (name: string): bigint =>
     BigInt(new RegExp(`^${name}:\\s+([0-9]+) kB$`, 'm').exec(meminfo)?.[1] ?? 0);
-  return { free: bavail * bsize, available: (kib('MemAvailable') + kib('SwapFree')) << 10n };
+  const swapFree = kib('SwapFree') << 10n;
+  const host = (kib('MemAvailable') << 10n) + swapFree;
+  const group = cgroupAvailable(swapFree);
+  const available = group !== undefined && group < host ? group : host;
+  return { free: bavail * bsize, available };
 }
 
 /**
@@ -67,7 +72,7 @@ export function checkSpace(
   if (needed > space.available) {
     throw new SdmError(
       'SDM_RACK_SPACE',
-      `pool and bricks need ${roughly(needed)} of memory, but the host has ` +
+      `pool and bricks need ${roughly(needed)} of memory, but the host, or the container, has ` +
         `${roughly(space.available)} available; take less with --pool, --memory or --bricks, or ` +
         'bring another rack down ("sdm rack status" lists them)',
       { details },
