@@ -26,7 +26,7 @@ export async function runCli(program: Command, argv: readonly string[]): Promise
 function takeOver(command: Command, name: string): void {
   command.exitOverride();
   command.configureOutput({
-    outputError: (text, write) => write(`${name}: SDM_INPUT: ${text.replace(/^error: /, '')}`),
+    outputError: (text, write) => write(`${name}: SDM_USAGE: ${text.replace(/^error: /, '')}`),
   });
   for (const child of command.commands) takeOver(child, name);
 }
@@ -39,11 +39,13 @@ function report(name: string, error: unknown): number {
     process.stderr.write(`${name}: SDM_INTERNAL: ${text}\n`);
     return FAILED;
   }
-  process.stderr.write(`${name}: ${error.code}: ${error.message}\n`);
+  // What is given to a command is given on its command line.
+  const code = error.code === 'SDM_INPUT' ? 'SDM_USAGE' : error.code;
+  process.stderr.write(`${name}: ${code}: ${error.message}\n`);
   const log = error.details?.['log'];
   if (Array.isArray(log)) {
     for (const line of log) process.stderr.write(`    ${String(line)}\n`);
   }
-  if (error.code === 'SDM_CANCELLED') return CANCELLED;
-  return error.code === 'SDM_INPUT' ? USAGE : FAILED;
+  if (code === 'SDM_CANCELLED') return CANCELLED;
+  return code === 'SDM_USAGE' ? USAGE : FAILED;
 }

@@ -23,7 +23,7 @@ describe('sdm rack', () => {
     const { code, stdout, stderr } = await sdm(args, { env });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     const errors = stderr.split('\n').filter((line) => line.startsWith('sdm: '));
-    expect(errors).toEqual([expect.stringMatching(/^sdm: SDM_INPUT: /)]);
+    expect(errors).toEqual([expect.stringMatching(/^sdm: SDM_USAGE: /)]);
   });
 
   it.each<[readonly string[]]>([

@@ -49,7 +49,14 @@ function build(): Command {
 function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) {
     const fine = ['commander.helpDisplayed', 'commander.version'];
-    return fine.includes(error.code) ? EXIT.OK : EXIT.USAGE; // commander has written its line
+    if (fine.includes(error.code)) return EXIT.OK;
+    // Commander has written its line, or the help where no command was given.
+    const message =
+      error.code === 'commander.help'
+        ? 'a command is missing; --help lists them'
+        : error.message.replace(/^error: /, '');
+    if (json) printJson({ code: 'SDM_USAGE', message });
+    return EXIT.USAGE;
   }
   const { code, message } = error as { code?: unknown; message?: unknown };
   const known = typeof code === 'string' && code.startsWith('SDM_') ? code : 'SDM_INTERNAL';

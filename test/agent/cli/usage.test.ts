@@ -46,6 +46,19 @@ describe('wrong usage ends with 2 and one line', () => {
     expect(stderr).toContain('Usage:');
   });
 
+  it.each([
+    [['list', '--nonsense', '--json'], '--nonsense'],
+    [['attach', '--json'], '--size'],
+    [['memport', '--json'], ''],
+  ])('with --json an object on stdout as well: %j', async (args, text) => {
+    const { code, stdout } = await sdmAgent(args);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      code: 'SDM_USAGE',
+      message: expect.stringContaining(text),
+    });
+  });
+
   it('asking for help is no error', async () => {
     const { code, stdout } = await sdmAgent(['attach', '--help']);
     expect(code).toBe(0);
