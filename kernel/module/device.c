@@ -15,14 +15,18 @@
  * sdmc_expose() - let programs map a region
  * @req: the region, absent
  *
- * Return: 0 or what sdmc_region_get() says.
+ * Return: 0 or what sdmc_region_get() or sdmc_begin_use() says.
  */
 int sdmc_expose(const struct sdmc_request *req)
 {
 	struct sdmc_region *region = sdmc_region_get(req, SDMC_ABSENT);
+	int ret;
 
 	if (IS_ERR(region))
 		return PTR_ERR(region);
+	ret = sdmc_begin_use(region);
+	if (ret)
+		return ret;
 	sdmc_region_set(region, SDMC_DEVICE, NUMA_NO_NODE);
 	return 0;
 }

@@ -21,9 +21,10 @@
  *
  * Whether its blocks come online is the policy of the kernel.
  *
- * Return: 0; what sdmc_region_get() or sdmc_tier_get() says; -EINVAL (not
- * whole memory blocks), -ENXIO (the node cannot exist here), -E2BIG (beyond
- * what the kernel can map), or what add_memory_driver_managed() says.
+ * Return: 0; what sdmc_region_get(), sdmc_tier_get() or sdmc_begin_use() says;
+ * -EINVAL (not whole memory blocks), -ENXIO (the node cannot exist here),
+ * -E2BIG (beyond what the kernel can map), or what add_memory_driver_managed()
+ * says.
  */
 int sdmc_add(const struct sdmc_request *req)
 {
@@ -52,16 +53,24 @@ int sdmc_add(const struct sdmc_request *req)
 	if (tiered < 0)
 		return tiered;
 
+	ret = sdmc_begin_use(region);
+	if (ret)
+		goto out_tier;
+
 	ret = add_memory_driver_managed(req->nid, region->start, region->size, SDMC_RAM_NAME,
 					MHP_MERGE_RESOURCE);
 	if (ret) {
-		if (tiered)
-			sdmc_tier_put(req->nid);
-		return sdmc_refuse(ret, "the kernel does not take it as RAM of node %d", req->nid);
+		sdmc_refuse(ret, "the kernel does not take it as RAM of node %d", req->nid);
+		goto out_tier;
 	}
 	region->tiered = tiered;
 	sdmc_region_set(region, SDMC_RAM, req->nid);
 	return 0;
+
+out_tier:
+	if (tiered)
+		sdmc_tier_put(req->nid);
+	return ret;
 }
 
 /* Finds the first block of a region that is online; false if there is none. */

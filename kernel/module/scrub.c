@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Flushing, zeroing and checking absent regions, through a cached mapping of
- * a part at a time.
+ * Flushing, zeroing and checking absent regions, and dropping stale lines when
+ * their use begins, through a cached mapping of a part at a time.
  */
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 
 #include "sdmc_mem.h"
 
@@ -29,6 +30,17 @@ static void clean_and_invalidate(void *addr, size_t len)
 {
 	arch_wb_cache_pmem(addr, len);
 	arch_invalidate_pmem(addr, len);
+}
+
+/*
+ * On the way in: a line that is there belongs to an earlier use of the range.
+ * It may have been fetched, by speculation, after that use was flushed.
+ * Writing it back would hit whoever has the memory now.
+ */
+static int invalidate_chunk(void *addr, size_t len, u64 phys)
+{
+	arch_invalidate_pmem(addr, len);
+	return 0;
 }
 
 static int flush_chunk(void *addr, size_t len, u64 phys)
@@ -58,33 +70,66 @@ static int verify_chunk(void *addr, size_t len, u64 phys)
 	return 0;
 }
 
-static int in_chunks(const struct sdmc_request *req, chunk_fn work)
+static int in_chunks(const struct sdmc_region *region, chunk_fn work)
 {
-	struct sdmc_region *region = sdmc_region_get(req, SDMC_ABSENT);
-	u64 phys, end;
+	u64 end = region->start + region->size;
 	int ret = 0;
 
-	if (IS_ERR(region))
-		return PTR_ERR(region);
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PMEM_API))
 		return sdmc_refuse(-EOPNOTSUPP,
 				   "the kernel cannot write caches back: CONFIG_ARCH_HAS_PMEM_API is off");
 
-	end = region->start + region->size;
-	for (phys = region->start; phys < end && !ret; phys += SDMC_CHUNK) {
+	for (u64 phys = region->start; phys < end && !ret; phys += SDMC_CHUNK) {
 		size_t len = min_t(u64, end - phys, SDMC_CHUNK);
 		void *addr;
 
 		/* Any signal, so that a caller can set a deadline. */
-		if (signal_pending(current))
-			return sdmc_refuse(-EINTR, "stopped by a signal at %#llx", phys);
+		if (signal_pending(current)) {
+			ret = sdmc_refuse(-EINTR, "stopped by a signal at %#llx", phys);
+			break;
+		}
 		addr = memremap(phys, len, MEMREMAP_WB);
-		if (!addr)
-			return sdmc_refuse(-ENOMEM, "cannot map %#zx bytes at %#llx", len, phys);
+		if (!addr) {
+			ret = sdmc_refuse(-ENOMEM, "cannot map %#zx bytes at %#llx", len, phys);
+			break;
+		}
 		ret = work(addr, len, phys);
 		memunmap(addr);
 		cond_resched();
 	}
+	/* Unmapping is lazy: until now lines could be fetched through old TLB entries. */
+	vm_unmap_aliases();
+	return ret;
+}
+
+static int clean_absent(const struct sdmc_request *req, chunk_fn work)
+{
+	struct sdmc_region *region = sdmc_region_get(req, SDMC_ABSENT);
+	int ret;
+
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	ret = in_chunks(region, work);
+	if (!ret)
+		region->used = false;
+	return ret;
+}
+
+/**
+ * sdmc_begin_use() - see to it that a region's memory is read, not old lines
+ * @region: absent, and about to be mapped
+ *
+ * Lines of earlier uses of the range are dropped. Those of the region's own use
+ * are written back too, if it was not flushed since.
+ *
+ * Return: 0, -EOPNOTSUPP, -EINTR, -ENOMEM.
+ */
+int sdmc_begin_use(struct sdmc_region *region)
+{
+	int ret = in_chunks(region, region->used ? flush_chunk : invalidate_chunk);
+
+	if (!ret)
+		region->used = true;
 	return ret;
 }
 
@@ -96,7 +141,7 @@ static int in_chunks(const struct sdmc_request *req, chunk_fn work)
  */
 int sdmc_flush(const struct sdmc_request *req)
 {
-	return in_chunks(req, flush_chunk);
+	return clean_absent(req, flush_chunk);
 }
 
 /**
@@ -107,7 +152,7 @@ int sdmc_flush(const struct sdmc_request *req)
  */
 int sdmc_scrub(const struct sdmc_request *req)
 {
-	return in_chunks(req, scrub_chunk);
+	return clean_absent(req, scrub_chunk);
 }
 
 /**
@@ -118,5 +163,5 @@ int sdmc_scrub(const struct sdmc_request *req)
  */
 int sdmc_verify(const struct sdmc_request *req)
 {
-	return in_chunks(req, verify_chunk);
+	return clean_absent(req, verify_chunk);
 }

@@ -39,6 +39,7 @@ enum sdmc_state {
  * @state: changed under sdmc.lock and sdmc.regions_lock
  * @nid: the node it was added to, NUMA_NO_NODE unless @state is SDMC_RAM
  * @tiered: it holds a use of the node's memory type
+ * @used: was ram or device since it was last flushed; under sdmc.lock
  * @mapped: live mappings; leaves 0 under sdmc.regions_lock only
  */
 struct sdmc_region {
@@ -50,6 +51,7 @@ struct sdmc_region {
 	enum sdmc_state state;
 	int nid;
 	bool tiered;
+	bool used;
 	atomic_t mapped;
 };
 
@@ -121,6 +123,7 @@ void sdmc_tier_exit(void);
 int sdmc_flush(const struct sdmc_request *req);
 int sdmc_scrub(const struct sdmc_request *req);
 int sdmc_verify(const struct sdmc_request *req);
+int sdmc_begin_use(struct sdmc_region *region);
 
 /* device.c */
 int sdmc_expose(const struct sdmc_request *req);

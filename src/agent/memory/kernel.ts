@@ -236,7 +236,9 @@ export class KernelMemory implements MemoryPath {
     extra: string = '',
   ): Promise<void> {
     try {
-      await this.#command(command, range, extra, COMMAND_MS);
+      // These two touch every line of the caches.
+      const bulk = command === 'add' || command === 'expose';
+      await this.#command(command, range, extra, bulk ? bulkMs(range) : COMMAND_MS);
     } catch (error) {
       const region = this.#module.region(range);
       // what was never claimed is as absent as can be
