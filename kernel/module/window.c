@@ -16,17 +16,23 @@
 #include "sdmc_mem.h"
 
 /*
- * Finds the PCI device one of whose BARs is @res.
- * Return: the device, with a reference that the caller puts, or NULL.
+ * Finds the PCI device one of whose BARs holds a range.
+ * Return: the device, with a reference that the caller puts, and *@bar; or NULL.
  */
-static struct pci_dev *bar_owner(const struct resource *res)
+static struct pci_dev *bar_around(u64 start, u64 size, const struct resource **bar)
 {
+	struct resource range = DEFINE_RES_MEM(start, size);
 	struct pci_dev *pdev = NULL;
 
 	for_each_pci_dev(pdev) {
-		for (int bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-			if (&pdev->resource[bar] == res)
+		for (int i = 0; i < PCI_STD_NUM_BARS; i++) {
+			struct resource *res = &pdev->resource[i];
+
+			/* One without a parent has no place in the address space. */
+			if (res->parent && resource_contains(res, &range)) {
+				*bar = res;
 				return pdev;
+			}
 		}
 	}
 	return NULL;
@@ -50,19 +56,16 @@ static bool is_bus_space(const struct resource *res)
 }
 
 /*
- * Checks that what the range lies in can be a window and takes hold of the
- * device behind it.
+ * Checks that the BAR around a range, if there is one, can be a window, and
+ * takes hold of its device: *@holder, or NULL.
  */
-static int hold_device(const struct resource *window)
+static int hold_device(u64 start, u64 size, struct pci_dev **holder)
 {
-	const struct resource *parent = window->parent;
-	struct pci_dev *pdev;
+	const struct resource *bar;
+	struct pci_dev *pdev = bar_around(start, size, &bar);
 	int ret;
 
-	if (parent == &iomem_resource || is_bus_space(parent))
-		return sdmc_refuse(-ENXIO, "no device decodes the range: see /proc/iomem");
-
-	pdev = bar_owner(parent);
+	*holder = NULL;
 	if (!pdev)
 		return 0;
 
@@ -70,12 +73,12 @@ static int hold_device(const struct resource *window)
 	 * Mapping resourceN tests the first page of the BAR only. A window
 	 * that leaves it out would leave the way to its memory open.
 	 */
-	if (window->start != parent->start) {
+	if (start != bar->start) {
 		ret = sdmc_refuse(-EINVAL, "must start where the BAR of %s does, at %pa",
-				  pci_name(pdev), &parent->start);
+				  pci_name(pdev), &bar->start);
 		goto out_put;
 	}
-	if (!(parent->flags & IORESOURCE_PREFETCH)) {
+	if (!(bar->flags & IORESOURCE_PREFETCH)) {
 		ret = sdmc_refuse(-EINVAL,
 				  "the BAR of %s is not prefetchable: registers, not memory",
 				  pci_name(pdev));
@@ -88,12 +91,21 @@ static int hold_device(const struct resource *window)
 		sdmc_refuse(ret, "%s cannot be enabled", pci_name(pdev));
 		goto out_put;
 	}
-	sdmc.pdev = pdev;
+	*holder = pdev;
 	return 0;
 
 out_put:
 	pci_dev_put(pdev);
 	return ret;
+}
+
+/* Lets go of what hold_device() took hold of. */
+static void let_go_device(struct pci_dev *pdev)
+{
+	if (!pdev)
+		return;
+	pci_disable_device(pdev);
+	pci_dev_put(pdev);
 }
 
 /**
@@ -108,6 +120,7 @@ out_put:
 int sdmc_window_park(u64 start, u64 size)
 {
 	struct resource *window;
+	struct pci_dev *pdev;
 	int ret;
 
 	if (sdmc.window)
@@ -123,18 +136,24 @@ int sdmc_window_park(u64 start, u64 size)
 	if (!try_module_get(THIS_MODULE))
 		return sdmc_refuse(-ENODEV, "the module is being removed");
 
+	/* Before the request, which revokes the mappings that others have. */
+	ret = hold_device(start, size, &pdev);
+	if (ret)
+		goto out_module;
+
 	window = __request_region(&iomem_resource, start, size, "sdm-window",
 				  IORESOURCE_SYSTEM_RAM | IORESOURCE_EXCLUSIVE);
 	if (!window) {
 		ret = sdmc_refuse(-EBUSY,
 				  "a driver has the range, or it is not within one resource: see /proc/iomem");
-		goto out_module;
+		goto out_device;
+	}
+	if (window->parent == &iomem_resource || is_bus_space(window->parent)) {
+		ret = sdmc_refuse(-ENXIO, "no device decodes the range: see /proc/iomem");
+		goto out_resource;
 	}
 
-	ret = hold_device(window);
-	if (ret)
-		goto out_resource;
-
+	sdmc.pdev = pdev;
 	window->flags &= ~IORESOURCE_BUSY;
 	spin_lock(&sdmc.regions_lock);
 	sdmc.window = window;
@@ -144,6 +163,8 @@ int sdmc_window_park(u64 start, u64 size)
 out_resource:
 	release_resource(window);
 	kfree(window);
+out_device:
+	let_go_device(pdev);
 out_module:
 	module_put(THIS_MODULE);
 	return ret;
@@ -170,11 +191,8 @@ int sdmc_window_unpark(void)
 	/* release_mem_region() looks for busy resources only and would fail. */
 	release_resource(window);
 	kfree(window);
-	if (sdmc.pdev) {
-		pci_disable_device(sdmc.pdev);
-		pci_dev_put(sdmc.pdev);
-		sdmc.pdev = NULL;
-	}
+	let_go_device(sdmc.pdev);
+	sdmc.pdev = NULL;
 	/* Not the last instructions: removal waits for this write to end. */
 	module_put(THIS_MODULE);
 	return 0;

@@ -91,6 +91,11 @@ fi
 echo 1 >"$pool/enable"
 hold map "$pool/resource2" 0 $page touch
 is "before: resource2 can be mapped" ok "$held"
+refuses "a window from the middle" EINVAL '*must start*' \
+	window "$(hex $((start + block))) $(hex $block)"
+let_go
+is "a refusal revokes nothing" 0 $?
+hold map "$pool/resource2" 0 $page touch
 echo 0 >"$pool/enable"
 
 does "park" window "$window"
