@@ -104,7 +104,9 @@ static void let_go_device(struct pci_dev *pdev)
 {
 	if (!pdev)
 		return;
-	pci_disable_device(pdev);
+	/* User space may have taken our count away: echo 0 > enable. */
+	if (pci_is_enabled(pdev))
+		pci_disable_device(pdev);
 	pci_dev_put(pdev);
 }
 

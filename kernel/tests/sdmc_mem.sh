@@ -361,7 +361,9 @@ if [ -z "$kept" ]; then
 	echo 1 >"$pool/enable"
 	is "resource2 can be mapped again" ok "$("$TOOL" map "$pool/resource2" 0 $page)"
 	does "park again" window "$window"
-	does "unpark again" window none
+	while [ "$(cat "$pool/enable")" -gt 0 ]; do echo 0 >"$pool/enable"; done
+	does "unpark what was disabled meanwhile" window none
+	is "it is not disabled twice" 0 "$(cat "$pool/enable")"
 	rmmod sdmc_mem
 	result $? "rmmod"
 fi
