@@ -25,7 +25,8 @@ class DeadlineWrite {
   DeadlineWrite &operator=(const DeadlineWrite &) = delete;
 
   // Blocks its caller, which is not the main thread, for timeout + grace at most.
-  // SDM_TIMEOUT, SDM_STUCK (the thread is left behind and ends by itself one day), SDM_SYSTEM.
+  // SDM_TIMEOUT, SDM_STUCK (the thread is left behind, and gets signals until it ends), SDM_SYSTEM.
+  // After the deadline no write begins, nor begins again.
   bool Run(Error *error);
 
   // From any thread: the deadline is now.

@@ -200,8 +200,8 @@ export interface Native {
    * deadline: a write to /sys/devices/system/memory/memoryN/state loops in the kernel until then.
    * The file is neither made nor truncated.
    * Rejects with SDM_TIMEOUT, or with SDM_SYSTEM and `.errno` (positive), `.errnoName` (e.g. 'EBUSY')
-   * and `.syscall`, or with SDM_STUCK if the kernel ignores the signal for two seconds: what it was
-   * doing may still happen.
+   * and `.syscall`, or with SDM_STUCK if the kernel ignores the signals for two seconds: what it is
+   * doing may still be done, but no write begins after the deadline.
    * @param timeoutMs 1 to 2^31 - 1.
    */
   writeWithDeadline(path: string, text: string, timeoutMs: number): Promise<void>;

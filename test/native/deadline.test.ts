@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { native } from '../../src/native/index.js';
@@ -76,6 +84,15 @@ describe('writeWithDeadline', () => {
     const path = join(scratch, 'nobody');
     execFileSync('mkfifo', [path]);
     await rejected(() => write(path, 'x', 20), 'SDM_TIMEOUT');
+  });
+
+  test('writes nothing once it was rejected', async () => {
+    const path = join(scratch, 'late');
+    execFileSync('mkfifo', [path]);
+    await rejected(() => write(path, 'x', 20), 'SDM_TIMEOUT');
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    onTestFinished(() => closeSync(reader));
+    expect(readSync(reader, Buffer.alloc(1))).toBe(0); // no writer, and nothing that one left
   });
 
   test('many at once, some of which hang', async () => {
