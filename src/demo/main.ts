@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../common/called.js';
 import { cancellable } from '../cli/cancellable.js';
 import { countArgument, sizeArgument } from '../cli/rack/options.js';
 import { runCli } from '../cli/run.js';
@@ -6,7 +7,7 @@ import { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { formatSize } from '../common/units.js';
 import { ensureArtifacts } from '../rack/artifacts/index.js';
-import { openRack, rackUp, type Rack } from '../rack/index.js';
+import { checkRack, openRack, rackUp, type Rack } from '../rack/index.js';
 import { BrickStory } from './story.js';
 import { tellInOrder } from './transcript.js';
 
@@ -30,10 +31,12 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
   let rack: Rack | undefined;
   let finished = false;
   try {
+    // Before the downloads, which would be for nothing.
+    await checkRack({ name, bricks });
     const artifacts = await ensureArtifacts({ progress, signal });
     const boot = performance.now();
     rack = await progress.step(`Boot ${countOf(bricks)}`, (report) =>
-      rackUp({ name, bricks, artifacts, progress, onProgress: report, signal }),
+      rackUp({ name, bricks, artifacts, progress, onProgress: report, keepLogs: true, signal }),
     );
     const bootMs = performance.now() - boot;
     const stories = await tell(rack, bricks, size, progress, signal);
@@ -41,7 +44,11 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
     finished = true;
   } finally {
     if (rack !== undefined && !(finished && keep === true)) {
-      await progress.step('Stop the bricks and remove the rack', () => openRack(name).down());
+      const keepLogs = !finished && !signal.aborted;
+      await progress.step('Stop the bricks and remove the rack', () =>
+        openRack(name).down({ keepLogs }),
+      );
+      if (keepLogs) progress.note(`Logs of consoles and agents: ${rack.layout.logsDir}`);
     }
   }
   progress.note(
@@ -96,7 +103,7 @@ function milliseconds(ms: number | undefined): string {
 }
 
 function kept({ name, dir }: Rack): string {
-  const rack = (command: string): string => `npx sdm rack ${command} --name ${name}`;
+  const rack = (command: string): string => `${sdmCommand()} rack ${command} --name ${name}`;
   return `
 The bricks are still up. Try:
   ${rack('ssh')} 1                                   log in as root

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import type { RunResult } from '../common/exec.js';
 import { Progress } from '../common/progress.js';
@@ -7,7 +8,7 @@ import { brickProcesses } from './brick.js';
 import { rackLayout, type RackLayout } from './layout.js';
 import { lockRack } from './lock.js';
 import { DEFAULT_RACK } from './names.js';
-import { planRack, type PlanOptions } from './plan.js';
+import { planRack, type PlanOptions, type RackPlan } from './plan.js';
 import { checkSpace } from './pool.js';
 import { checkQemu, qemuBinary } from './qemu-binary.js';
 import { setLink } from './registers.js';
@@ -38,6 +39,8 @@ export interface RackUpOptions extends Partial<PlanOptions> {
   readonly bootTimeoutMs?: number;
   /** Shows the steps of making what is booted; default: on stderr. */
   readonly progress?: Progress;
+  /** Where it fails, unless given up: keep logs as `down` does on request. Default: nothing stays. */
+  readonly keepLogs?: boolean;
   /** Called with a few words on what is going on. */
   readonly onProgress?: (detail: string) => void;
   /** Gives up and removes what was made; the promise rejects with the signal's reason. */
@@ -48,6 +51,24 @@ const DEFAULT_BRICKS = 2;
 const DEFAULT_BOOT_TIMEOUT_MS = 180_000;
 /** `down` waits this long for an `up` that is just being cancelled, or another `down`. */
 const DOWN_LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * Refuses what {@link rackUp} would refuse for want of space or because the rack is up, before
+ * anything else is made for it, and removes what a crash left of a rack of that name.
+ * @throws SdmError SDM_INPUT, SDM_RACK_RUNNING, SDM_RACK_BUSY, SDM_RACK_SPACE.
+ */
+export async function checkRack(
+  options: Pick<RackUpOptions, 'name' | keyof PlanOptions> = {},
+): Promise<void> {
+  const layout = rackLayout(options.name ?? DEFAULT_RACK);
+  const plan = planRack({ ...options, bricks: options.bricks ?? DEFAULT_BRICKS });
+  const lock = await lockRack(layout, 'up');
+  try {
+    await makeWay(layout, plan, () => {});
+  } finally {
+    await lock.release();
+  }
+}
 
 /**
  * Brings a rack up: makes pool, registers and keys, boots the bricks and waits until all are ready.
@@ -65,11 +86,7 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
   await checkQemu(qemu, signal);
   const lock = await lockRack(layout, 'up');
   try {
-    refuseRunning(layout);
-    if (await removeRack(layout)) onProgress('removed what a crash had left of this rack');
-    // Looked at again: what was left may have had its pool in another place.
-    const fresh = rackLayout(layout.name);
-    checkSpace(plan.poolSize, BigInt(plan.bricks) * plan.memory, dirname(fresh.shmDir));
+    const fresh = await makeWay(layout, plan, onProgress);
     const progress = options.progress ?? new Progress({ stream: process.stderr });
     const artifacts =
       options.artifacts ?? (await ensureArtifacts({ progress, ...(signal && { signal }) }));
@@ -88,14 +105,29 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
         signal,
       });
     } catch (error) {
-      onProgress('removing what was made');
-      await removeRack(fresh);
+      const keepLogs = options.keepLogs === true && signal?.aborted !== true;
+      onProgress(`removing what was made${keepLogs ? `; logs stay in ${fresh.logsDir}` : ''}`);
+      await removeRack(fresh, { keepLogs });
       throw error;
     }
     return new Rack(fresh);
   } finally {
     await lock.release();
   }
+}
+
+/** What of a rack's name may be there, goes; the caller holds the rack's lock. */
+async function makeWay(
+  layout: RackLayout,
+  plan: RackPlan,
+  onProgress: (detail: string) => void,
+): Promise<RackLayout> {
+  refuseRunning(layout);
+  if (await removeRack(layout)) onProgress('removed what a crash had left of this rack');
+  // Looked at again: what was left may have had its pool in another place.
+  const fresh = rackLayout(layout.name);
+  checkSpace(plan.poolSize, BigInt(plan.bricks) * plan.memory, dirname(fresh.shmDir));
+  return fresh;
 }
 
 function refuseRunning(layout: RackLayout): void {
@@ -105,7 +137,7 @@ function refuseRunning(layout: RackLayout): void {
   throw new SdmError(
     'SDM_RACK_RUNNING',
     `rack ${name} is up (bricks that run: ${running.join(', ')}): use it as it is, bring it down ` +
-      `with "sdm rack down --name ${name}", or take another name with --name`,
+      `with "${sdmCommand()} rack down --name ${name}", or take another name with --name`,
     { details: { rack: name, running } },
   );
 }
@@ -121,7 +153,7 @@ export function openRack(name: string = DEFAULT_RACK): Rack {
     const others = names.length === 0 ? 'there is none' : `there is ${names.join(', ')}`;
     throw new SdmError(
       'SDM_NOT_FOUND',
-      `there is no rack ${name} (${others}); "sdm rack up --name ${name}" makes it`,
+      `there is no rack ${name} (${others}); "${sdmCommand()} rack up --name ${name}" makes it`,
       { details: { rack: name, racks: names } },
     );
   }
@@ -185,7 +217,7 @@ export class Rack {
     if (state !== undefined) return state;
     throw new SdmError(
       'SDM_RACK_STATE',
-      `rack ${this.name} was never made whole; "sdm rack down --name ${this.name}" cleans up`,
+      `rack ${this.name} was never made whole; "${sdmCommand()} rack down --name ${this.name}" cleans up`,
       { details: { rack: this.name } },
     );
   }
@@ -245,7 +277,7 @@ export class Rack {
     if (brickProcesses(this.layout.brick(n)).length > 0) return;
     throw new SdmError(
       'SDM_RACK_BRICK',
-      `brick ${n} of rack ${this.name} does not run; see "sdm rack logs ${n} --name ${this.name}", ` +
+      `brick ${n} of rack ${this.name} does not run; see "${sdmCommand()} rack logs ${n} --name ${this.name}", ` +
         'and bring the rack down and up again',
       { details: { rack: this.name, brick: n } },
     );

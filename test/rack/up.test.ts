@@ -12,7 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Artifacts } from '../../src/rack/artifacts/index.js';
-import { listRacks, openRack, rackDown, rackUp, type RackUpOptions } from '../../src/rack/index.js';
+import {
+  checkRack,
+  listRacks,
+  openRack,
+  rackDown,
+  rackUp,
+  type RackUpOptions,
+} from '../../src/rack/index.js';
 import { rackLayout } from '../../src/rack/layout.js';
 import { findProcesses, identify, writeIdentity } from '../../src/rack/process.js';
 
@@ -100,6 +107,14 @@ describe('bringing a rack up', () => {
     await expectNothingLeft();
   });
 
+  it('is refused for want of space before anything is made or fetched', async () => {
+    const huge = { bricks: 1, poolSize: 256n << 30n };
+    await expect(checkRack(huge)).rejects.toMatchObject({ code: 'SDM_RACK_SPACE' });
+    await expect(checkRack({ name: 'a/b' })).rejects.toMatchObject({ code: 'SDM_INPUT' });
+    await checkRack({ bricks: 1, poolSize: 256n * MIB, memory: 256n * MIB });
+    await expectNothingLeft();
+  });
+
   it('says what QEMU said when it ends at once, and leaves nothing', async () => {
     fakeQemu('echo "qemu: no such machine" >&2; exit 1');
     await expect(up()).rejects.toMatchObject({
@@ -130,6 +145,15 @@ describe('bringing a rack up', () => {
       details: { log: ['booting'] },
     });
     expect(readFileSync(join(scratch, 'line'), 'utf8')).toContain(' sdm.timeout=1 ');
+    await expectNothingLeft();
+  });
+
+  it('keeps logs of a start that failed where that was asked for', async () => {
+    fakeQemu('echo "Kernel panic - not syncing: x" >"$log"; exec sleep 600');
+    await expect(up({ keepLogs: true })).rejects.toMatchObject({ code: 'SDM_RACK_BOOT' });
+    const { logsDir } = rackLayout('r0');
+    expect(readFileSync(join(logsDir, 'brick-1-console.log'), 'utf8')).toContain('not syncing: x');
+    rmSync(logsDir, { recursive: true });
     await expectNothingLeft();
   });
 
