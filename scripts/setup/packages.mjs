@@ -3,6 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { run, SetupError } from './steps.mjs';
 
 const TABLE = new URL('../debian-packages.json', import.meta.url);
+const LOCK_SECONDS = 120;
+/** On a slow link: some 500 MB of packages to fetch and to install. */
+const APT_MINUTES = 40;
 
 /** The packages of the table for an architecture: `[{ name, why }]`. */
 export function neededPackages(architecture) {
@@ -57,7 +60,9 @@ async function aptGet(args) {
     ...(https_proxy ? [`https_proxy=${https_proxy}`] : []),
   ];
   const proxy = PROXY ? ['-o', `Acquire::http::Proxy=${PROXY}`] : [];
-  const command = ['env', ...settings, 'apt-get', '-q', ...proxy, ...args];
+  // Another apt, such as the daily upgrade, may be at work.
+  const wait = ['-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`];
+  const command = ['env', ...settings, 'apt-get', '-q', ...wait, ...proxy, ...args];
   const root = process.getuid() === 0;
   if (!root && !existsSync('/usr/bin/sudo')) {
     throw new SetupError(
@@ -67,6 +72,9 @@ async function aptGet(args) {
   }
   await run(root ? command : ['sudo', ...command], {
     terminal: !root,
-    hint: 'It ran with the apt sources of this machine.',
+    minutes: APT_MINUTES,
+    hint:
+      'It ran with the apt sources of this machine, and must reach them: http_proxy or PROXY names ' +
+      `a proxy. For another apt or dpkg that holds the lock it waits ${LOCK_SECONDS} s.`,
   });
 }

@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { installPackages } from './packages.mjs';
-import { cacheDir, run, SetupError, step, trace } from './steps.mjs';
+import { cacheDir, proxied, run, SetupError, step, trace } from './steps.mjs';
 
 export { SetupError } from './steps.mjs';
 
+const NPM_MINUTES = 20;
+const ADDON_MINUTES = 20;
+const BUILD_MINUTES = 10;
 const GIB = 1024 ** 3;
 /** The version of package.json's "engines". */
 const MIN_NODE = [20, 19];
@@ -24,10 +27,15 @@ export async function prepare(project) {
   await step('Debian packages', () => installPackages());
   await step('npm packages', () => installNpmPackages(project));
   await step('Addon', async () => {
-    await run([process.execPath, join(project, 'scripts/build-addon.mjs')]);
+    await run([process.execPath, join(project, 'scripts/build-addon.mjs')], {
+      environment: proxied,
+      minutes: ADDON_MINUTES,
+    });
   });
   await step('TypeScript', async () => {
-    const said = await run([process.execPath, join(project, 'scripts/build.mjs')]);
+    const said = await run([process.execPath, join(project, 'scripts/build.mjs')], {
+      minutes: BUILD_MINUTES,
+    });
     return said.includes('up to date') ? 'up to date' : '';
   });
 }
@@ -100,9 +108,9 @@ async function installNpmPackages(project) {
     .digest('hex');
   const stamp = join(project, 'node_modules/.sdm-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8').trim() === wanted) return 'up to date';
-  const { PROXY } = process.env;
   await run(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', project], {
-    environment: { ...(PROXY && { http_proxy: PROXY, https_proxy: PROXY }), ...process.env },
+    environment: proxied,
+    minutes: NPM_MINUTES,
     hint: 'npm must reach its registry; http_proxy or PROXY names a proxy.',
   });
   writeFileSync(stamp, wanted);

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { SdmError } from './errors.js';
+import { maskPasswords } from './mask.js';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -14,7 +15,10 @@ export interface RunOptions {
   readonly okCodes?: readonly number[];
   /** What to do about a failure; the last sentence of the error's message. */
   readonly hint?: string;
-  /** Called with the command, then for every line of its stdout and stderr as it comes. */
+  /**
+   * Called with the command, then for every line of its stdout and stderr as it comes; passwords in
+   * addresses are masked.
+   */
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
@@ -87,7 +91,7 @@ function collect(child: ChildProcess, options: RunOptions): Promise<RunResult> {
         if (!options.onLine) return;
         const lines = (rest + text).split(/\r?\n/);
         rest = lines.pop() ?? '';
-        for (const line of lines) options.onLine(line);
+        for (const line of lines) options.onLine(maskPasswords(line));
       });
     }
     child.on('error', reject);
@@ -121,20 +125,22 @@ function failure(
     'SDM_COMMAND',
     `${shown(argv)} ${what}.${result ? tail(result) : ''}${hint}`,
     {
-      details: { argv, ...(result && { exitCode: result.code }) },
+      details: { argv: argv.map(maskPasswords), ...(result && { exitCode: result.code }) },
     },
   );
 }
 
 function shown(argv: readonly string[]): string {
-  const text = argv.map((a) => (/^[\w@%+=:,./~-]+$/.test(a) ? a : `'${a}'`)).join(' ');
+  const text = maskPasswords(
+    argv.map((a) => (/^[\w@%+=:,./~-]+$/.test(a) ? a : `'${a}'`)).join(' '),
+  );
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
 function tail({ stdout, stderr }: RunResult): string {
   const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
   if (lines.length === 0) return '';
-  return ' The end of its output:\n' + lines.slice(-TAIL_LINES).join('\n');
+  return ' The end of its output:\n' + maskPasswords(lines.slice(-TAIL_LINES).join('\n'));
 }
 
 function isErrno(error: unknown): error is NodeJS.ErrnoException {

@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { maskPasswords } from './mask.js';
 import { verboseLogPath } from './paths.js';
 
 /** What a step may say of itself while it runs: a few words such as "12 of 40 MB". */
@@ -67,9 +68,10 @@ export class Progress {
     this.#line(text);
   }
 
-  /** One operation: shown and logged only when VERBOSE is set. */
-  readonly trace = (line: string): void => {
+  /** One operation: shown and logged only when VERBOSE is set, without passwords of addresses. */
+  readonly trace = (text: string): void => {
     if (!this.#verbose) return;
+    const line = maskPasswords(text);
     this.#line(`    ${line}`);
     appendFileSync(verboseLogPath(), `${new Date().toISOString()} ${line}\n`);
   };

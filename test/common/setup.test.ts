@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
@@ -56,6 +58,54 @@ describe('set-up', { timeout: TIMEOUT_MS }, () => {
     child.stdin.end('x');
     expect(await ended).toBe(130);
     expect(output).not.toContain('SIGINT 2');
+  });
+});
+
+describe('a command of set-up', () => {
+  const STEPS = join(projectDir(), 'scripts/setup/steps.mjs');
+  const password = 'http://me:secret@proxy.invalid:3128/';
+
+  /** What run() says of a command that fails. */
+  function complaint(argv: string[], options: object, env: NodeJS.ProcessEnv = {}): string {
+    const code = `import(${JSON.stringify(STEPS)}).then((m) =>
+      m.run(${JSON.stringify(argv)}, ${JSON.stringify(options)})
+        .catch((error) => console.log('FAILED', error.message)))`;
+    return spawnSync(process.execPath, ['-e', code], {
+      encoding: 'utf8',
+      env: { ...process.env, VERBOSE: '', ...env },
+      timeout: TIMEOUT_MS,
+    }).stdout;
+  }
+
+  it.each<[string, string[], object, string]>([
+    ['cannot be started', ['/nonexistent'], {}, '/nonexistent: '],
+    ['ends with a code', ['sh', '-c', 'echo why >&2; exit 3'], {}, 'ended with 3.\nwhy'],
+    ['is killed', ['sh', '-c', 'kill -KILL $$'], {}, 'was killed by SIGKILL'],
+    [
+      'does not end, with its children',
+      ['sh', '-c', 'echo waiting; sleep 600; :'],
+      { minutes: 0.01, hint: 'Try again.' },
+      'did not end within 0.01 minutes and was stopped.\nwaiting\nTry again.',
+    ],
+  ])('that %s is named, with what is known', (_, argv, options, said) => {
+    const text = complaint(argv, options);
+    expect(text).toMatch(/^FAILED /);
+    expect(text).toContain(said);
+  });
+
+  it('does not show passwords of proxies, in its log neither', () => {
+    const artifacts = mkdtempSync(join(tmpdir(), 'sdm-setup-'));
+    try {
+      const argv = ['sh', '-c', `echo ${password}; exit 1`];
+      const text = complaint(argv, {}, { VERBOSE: '1', ARTDIR: artifacts });
+      const log = readFileSync(join(artifacts, 'fabric_emulation.log'), 'utf8');
+      for (const shown of [text, log]) {
+        expect(shown).toContain('http://me:***@proxy.invalid:3128/');
+        expect(shown).not.toContain('secret');
+      }
+    } finally {
+      rmSync(artifacts, { recursive: true });
+    }
   });
 });
 
