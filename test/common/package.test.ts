@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
 import { ADDON_SOURCES } from '../../src/rack/artifacts/payload.js';
