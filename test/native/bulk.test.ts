@@ -104,6 +104,20 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
     await call(fresh(), { signal });
     await until('the listener to go', () => getEventListeners(signal, 'abort').length === 0);
   });
+
+  test('leaves no listener behind, nor loses the error, when an option is wrong', async () => {
+    const { signal } = new AbortController();
+    await rejected(() => call(fresh(), any({ signal, onProgress: 1 })), 'SDM_INPUT', TypeError);
+    const boom = new Error('boom');
+    const trap = {
+      signal,
+      get onProgress(): undefined {
+        throw boom;
+      },
+    };
+    await expect(call(fresh(), trap)).rejects.toBe(boom);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
 });
 
 describe('results', () => {

@@ -18,6 +18,7 @@ class AbortListener {
   bool IsSet() const { return flag_ != nullptr && flag_->load(std::memory_order_relaxed); }
   // The SDM_ABORTED error, with the signal's reason as its cause.
   napi_value Reason(napi_env env) const;
+  // With no exception pending: it calls the signal, and leaves none of its own behind.
   void Release(napi_env env);
 
  private:

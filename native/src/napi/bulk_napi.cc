@@ -152,7 +152,7 @@ napi_value StartBulk(napi_env env, Bulk::Request request, napi_value options) {
   const Bulk::Kind kind = request.kind;
   auto job = std::make_unique<BulkJob>(std::move(request), kind);
   if (has_options && !job->ReadHooks(env, options)) {
-    job->Release(env);
+    ThreadJob::Drop(env, std::move(job));
     return nullptr;
   }
   return ThreadJob::Start(env, std::move(job), "sdm:bulk");

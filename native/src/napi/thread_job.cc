@@ -36,6 +36,16 @@ napi_value ThreadJob::Start(napi_env env, std::unique_ptr<ThreadJob> job, const 
   return promise;
 }
 
+void ThreadJob::Drop(napi_env env, std::unique_ptr<ThreadJob> job) {
+  // No JavaScript runs while one is pending, not even to take a listener away.
+  bool pending = false;
+  napi_value exception;
+  napi_is_exception_pending(env, &pending);
+  if (pending) napi_get_and_clear_last_exception(env, &exception);
+  job->Release(env);
+  if (pending) napi_throw(env, exception);
+}
+
 void ThreadJob::Main() {
   Run();
   ended_.store(true, std::memory_order_release);

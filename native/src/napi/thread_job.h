@@ -23,6 +23,8 @@ class ThreadJob {
 
   // Takes the job over. The promise, or null with an exception pending.
   static napi_value Start(napi_env env, std::unique_ptr<ThreadJob> job, const char *name);
+  // Ends a job that was not started. An exception that is pending stays so.
+  static void Drop(napi_env env, std::unique_ptr<ThreadJob> job);
 
  protected:
   ThreadJob() = default;
