@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { waitFor } from '../common/wait.js';
 import type { BrickLayout, RackLayout } from './layout.js';
@@ -160,7 +161,7 @@ export async function stopBrick(layout: RackLayout, brick: BrickLayout): Promise
   throw new SdmError(
     'SDM_RACK_QEMU',
     `process ${pids.join(', ')} of brick ${brick.n} does not end, not even when killed; ` +
-      'run "sdm rack down" again when it has',
+      `run "${sdmCommand()} rack down" again when it has`,
     { details: { brick: brick.n, pids } },
   );
 }

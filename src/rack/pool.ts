@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { run } from '../common/exec.js';
 import { formatSize } from '../common/units.js';
@@ -62,7 +63,8 @@ export function checkSpace(
     throw new SdmError(
       'SDM_RACK_SPACE',
       `the pool needs ${formatSize(poolSize)}, but ${shmRoot} has ${roughly(space.free)} free; ` +
-        'take a smaller one with --pool, bring another rack down ("sdm rack status" lists them), ' +
+        `take a smaller one with --pool, bring another rack down ("${sdmCommand()} rack status" ` +
+        'lists them), ' +
         `or enlarge it (mount -o remount,size=… ${shmRoot}; in a container its --shm-size), or ` +
         'name another tmpfs in SDM_SHM',
       { details },
@@ -74,7 +76,7 @@ export function checkSpace(
       'SDM_RACK_SPACE',
       `pool and bricks need ${roughly(needed)} of memory, but the host, or the container, has ` +
         `${roughly(space.available)} available; take less with --pool, --memory or --bricks, or ` +
-        'bring another rack down ("sdm rack status" lists them)',
+        `bring another rack down ("${sdmCommand()} rack status" lists them)`,
       { details },
     );
   }

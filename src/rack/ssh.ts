@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { run, type RunResult } from '../common/exec.js';
 import type { BrickLayout, RackLayout } from './layout.js';
@@ -129,7 +130,7 @@ export async function sshExec(
     throw new SdmError(
       'SDM_RACK_SSH',
       `brick ${n} of rack ${layout.name} cannot be reached by ssh: ` +
-        `${result.stderr.trim() || 'no reason given'}; see "sdm rack logs ${n}"`,
+        `${result.stderr.trim() || 'no reason given'}; see "${sdmCommand()} rack logs ${n} --name ${layout.name}"`,
       { details: { rack: layout.name, brick: n } },
     );
   }

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { HEX_PATTERN } from '../common/units.js';
 import { racksDir, rackLayout, type RackLayout } from './layout.js';
@@ -88,7 +89,7 @@ export function readState(layout: RackLayout): RackState | undefined {
 function unusable(layout: RackLayout, why: string, cause?: unknown): SdmError {
   return new SdmError(
     'SDM_RACK_STATE',
-    `${layout.stateFile} ${why}; "sdm rack down --name ${layout.name}" cleans up`,
+    `${layout.stateFile} ${why}; "${sdmCommand()} rack down --name ${layout.name}" cleans up`,
     { details: { file: layout.stateFile }, cause },
   );
 }

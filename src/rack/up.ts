@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { hex } from '../common/units.js';
 import type { Artifacts, CpioEntry } from './artifacts/index.js';
@@ -158,9 +159,9 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     omit: build.omit,
   });
   const script = qemuScript(build.qemu, args, [
-    `Brick ${brick.n} of rack ${build.layout.name}, as "sdm rack up" starts it.`,
+    `Brick ${brick.n} of rack ${build.layout.name}, as "${sdmCommand()} rack up" starts it.`,
     'By hand: stop the brick first ("quit" on its QMP socket), then run this; its console is',
-    `then at "sdm rack console ${brick.n} --name ${build.layout.name}" as before.`,
+    `then at "${sdmCommand()} rack console ${brick.n} --name ${build.layout.name}" as before.`,
   ]);
   writeFileSync(brick.qemuCmd, script, { mode: 0o700 });
   chmodSync(brick.qemuCmd, 0o700);

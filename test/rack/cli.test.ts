@@ -6,7 +6,7 @@ import { uptime } from '../../src/cli/rack/status.js';
 import { sdm } from '../support/cli.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'sdm-cli-'));
-const env = { SDM_STATE: scratch };
+const env = { SDM_STATE: scratch, npm_command: 'exec' };
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 describe('sdm rack', () => {
@@ -36,7 +36,7 @@ describe('sdm rack', () => {
   ])('says for %j that there is no rack, and how to make one', async (args) => {
     const { code, stderr } = await sdm(args, { env });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^sdm: SDM_NOT_FOUND: .*"sdm rack up --name r0" makes it\n$/);
+    expect(stderr).toMatch(/^sdm: SDM_NOT_FOUND: .*"npx sdm rack up --name r0" makes it\n$/);
   });
 
   it('has nothing to show and nothing to do without racks', async () => {

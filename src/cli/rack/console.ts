@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { brickArgument, nameOption } from './options.js';
 
 export function consoleCommand(): Command {
@@ -9,7 +10,7 @@ export function consoleCommand(): Command {
     .addHelpText(
       'after',
       `
-One at a time. All keys go to the brick, Ctrl-C too. What was said before is in "sdm rack logs".`,
+One at a time. All keys go to the brick, Ctrl-C too. What was said before is in "${sdmCommand()} rack logs".`,
     )
     .action(async (n: number, { name }: { name: string }) => {
       const { openRack } = await import('../../rack/index.js');

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { foreground } from './foreground.js';
 import { brickArgument, nameOption } from './options.js';
 
@@ -12,7 +13,7 @@ export function execCommand(): Command {
       'after',
       `
 Input and output are the command's own, and so is the exit code (255: ssh itself failed). Each
-argument arrives as it is; for a shell's work say so: sdm rack exec 1 -- sh -c 'free; numactl -H'`,
+argument arrives as it is; for a shell's work say so: ${sdmCommand()} rack exec 1 -- sh -c 'free; sdm-agent memory'`,
     )
     .action(async (n: number, command: string[], { name }: { name: string }) => {
       await inBrick(name, n, command, ['-T']);

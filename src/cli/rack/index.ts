@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { consoleCommand } from './console.js';
 import { downCommand } from './down.js';
 import { execCommand, sshCommand } from './exec.js';
@@ -21,15 +22,16 @@ export function rackCommand(): Command {
     downCommand,
   ];
   for (const command of commands) rack.addCommand(command());
+  const sdm = sdmCommand();
   return rack.addHelpText(
     'after',
     `
 A first look:
-  sdm rack up
-  sdm rack exec 1 -- sdm-agent probe
-  sdm rack exec 1 -- sdm-agent attach --size 1G
-  sdm rack exec 1 -- numactl -H
-  sdm rack down
+  ${sdm} rack up
+  ${sdm} rack exec 1 -- sdm-agent probe
+  ${sdm} rack exec 1 -- sdm-agent attach --size 1G
+  ${sdm} rack exec 1 -- sdm-agent memory
+  ${sdm} rack down
 
 docs/rack.md says what a rack is made of.`,
   );

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { SdmError } from '../../common/errors.js';
 import { foreground } from './foreground.js';
 import { brickArgument, nameOption } from './options.js';
@@ -49,5 +50,5 @@ async function logs(n: number | undefined, options: LogsOptions): Promise<void> 
 function onlyBrick(bricks: readonly { readonly n: number }[]): number {
   const only = bricks.length === 1 ? bricks[0] : undefined;
   if (only !== undefined) return only.n;
-  throw new SdmError('SDM_INPUT', 'say of which brick: sdm rack logs --agent 1');
+  throw new SdmError('SDM_USAGE', `say of which brick: ${sdmCommand()} rack logs --agent 1`);
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { formatTable } from '../../common/table.js';
 import { formatSize } from '../../common/units.js';
 import type { BrickStatus, RackStatus } from '../../rack/index.js';
@@ -13,14 +14,14 @@ export function statusCommand(): Command {
       `
 ATTACHED is what the brick's memports map, by its registers; SHARE is its own part of the pool.
 A rack is running, degraded (not all bricks run), dead (none does), starting, or broken (an "up"
-died early). "sdm rack down" cleans up after each of them.`,
+died early). "${sdmCommand()} rack down" cleans up after each of them.`,
     )
     .action(async ({ name, json }: { name?: string; json?: true }) => {
       const { listRacks, openRack } = await import('../../rack/index.js');
       const racks = name === undefined ? listRacks() : [openRack(name)];
       const all = racks.map((rack) => rack.status());
       if (json === true) console.log(JSON.stringify(all, null, 2));
-      else if (all.length === 0) console.log('no racks; "sdm rack up" makes one');
+      else if (all.length === 0) console.log(`no racks; "${sdmCommand()} rack up" makes one`);
       else {
         console.log(statusTable(all));
         for (const rack of all) console.log(`\n${rack.name}: ${rack.dir}`);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { Progress } from '../../common/progress.js';
 import type { Rack } from '../../rack/index.js';
 import { cancellable } from '../cancellable.js';
@@ -48,10 +49,10 @@ export function upCommand(): Command {
       `
 Each brick is an aarch64 virtual machine on stock QEMU, with no privileges. The pool is a file on
 /dev/shm (SDM_SHM names another tmpfs); all of it is allocated at once. Everything else is in one
-directory, which "sdm rack status" names; brick-N/qemu.cmd there is what was started.
+directory, which "${sdmCommand()} rack status" names; brick-N/qemu.cmd there is what was started.
 The first time takes longer: kernel and guest are made and kept in the cache.
 
-Next: sdm rack exec 1 -- sdm-agent probe`,
+Next: ${sdmCommand()} rack exec 1 -- sdm-agent probe`,
     )
     .action(up);
 }
@@ -81,14 +82,15 @@ async function up(options: UpOptions): Promise<void> {
 
 function next(rack: Rack): string {
   const { name, dir } = rack;
+  const sdm = sdmCommand();
   const share = BigInt(rack.status().bricks[0]?.share?.size ?? 0);
   const size = share < GIB ? `${share >> 20n}M` : '1G';
   const of = name === 'r0' ? '' : ` --name ${name}`;
   return [
-    `Log in:      sdm rack ssh${of} 1`,
-    `Look around: sdm rack exec${of} 1 -- sdm-agent probe`,
-    `Attach:      sdm rack exec${of} 1 -- sdm-agent attach --size ${size}`,
-    `End:         sdm rack down${of}`,
+    `Log in:      ${sdm} rack ssh${of} 1`,
+    `Look around: ${sdm} rack exec${of} 1 -- sdm-agent probe`,
+    `Attach:      ${sdm} rack exec${of} 1 -- sdm-agent attach --size ${size}`,
+    `End:         ${sdm} rack down${of}`,
     `Files:       ${dir}`,
   ].join('\n');
 }
