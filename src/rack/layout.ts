@@ -24,6 +24,8 @@ export interface BrickLayout {
   readonly qemuPidFile: string;
   readonly consoleLog: string;
   readonly qemuLog: string;
+  /** The agent's log, fetched from the brick where logs are kept. */
+  readonly agentLog: string;
   readonly agentJson: string;
   readonly hostKey: string;
   readonly qmpSocket: string;
@@ -144,6 +146,7 @@ function brickLayout(rackDir: string, socketDir: string | undefined, n: number):
     qemuPidFile: join(dir, 'qemu.pid'),
     consoleLog: join(dir, 'console.log'),
     qemuLog: join(dir, 'qemu.log'),
+    agentLog: join(dir, 'agent.log'),
     agentJson: join(dir, 'agent.json'),
     hostKey: join(dir, 'ssh_host_ed25519_key'),
     qmpSocket: place('qmp.sock'),

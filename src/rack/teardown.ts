@@ -1,12 +1,30 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
+import { SdmError } from '../common/errors.js';
 import { brickProcesses, stopBrick } from './brick.js';
 import type { RackLayout } from './layout.js';
 import { removeShm } from './pool.js';
 import { findProcesses } from './process.js';
+import { sshExec } from './ssh.js';
+
+/** Where a brick has its agent's log. */
+export const AGENT_LOG = '/var/log/sdm-agent.log';
+/** A brick that hangs must not hold up its end for long. */
+const AGENT_LOG_TIMEOUT_MS = 10_000;
 
 export interface RemoveOptions {
-  /** Keep consoles and QEMU's messages in `NAME.logs` beside the rack's directory. */
+  /**
+   * Keep consoles, QEMU's messages and, of bricks that still answer, the agents' logs in `NAME.logs`
+   * beside the rack's directory.
+   */
   readonly keepLogs?: boolean;
 }
 
@@ -46,6 +64,9 @@ export async function removeRack(
 ): Promise<boolean> {
   const numbers = brickNumbers(layout);
   const found = numbers.length > 0 || existsSync(layout.dir) || existsSync(layout.shmDir);
+  if (options.keepLogs === true) {
+    await Promise.all(runningBricks(layout).map((n) => fetchAgentLog(layout, n)));
+  }
   await Promise.all(numbers.map((n) => stopBrick(layout, layout.brick(n))));
   removeShm(layout);
   if (layout.socketDir !== undefined) {
@@ -57,11 +78,25 @@ export async function removeRack(
   return found;
 }
 
+/** As far as it can be had: a brick that does not answer has none to give. */
+async function fetchAgentLog(layout: RackLayout, n: number): Promise<void> {
+  if (!existsSync(layout.sshConfig)) return;
+  try {
+    const { code, stdout } = await sshExec(layout, n, ['cat', AGENT_LOG], {
+      timeoutMs: AGENT_LOG_TIMEOUT_MS,
+    });
+    if (code === 0) writeFileSync(layout.brick(n).agentLog, stdout, { mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof SdmError)) throw error;
+  }
+}
+
 function keepLogs(layout: RackLayout, numbers: readonly number[]): void {
   rmSync(layout.logsDir, { recursive: true, force: true });
   mkdirSync(layout.logsDir, { mode: 0o700 });
   for (const brick of numbers.map((n) => layout.brick(n))) {
-    for (const log of [brick.consoleLog, brick.qemuLog, brick.qemuCmd].filter(existsSync)) {
+    const logs = [brick.consoleLog, brick.qemuLog, brick.agentLog, brick.qemuCmd];
+    for (const log of logs.filter((file) => existsSync(file))) {
       cpSync(log, join(layout.logsDir, `brick-${brick.n}-${basename(log)}`));
     }
   }

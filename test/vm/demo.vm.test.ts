@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { listRacks, openRack } from '../../src/rack/index.js';
 
@@ -99,6 +100,20 @@ describe('npm run demo', () => {
     const rack = openRack(NAME);
     expect(await rack.exec(1, 'hostname')).toMatchObject({ code: 0, stdout: `${NAME}-brick1\n` });
     await rack.down();
+    expectNothingLeft();
+  });
+
+  it('keeps the logs where it fails, and says where', async () => {
+    // More than the share of the one brick.
+    const { code, output } = await demo('--bricks', '1', '--size', '4G').ended;
+    expect({ code, output }).toMatchObject({ code: 1 });
+    const logs = /^Logs of consoles and agents: (.*)$/m.exec(output)?.[1] ?? '';
+    try {
+      expect(readFileSync(join(logs, 'brick-1-console.log'), 'utf8')).toContain('sdm: brick ready');
+      expect(readFileSync(join(logs, 'brick-1-agent.log'), 'utf8')).toContain('"level"');
+    } finally {
+      rmSync(logs, { recursive: true, force: true });
+    }
     expectNothingLeft();
   });
 

@@ -12,7 +12,10 @@ export function downCommand(): Command {
     .description('stop a rack and remove all of it, also after a crash')
     .addOption(nameOption())
     .option('-a, --all', 'all racks')
-    .option('--keep-logs', 'keep consoles and QEMU’s messages beside the rack’s directory')
+    .option(
+      '--keep-logs',
+      'keep consoles, QEMU’s messages and agents’ logs beside the rack’s directory',
+    )
     .addHelpText(
       'after',
       `
