@@ -18,9 +18,16 @@
 /* The command being run; under sdmc.lock. */
 static char what[SDMC_TEXT_MAX + 16];
 
-/* Written under sdmc.lock and refusal_lock, read under either. */
+/* What error shows, "" for nothing; under refusal_lock. */
 static char refusal[384];
 static DEFINE_SPINLOCK(refusal_lock);
+
+static void set_refusal(const char *sentence)
+{
+	spin_lock(&refusal_lock);
+	strscpy(refusal, sentence, sizeof(refusal));
+	spin_unlock(&refusal_lock);
+}
 
 /**
  * sdmc_refuse() - say why the command that runs is refused
@@ -34,6 +41,7 @@ static DEFINE_SPINLOCK(refusal_lock);
  */
 int sdmc_refuse(int err, const char *fmt, ...)
 {
+	static char sentence[sizeof(refusal)];	/* under sdmc.lock */
 	struct va_format vaf;
 	va_list args;
 
@@ -42,12 +50,11 @@ int sdmc_refuse(int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vaf.fmt = fmt;
 	vaf.va = &args;
-	spin_lock(&refusal_lock);
-	scnprintf(refusal, sizeof(refusal), "%s: %pV", what, &vaf);
-	spin_unlock(&refusal_lock);
+	scnprintf(sentence, sizeof(sentence), "%s: %pV", what, &vaf);
 	va_end(args);
 
-	dev_warn(sdmc.dev, "%s (error %d)\n", refusal, err);
+	set_refusal(sentence);
+	dev_warn(sdmc.dev, "%s (error %d)\n", sentence, err);
 	return err;
 }
 
@@ -97,21 +104,32 @@ static int parse_request(char *text, bool node, struct sdmc_request *req)
 	return 0;
 }
 
-/*
- * Begins a command: takes the lock and a copy of what was written. On success
- * the caller unlocks.
- */
-static int begin(const char *name, const char *buf, char *text)
+/* A signal came while the command waited for another one to end. */
+static int interrupted(struct device *dev, const char *name, const char *text)
 {
-	ssize_t len;
-	char *body;
+	char sentence[SDMC_TEXT_MAX + 80];
 
-	if (mutex_lock_interruptible(&sdmc.lock))
-		return -ERESTARTSYS;
+	scnprintf(sentence, sizeof(sentence),
+		  "%s %s: stopped by a signal while another command ran", name, text);
+	set_refusal(sentence);
+	dev_warn(dev, "%s (error %d)\n", sentence, -EINTR);
+	return -ERESTARTSYS;
+}
 
-	len = strscpy(text, buf, SDMC_TEXT_MAX);
-	body = strim(text);
+/*
+ * Begins a command: takes the lock and a copy of what was written, and forgets
+ * why an earlier one was refused. On success the caller unlocks.
+ */
+static int begin(struct device *dev, const char *name, const char *buf, char *text)
+{
+	ssize_t len = strscpy(text, buf, SDMC_TEXT_MAX);
+	char *body = strim(text);
+
 	memmove(text, body, strlen(body) + 1);
+	if (mutex_lock_interruptible(&sdmc.lock))
+		return interrupted(dev, name, text);
+
+	set_refusal("");
 	scnprintf(what, sizeof(what), "%s %s", name, text);
 	if (len < 0) {
 		sdmc_refuse(-EINVAL, "longer than %d characters", SDMC_TEXT_MAX - 1);
@@ -141,7 +159,7 @@ static ssize_t command_store(struct device *dev, struct device_attribute *attr,
 	struct sdmc_request req;
 	int ret;
 
-	ret = begin(attr->attr.name, buf, text);
+	ret = begin(dev, attr->attr.name, buf, text);
 	if (ret)
 		return ret;
 
@@ -195,7 +213,7 @@ static ssize_t window_store(struct device *dev, struct device_attribute *attr,
 	struct sdmc_request req;
 	int ret;
 
-	ret = begin("window", buf, text);
+	ret = begin(dev, "window", buf, text);
 	if (ret)
 		return ret;
 

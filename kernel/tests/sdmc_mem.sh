@@ -121,6 +121,7 @@ refuses "claim half a page" EINVAL '*whole pages*' claim "$(hex $start) 0x800"
 refuses "claim nothing" EINVAL '*whole pages*' claim "$(hex $start) 0"
 refuses "one number too many" EINVAL '*expected*' claim "$A 1"
 does "claim" claim "$A"
+is "an old refusal is forgotten" none "$(cat $W/error)"
 is "it is absent" absent "$(state_of "$A_dir")"
 is "it has no node" -1 "$(cat $W/regions/"$A_dir"/node)"
 refuses "claim twice" EEXIST '*overlaps*' claim "$A"
@@ -210,6 +211,13 @@ is "a signal stops it" EINTR "$("$TOOL" put $W/scrub "$A" 1)"
 like "at an address" "scrub $A: stopped by a signal at 0x*" "$(cat $W/error)"
 is "the region is as it was" absent "$(state_of "$A_dir")"
 does "and can be scrubbed" scrub "$A"
+
+"$TOOL" put $W/scrub "$A" >/dev/null &
+scrubber=$!
+in_kernel $scrubber 2
+is "a signal ends the wait for another command" EINTR "$("$TOOL" put $W/verify "$A" 1)"
+like "and no other refusal is told" "verify $A: stopped by a signal *" "$(cat $W/error)"
+wait $scrubber
 
 # --- RAM ---------------------------------------------------------------------
 
