@@ -90,6 +90,18 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
     expect(error.cause).toBe(reason);
   });
 
+  test('is refused by a signal whose reason cannot be had', async () => {
+    const signal = AbortSignal.abort();
+    Object.defineProperty(signal, 'reason', {
+      get: () => {
+        throw new Error('no reason');
+      },
+    });
+    expect(await rejected(() => call(fresh(), { signal }), 'SDM_ABORTED')).not.toHaveProperty(
+      'cause',
+    );
+  });
+
   test('tells how far it is, at last all of it', async () => {
     const told: bigint[] = [];
     await call(fresh(), { onProgress: (done) => told.push(done) });
@@ -239,6 +251,20 @@ describe('while a call runs', () => {
     };
     await expect(fresh(ENDLESS).findOther(0n, { onProgress })).rejects.toBe(value);
     expect(calls).toBe(1);
+  });
+
+  test('a signal whose reason cannot be had aborts as any other', async () => {
+    const controller = new AbortController();
+    Object.defineProperty(controller.signal, 'reason', {
+      get: () => {
+        throw new Error('no reason');
+      },
+    });
+    const running = fresh(ENDLESS).findOther(0n, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await rejected(() => running, 'SDM_ABORTED');
   });
 
   test('the mapping can be closed: it goes when the call has ended', async () => {

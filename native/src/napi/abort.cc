@@ -77,8 +77,12 @@ napi_value AbortListener::ErrorFor(napi_env env, napi_value signal) const {
   Fail(&error, Code::SDM_ABORTED, "the call was aborted by its signal");
   const napi_value result = MakeError(env, error);
   napi_value reason;
-  if (signal != nullptr && napi_get_named_property(env, signal, "reason", &reason) == napi_ok) {
+  if (signal == nullptr) return result;
+  if (napi_get_named_property(env, signal, "reason", &reason) == napi_ok) {
     SetNamed(env, result, "cause", reason);
+  } else {
+    // A getter that throws: with that pending no promise could be settled.
+    napi_get_and_clear_last_exception(env, &reason);
   }
   return result;
 }
