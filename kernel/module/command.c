@@ -131,6 +131,11 @@ static int begin(struct device *dev, const char *name, const char *buf, char *te
 
 	set_refusal("");
 	scnprintf(what, sizeof(what), "%s %s", name, text);
+	if (!sdmc.ready) {
+		sdmc_refuse(-ENODEV, "the module is going away");
+		mutex_unlock(&sdmc.lock);
+		return -ENODEV;
+	}
 	if (len < 0) {
 		sdmc_refuse(-EINVAL, "longer than %d characters", SDMC_TEXT_MAX - 1);
 		mutex_unlock(&sdmc.lock);

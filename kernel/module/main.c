@@ -51,6 +51,7 @@ static int __init sdmc_mem_init(void)
 	ret = sdmc_failure_init();
 	if (ret)
 		goto out_dir;
+	sdmc.ready = true;
 	mutex_unlock(&sdmc.lock);
 	return 0;
 
@@ -58,7 +59,10 @@ out_dir:
 	kobject_put(sdmc.regions_dir);
 	sdmc.regions_dir = NULL;
 out_misc:
-	/* Deregistering waits for commands, which wait for the lock. */
+	/*
+	 * Deregistering waits for commands, which wait for the lock and then
+	 * find that the module is not ready: nothing may be parked any more.
+	 */
 	mutex_unlock(&sdmc.lock);
 	misc_deregister(&sdmc_misc);
 	return ret;
@@ -70,6 +74,9 @@ out_unlock:
 static void __exit sdmc_mem_exit(void)
 {
 	/* A parked window holds the module: there are no regions here. */
+	mutex_lock(&sdmc.lock);
+	sdmc.ready = false;
+	mutex_unlock(&sdmc.lock);
 	sdmc_failure_exit();
 	kobject_put(sdmc.regions_dir);
 	misc_deregister(&sdmc_misc);

@@ -73,6 +73,8 @@ struct sdmc_request {
  * struct sdmc - the one window of this machine
  * @dev: the misc device
  * @lock: held by a command from start to end, so commands are serialised
+ * @ready: commands may run: false until the module is set up, and after that
+ *	failed; under @lock
  * @regions_lock: what mmap() and the memory notifier look at. They must not
  *	take @lock: mmap() holds the mmap lock and a scrub can be long; the
  *	notifier runs under the hotplug lock, which add and remove take
@@ -85,6 +87,7 @@ struct sdmc_request {
 struct sdmc {
 	struct device *dev;
 	struct mutex lock;		/* one command at a time */
+	bool ready;
 	spinlock_t regions_lock;	/* the list, states and the window */
 	struct list_head regions;
 	struct kobject *regions_dir;
