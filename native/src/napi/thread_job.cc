@@ -13,6 +13,7 @@ napi_value ThreadJob::Start(napi_env env, std::unique_ptr<ThreadJob> job, const 
       !Ok(env, napi_create_threadsafe_function(env, nullptr, nullptr, resource_name, 0, 1,
                                                job.get(), Finalize, job.get(), CallJs,
                                                &job->wake_))) {
+    Drop(env, std::move(job));
     return nullptr;
   }
   ThreadJob *const self = job.release();  // Finalize() deletes it
