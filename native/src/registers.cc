@@ -93,13 +93,14 @@ bool RegisterBlock::AnyBusy() const {
   return false;
 }
 
-// Waits until STATUS is `wanted` or a refusal; BUSY when the time is up.
+// Waits until STATUS is `wanted` or a refusal; BUSY when the time is up. STATUS is read once more
+// after that: this thread may have been descheduled since it looked.
 __attribute__((noinline)) uint64_t RegisterBlock::Settle(volatile uint8_t *port, uint64_t wanted,
                                                          Deadline *deadline) {
-  for (;;) {
+  for (bool in_time = true;; in_time = deadline->Wait()) {
     const uint64_t status = sdm_load64(port + SDM_MEMPORT_STATUS);
     if (status == wanted || status >= SDM_STATUS_RANGE) return status;
-    if (!deadline->Wait()) return SDM_STATUS_BUSY;
+    if (!in_time) return SDM_STATUS_BUSY;
   }
 }
 
@@ -138,8 +139,9 @@ uint32_t RegisterBlock::ProgramActive(volatile uint64_t *staging, uint32_t count
 
 __attribute__((noinline)) bool RegisterBlock::WaitWhileBusy(volatile uint8_t *port,
                                                             Deadline *deadline) {
-  while (sdm_load64(port + SDM_MEMPORT_STATUS) == SDM_STATUS_BUSY) {
-    if (!deadline->Wait()) return false;
+  for (bool in_time = true; sdm_load64(port + SDM_MEMPORT_STATUS) == SDM_STATUS_BUSY;
+       in_time = deadline->Wait()) {
+    if (!in_time) return false;
   }
   return true;
 }

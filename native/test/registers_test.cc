@@ -5,9 +5,12 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 
 #include "../abi/memport.h"
 #include "../src/mmio.h"
@@ -17,6 +20,18 @@
 using sdm::Error;
 using sdm::RegisterBlock;
 using sdm::Source;
+
+namespace {
+
+// Runs whenever this thread asks what time it is: what happens while it is descheduled there.
+thread_local std::function<void()> at_clock;
+
+}  // namespace
+
+extern "C" int clock_gettime(clockid_t clock, struct timespec *now) noexcept {
+  if (at_clock) at_clock();
+  return static_cast<int>(syscall(SYS_clock_gettime, clock, now));
+}
 
 namespace {
 
@@ -243,6 +258,29 @@ TEST(LogicThatHangsCostsNoMoreThanTheDeadline) {
   device.Store(Device::Port(0, SDM_MEMPORT_STATUS), SDM_STATUS_ACTIVE);
   device.Store(Device::Port(1, SDM_MEMPORT_STATUS), SDM_STATUS_ACTIVE);
   CHECK_EQUAL(block->Program(staging, 2, 5), 0u);
+}
+
+TEST(AnAnswerDuringTheLastLookAtTheClockCounts) {
+  sdm::FormatRequest request = Zynq();
+  request.header.features = 0;
+  const Source source = Formatted(request);
+  Error error;
+  auto block = RegisterBlock::Open(source, {}, &error);
+  Device device(source.path);
+  const size_t status = Device::Port(0, SDM_MEMPORT_STATUS);
+  uint64_t staging[sdm::kStagingWords];
+  Stage(staging, 0, 0x400000000, 1);
+  at_clock = [&device, status] { device.Store(status, SDM_STATUS_ACTIVE); };
+  CHECK_EQUAL(block->Program(staging, 1, 0), 0u);
+  CHECK_EQUAL(staging[7], uint64_t{SDM_STATUS_ACTIVE});
+  // The same for one that is busy from before: its SET is written.
+  device.Store(Device::Port(0, SDM_MEMPORT_SET), 0);
+  device.Store(status, SDM_STATUS_BUSY);
+  block = nullptr;
+  block = RegisterBlock::Open(source, {}, &error);
+  CHECK_EQUAL(block->Program(staging, 1, 0), 0u);
+  CHECK_EQUAL(device.Load(Device::Port(0, SDM_MEMPORT_SET)), uint64_t{1});
+  at_clock = nullptr;
 }
 
 TEST(SnapshotIsTheBlock) {
