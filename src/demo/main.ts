@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { sdmCommand } from '../common/called.js';
 import { cancellable } from '../cli/cancellable.js';
 import { countArgument, sizeArgument } from '../cli/rack/options.js';
 import { runCli } from '../cli/run.js';
@@ -7,26 +6,33 @@ import { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { formatSize } from '../common/units.js';
 import { ensureArtifacts } from '../rack/artifacts/index.js';
+import { SdmError } from '../common/errors.js';
+import { planRack, SHARE_STEP } from '../rack/plan.js';
 import { checkRack, openRack, rackUp, type Rack } from '../rack/index.js';
 import { BrickStory } from './story.js';
 import { tellInOrder } from './transcript.js';
+import { whatToTry } from './what-to-try.js';
 
 interface DemoOptions {
   readonly name: string;
   readonly bricks: number;
-  readonly size: bigint;
+  readonly size?: bigint;
   readonly keep?: true;
 }
+
+const DEFAULT_SIZE = 1n << 30n;
 
 const program = new Command('demo')
   .description('bricks borrow memory from one pool, use it and give it back')
   .option('--name <rack>', 'name of the rack that it makes', 'demo')
   .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
-  .option('--size <size>', 'what each borrows', sizeArgument, 1n << 30n)
+  .option('--size <size>', 'what each borrows (default: 1 GiB)', sizeArgument)
   .option('--keep', 'leave the bricks running at the end')
   .action((options: DemoOptions) => cancellable((signal) => demo(options, signal)));
 
-async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSignal): Promise<void> {
+async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
+  const { name, bricks, size = DEFAULT_SIZE, keep } = options;
+  checkSize(size, bricks);
   const progress = new Progress();
   let rack: Rack | undefined;
   let finished = false;
@@ -53,8 +59,20 @@ async function demo({ name, bricks, size, keep }: DemoOptions, signal: AbortSign
   }
   progress.note(
     keep === true
-      ? kept(rack)
+      ? whatToTry(rack, bricks, size)
       : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)} each from one pool and gave it back.`,
+  );
+}
+
+/** Said before anything is booted: the agents would refuse it only then. */
+function checkSize(size: bigint, bricks: number): void {
+  const share = planRack({ bricks }).shares[0]?.size ?? 0n;
+  if (size > 0n && size % SHARE_STEP === 0n && size <= share) return;
+  throw new SdmError(
+    'SDM_INPUT',
+    `--size is ${formatSize(size)}; with ${countOf(bricks)} it must be a multiple of ` +
+      `${formatSize(SHARE_STEP)} (the kernel’s memory block), up to ${formatSize(share)}`,
+    { details: { size: String(size), share: String(share) } },
   );
 }
 
@@ -100,19 +118,6 @@ function countOf(bricks: number): string {
 function milliseconds(ms: number | undefined): string {
   if (ms === undefined) return '-';
   return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
-}
-
-function kept({ name, dir }: Rack): string {
-  const rack = (command: string): string => `${sdmCommand()} rack ${command} --name ${name}`;
-  return `
-The bricks are still up. Try:
-  ${rack('ssh')} 1                                   log in as root
-  ${rack('exec')} 1 -- sdm-agent probe               what the brick has
-  ${rack('exec')} 1 -- sdm-agent attach --size 512M  borrow, then "list" and "detach ID"
-  ${rack('exec')} 1 -- cat /sys/devices/system/node/node1/meminfo
-  ${rack('console')} 2                               the console; Ctrl-] leaves it
-  ${rack('down')}                                    stop them and remove everything
-Files, with the exact QEMU command lines: ${dir}`;
 }
 
 await runCli(program, process.argv);

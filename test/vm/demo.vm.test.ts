@@ -74,10 +74,20 @@ afterEach(async () => {
 });
 
 describe('npm run demo', () => {
-  it('says what is wrong with its arguments', async () => {
-    const { code, output } = await demo('--bricks', '0').ended;
-    expect({ code, output }).toMatchObject({ code: 2, output: expect.stringContaining('brick') });
+  it.each([
+    [['--bricks', '0'], /brick/],
+    [['--size', '100M'], /multiple of 128 MiB/],
+    [['--size', '100G'], /up to 1920 MiB/],
+  ])('says what is wrong with %j before anything is booted', async (args, message) => {
+    const { code, output } = await demo(...args).ended;
+    expect({ code, output }).toMatchObject({ code: 2, output: expect.stringMatching(message) });
+    expect(output).not.toContain('Boot ');
     expectNothingLeft();
+  });
+
+  it('explains its options', async () => {
+    const { code, output } = await demo('--help').ended;
+    expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('1 GiB') });
   });
 
   it('shows the main job, brick by brick, and with --keep leaves the bricks up', async () => {
@@ -96,7 +106,7 @@ describe('npm run demo', () => {
     expect(output).toMatch(/step \(emulated machines\) +brick 1, ms +brick 2, ms/);
     expect(code).toBe(0);
 
-    expect(output).toContain(`npx sdm rack ssh --name ${NAME} 1`);
+    expect(output).toContain(`npx sdm rack ssh --name ${NAME} 1 `);
     const rack = openRack(NAME);
     expect(await rack.exec(1, 'hostname')).toMatchObject({ code: 0, stdout: `${NAME}-brick1\n` });
     await rack.down();
