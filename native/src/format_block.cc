@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include "../abi/memport.h"
 #include "block_map.h"
 #include "mmio.h"
@@ -7,6 +10,13 @@
 namespace sdm {
 namespace {
 
+// A PCI resource, which may also be named by its path in sysfs.
+bool IsResource(const Source &source, const OpenSource &opened) {
+  struct statfs status;
+  return !source.pci.empty() ||
+         (fstatfs(opened.fd.get(), &status) == 0 && status.f_type == SYSFS_MAGIC);
+}
+
 // What is there already, and may it be overwritten?
 bool MayFormat(const Source &source, const OpenSource &opened, const volatile uint8_t *base,
                size_t length, bool force, Error *error) {
@@ -14,7 +24,7 @@ bool MayFormat(const Source &source, const OpenSource &opened, const volatile ui
   sdm_header_read(base, &old);
   const sdm_header_problem problem = sdm_header_check(&old, length);
   const bool ours = problem != SDM_HEADER_UNFORMATTED && problem != SDM_HEADER_FOREIGN;
-  if (!source.pci.empty() && ours && (old.features >> SDM_FEATURE_PASSIVE & 1) == 0) {
+  if (ours && IsResource(source, opened) && (old.features >> SDM_FEATURE_PASSIVE & 1) == 0) {
     return Fail(error, Code::SDM_BLOCK_FORMATTED,
                 opened.name + " has logic behind it, which formats its registers itself");
   }
