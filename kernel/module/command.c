@@ -2,6 +2,9 @@
 /*
  * Commands: parses what is written to the attributes, runs one command at a
  * time, and keeps the sentence that says why the last one was refused.
+ *
+ * What can be read names physical addresses, which /proc/iomem hides from users:
+ * it is for root and its group only.
  */
 #include <linux/device.h>
 #include <linux/ioport.h>
@@ -232,7 +235,9 @@ static ssize_t window_store(struct device *dev, struct device_attribute *attr,
 	mutex_unlock(&sdmc.lock);
 	return ret ?: count;
 }
-static DEVICE_ATTR_RW(window);
+
+static struct device_attribute dev_attr_window =
+	__ATTR(window, 0640, window_show, window_store);
 
 static ssize_t error_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -243,13 +248,15 @@ static ssize_t error_show(struct device *dev, struct device_attribute *attr, cha
 	spin_unlock(&refusal_lock);
 	return len;
 }
-static DEVICE_ATTR_RO(error);
+
+static struct device_attribute dev_attr_error = __ATTR_RO_MODE(error, 0440);
 
 static ssize_t failure_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sdmc_failure_emit(buf);
 }
-static DEVICE_ATTR_RO(failure);
+
+static struct device_attribute dev_attr_failure = __ATTR_RO_MODE(failure, 0440);
 
 static struct attribute *sdmc_attrs[] = {
 	&dev_attr_window.attr,

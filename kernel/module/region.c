@@ -48,9 +48,10 @@ static ssize_t mapped_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 	return sysfs_emit(buf, "%d\n", atomic_read(&to_region(kobj)->mapped));
 }
 
-static struct kobj_attribute state_attr = __ATTR_RO(state);
-static struct kobj_attribute node_attr = __ATTR_RO(node);
-static struct kobj_attribute mapped_attr = __ATTR_RO(mapped);
+/* Readable as the other attributes are: see command.c. */
+static struct kobj_attribute state_attr = __ATTR_RO_MODE(state, 0440);
+static struct kobj_attribute node_attr = __ATTR_RO_MODE(node, 0440);
+static struct kobj_attribute mapped_attr = __ATTR_RO_MODE(mapped, 0440);
 
 static struct attribute *region_attrs[] = {
 	&state_attr.attr,

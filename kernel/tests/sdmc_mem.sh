@@ -121,6 +121,8 @@ refuses "claim half a page" EINVAL '*whole pages*' claim "$(hex $start) 0x800"
 refuses "claim nothing" EINVAL '*whole pages*' claim "$(hex $start) 0"
 refuses "one number too many" EINVAL '*expected*' claim "$A 1"
 does "claim" claim "$A"
+is "only root reads addresses" "440 440 440 440 440 640" "$(cd $W && stat -c %a error failure \
+	regions/"$A_dir"/state regions/"$A_dir"/node regions/"$A_dir"/mapped window | xargs)"
 is "an old refusal is forgotten" none "$(cat $W/error)"
 is "it is absent" absent "$(state_of "$A_dir")"
 is "it has no node" -1 "$(cat $W/regions/"$A_dir"/node)"

@@ -65,6 +65,7 @@ const Module = Type.Object(
     loaded: Type.Boolean(),
     version: Nullable(Type.String()),
     mismatch: Nullable(Type.String({ description: 'why it does not fit this agent' })),
+    readable: Type.Boolean({ description: 'whether its window could be read: only by root' }),
     window: Nullable(Range),
   },
   closed,

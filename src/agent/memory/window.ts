@@ -77,6 +77,11 @@ export class WindowModule {
     return `has no ${missing.map((name) => `sdm-window/${name}`).join(', ')}`;
   }
 
+  /** False to who may not see the window: its attributes are for root. */
+  readable(): boolean {
+    return readText(join(this.#root, 'window')) !== undefined;
+  }
+
   window(): Range | undefined {
     return parseWindow(readText(join(this.#root, 'window')));
   }

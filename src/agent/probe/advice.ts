@@ -103,6 +103,12 @@ function* kernel(seen: Seen): Generator<Advice> {
       `The kernel module sdmc_mem ${module.mismatch}: run \`rmmod sdmc_mem\` and insert the one ` +
         'that was built with this agent.',
     );
+  } else if (!module.readable) {
+    yield note(
+      'window',
+      'Whether sdmc_mem holds a window, and which, cannot be read ' +
+        '(/sys/class/misc/sdm-window/window): run probe as root, or ask a running agent.',
+    );
   } else if (!windowFits(seen)) {
     const wanted = wantedWindow(seen);
     yield missing(

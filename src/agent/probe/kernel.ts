@@ -35,12 +35,15 @@ export function readKernel(root: string): Kernel {
 
 function readModule(sysfs: string): Kernel['module'] {
   const module = new WindowModule(neverWrites, sysfs);
-  if (!module.present()) return { loaded: false, version: null, mismatch: null, window: null };
+  if (!module.present()) {
+    return { loaded: false, version: null, mismatch: null, readable: false, window: null };
+  }
   const window = module.window();
   return {
     loaded: true,
     version: module.version() ?? null,
     mismatch: module.mismatch() ?? null,
+    readable: module.readable(),
     window: window === undefined ? null : { start: hex(window.start), size: hex(window.size) },
   };
 }

@@ -96,7 +96,9 @@ function kernel(found: Kernel): string {
   const { module } = found;
   const window =
     module.window === null
-      ? 'no window'
+      ? module.readable
+        ? 'no window'
+        : 'window not readable'
       : `window ${module.window.start}, ${size(module.window.size)}`;
   const present = found.ways.filter(({ state }) => state !== 'absent');
   return formatPairs(

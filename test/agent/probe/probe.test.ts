@@ -87,7 +87,7 @@ describe('a brick', () => {
         autoOnline: 'offline',
         memoryProbe: false,
         demotion: true,
-        module: { loaded: true, version: '1.0.0', mismatch: null },
+        module: { loaded: true, version: '1.0.0', mismatch: null, readable: true },
         ways: [
           { module: 'dax', state: 'loaded' },
           { module: 'device_dax', state: 'absent' },
@@ -103,6 +103,15 @@ describe('a brick', () => {
     ]);
     expect(about(brick)).toEqual(['isolation']);
     expect(textOf(brick, 'isolation')).toContain('isolates');
+  });
+
+  it('without root is told that the window cannot be read', () => {
+    const { 'sys/class/misc/sdm-window/window': _, ...rest } = whole();
+    // Tests run as root, whom no mode keeps out: a directory cannot be read by anybody.
+    const brick = probe(root, { ...rest, 'sys/class/misc/sdm-window/window/x': '' });
+    expect(brick.verdict).toBe('usable');
+    expect(brick.kernel.module).toMatchObject({ loaded: true, mismatch: null, readable: false });
+    expect(textOf(brick, 'window')).toMatch(/cannot be read.*run probe as root/);
   });
 
   it('with translation is not told that there is no isolation', () => {
