@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { SdmError } from '../../common/errors.js';
 import { nameOption } from './options.js';
 
 interface DownOptions {
@@ -24,7 +25,14 @@ What the pool holds is gone with it. A rack that is not there is no error. Inter
     .action(down);
 }
 
-async function down({ name, all, keepLogs }: DownOptions): Promise<void> {
+async function down({ name, all, keepLogs }: DownOptions, command: Command): Promise<void> {
+  // A name from SDM_RACK is only a default.
+  if (all === true && command.getOptionValueSource('name') === 'cli') {
+    throw new SdmError(
+      'SDM_USAGE',
+      `--all takes down every rack and --name ${name} only that one: give one of the two`,
+    );
+  }
   const { listRacks, rackDown } = await import('../../rack/index.js');
   const names = all === true ? listRacks().map((rack) => rack.name) : [name];
   for (const rack of names) {
