@@ -1,3 +1,4 @@
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
@@ -10,6 +11,7 @@ import { lockRack } from './lock.js';
 import { DEFAULT_RACK } from './names.js';
 import { planRack, type PlanOptions, type RackPlan } from './plan.js';
 import { checkSpace } from './pool.js';
+import { shellQuote } from './qemu.js';
 import { checkQemu, qemuBinary } from './qemu-binary.js';
 import { setLink } from './registers.js';
 import { sshArgv, sshExec, type ExecOptions } from './ssh.js';
@@ -168,6 +170,7 @@ export function listRacks(): Rack[] {
 /**
  * Stops a rack and removes all of it. Idempotent, and right after a crash as well.
  * @returns whether there was anything to remove.
+ * @throws SdmError SDM_NOT_FOUND if the rack of that name lives under another state directory.
  */
 export async function rackDown(
   name: string = DEFAULT_RACK,
@@ -176,10 +179,30 @@ export async function rackDown(
   const layout = rackLayout(name);
   const lock = await lockRack(layout, 'down', DOWN_LOCK_TIMEOUT_MS);
   try {
-    return await removeRack(layout, options);
+    const found = await removeRack(layout, options);
+    if (!found) refuseForeign(layout);
+    return found;
   } finally {
     await lock.release();
   }
+}
+
+/** What is left on tmpfs under this name after ours is gone is in use by a rack of another place. */
+function refuseForeign(layout: RackLayout): void {
+  const { name, shmDir } = layout;
+  const uid = lstatSync(shmDir, { throwIfNoEntry: false })?.uid;
+  if (uid === undefined || uid !== process.getuid?.()) return;
+  const dir = existsSync(layout.shmOwner) ? readFileSync(layout.shmOwner, 'utf8').trim() : '';
+  const what =
+    dir === ''
+      ? `a QEMU has ${shmDir} mapped, which does not say where its rack lives: end that process`
+      : `the one that has ${shmDir} lives in ${dir}: take it down with ` +
+        `"SDM_STATE=${shellQuote(dirname(dirname(dir)))} ${sdmCommand()} rack down --name ${name}"`;
+  throw new SdmError(
+    'SDM_NOT_FOUND',
+    `there is no rack ${name} in ${dirname(layout.dir)}; ${what}`,
+    { details: { rack: name, dir: dir || shmDir } },
+  );
 }
 
 /** One emulated rack. Bricks are counted from 1. */

@@ -63,12 +63,14 @@ export async function removeRack(
   options: RemoveOptions = {},
 ): Promise<boolean> {
   const numbers = brickNumbers(layout);
-  const found = numbers.length > 0 || existsSync(layout.dir) || existsSync(layout.shmDir);
+  const had = existsSync(layout.shmDir);
+  const ours = numbers.length > 0 || existsSync(layout.dir);
   if (options.keepLogs === true) {
     await Promise.all(runningBricks(layout).map((n) => fetchAgentLog(layout, n)));
   }
   await Promise.all(numbers.map((n) => stopBrick(layout, layout.brick(n))));
   removeShm(layout);
+  const found = ours || (had && !existsSync(layout.shmDir));
   if (layout.socketDir !== undefined) {
     rmSync(layout.socketDir, { recursive: true, force: true });
     removeIfEmpty(layout.socketRoot);

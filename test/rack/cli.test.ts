@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,7 @@ describe('sdm rack', () => {
     [['rack', 'exec', '1']],
     [['rack', 'exec', 'one', '--', 'true']],
     [['rack', 'link', '1', '0', 'sideways']],
+    [['rack', 'down', '--all', '--name', 'r0']],
   ])('refuses %j in one line, with exit code 2', async (args) => {
     const { code, stdout, stderr } = await sdm(args, { env });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -52,6 +53,24 @@ describe('sdm rack', () => {
         stdout: expect.stringContaining('nothing to do'),
       });
     }
+  });
+
+  it('does not call a rack down that lives under another state directory', async () => {
+    const other = join(scratch, 'other');
+    const shm = join(scratch, 'shm');
+    const dir = join(shm, `sdm-${process.getuid?.()}-demo`);
+    mkdirSync(join(other, 'racks', 'demo'), { recursive: true });
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, 'owner'), `${join(other, 'racks', 'demo')}\n`);
+    const { code, stdout, stderr } = await sdm(['rack', 'down', '--name', 'demo'], {
+      env: { ...env, SDM_SHM: shm },
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^sdm: SDM_NOT_FOUND: there is no rack demo in \S+; .* lives in \S+other\/racks\/demo: /,
+    );
+    expect(stderr).toMatch(/"SDM_STATE='?\S+other'? npx sdm rack down --name demo"\n$/);
+    expect(existsSync(dir)).toBe(true);
   });
 
   it('helps', async () => {
