@@ -44,11 +44,13 @@ export class Memports {
 
   /** Ranges of memports that are set: what nothing new may overlap. */
   taken(): { local: Span[]; remote: Span[] } {
-    const set = this.#options.backend.memports().filter((port) => port.set);
+    const set = this.#options.backend
+      .memports()
+      .flatMap((port, memport) => (port.set ? [{ ...port, memport }] : []));
     return {
-      local: set.map(({ start, end }) => ({ start, end: end + 1n })),
-      remote: set.flatMap(({ start, end, remote }) =>
-        remote === undefined ? [] : [{ start: remote, end: remote + (end - start) + 1n }],
+      local: set.map(({ start, end, memport }) => ({ start, end: end + 1n, memport })),
+      remote: set.flatMap(({ start, end, remote, memport }) =>
+        remote === undefined ? [] : [{ start: remote, end: remote + (end - start) + 1n, memport }],
       ),
     };
   }
@@ -86,7 +88,7 @@ export class Memports {
     const status = backend.activate(port, fields, PROGRAM_MS);
     if (status === STATUS.ACTIVE) return this.view(port);
     await journal.record({ kind: 'memport', port, spec: null });
-    throw memportRefused(port, status);
+    throw memportRefused(port, status, this.#unaligned(status, spec));
   }
 
   /** @throws as AgentCore.clearMemport. */
@@ -173,6 +175,16 @@ export class Memports {
     checkU64(`last address of memport ${port}`, spec.start + spec.size - 1n);
   }
 
+  /** Which of what was asked for is no multiple of the granule, where the device refused for that. */
+  #unaligned(status: number, spec: MemportSpec): string | undefined {
+    const { granule } = this.#options.backend.info;
+    const wrong = (['start', 'size', 'remote'] as const)
+      .filter((key) => spec[key] % granule !== 0n)
+      .map((key) => `${key} ${hex(spec[key])}`);
+    if (status !== STATUS.ALIGNMENT || wrong.length === 0) return undefined;
+    return `${wrong.join(' and ')} must be a multiple of the granule, ${hex(granule)}`;
+  }
+
   /** What a set is refused for unless it overrides. */
   #checkOurs(port: number, found: MemportView, spec: MemportSpec): void {
     checkOwner(port, found);
@@ -199,8 +211,15 @@ export class Memports {
     throw new SdmError(
       'SDM_RANGE_TAKEN',
       `${named} of memport ${port} overlaps ${hex(clash.start)}-${hex(clash.end - 1n)}, to which ` +
-        'another memport leads; override to set it anyway',
-      { details: { memport: port, start: hex(clash.start), end: hex(clash.end - 1n) } },
+        `memport ${clash.memport} leads; override to set it anyway`,
+      {
+        details: {
+          memport: port,
+          other: clash.memport,
+          start: hex(clash.start),
+          end: hex(clash.end - 1n),
+        },
+      },
     );
   }
 

@@ -144,9 +144,11 @@ describe('attach', () => {
     expect(second).toEqual(first);
     await expect(agent!.attach({ ...request, size: 4n * MIB })).rejects.toMatchObject({
       code: 'SDM_CONFLICT',
+      message: expect.stringContaining('(size is 0x200000, and 0x400000 is asked for)'),
     });
     await expect(agent!.attach(request, { owner: 'rack' })).rejects.toMatchObject({
       code: 'SDM_CONFLICT',
+      message: expect.stringContaining('(its owner is local, and rack asks)'),
     });
     expect(agent!.listAttachments()).toHaveLength(1);
   });

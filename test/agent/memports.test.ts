@@ -58,12 +58,29 @@ describe('memports by hand', () => {
     expect(await agent.clearMemport(1)).toMatchObject({ status: 0 });
   });
 
+  test.each([
+    [{ ...SPEC, start: SPEC.start + 4096n }, /: start 0x2801000 must be .* granule, 0x200000$/],
+    [{ ...SPEC, size: MIB }, /: size 0x100000 must be .* granule, 0x200000$/],
+    [
+      { ...SPEC, start: 41n * MIB, remote: 41n * MIB },
+      /: start 0x2900000 and remote 0x2900000 must/,
+    ],
+  ])('what is no multiple of the granule is named: case %#', async (spec, message) => {
+    await expect(agent.setMemport(1, spec, { override: true })).rejects.toMatchObject({
+      code: 'SDM_MEMPORT_REFUSED',
+      message: expect.stringMatching(message),
+    });
+  });
+
   test('outside of the shares, or over what another one leads to: only with override', async () => {
     const header = { start: 0n, size: 128n * MIB, remote: 0n };
     await expect(agent.setMemport(0, header)).rejects.toMatchObject({ code: 'SDM_NOT_OURS' });
     await agent.setMemport(0, SPEC);
     const over = { ...SPEC, size: 4n * MIB };
-    await expect(agent.setMemport(1, over)).rejects.toMatchObject({ code: 'SDM_RANGE_TAKEN' });
+    await expect(agent.setMemport(1, over)).rejects.toMatchObject({
+      code: 'SDM_RANGE_TAKEN',
+      message: expect.stringContaining('to which memport 0 leads'),
+    });
     await expect(agent.setMemport(1, over, { override: true })).rejects.toMatchObject({
       code: 'SDM_MEMPORT_REFUSED',
       details: { statusName: 'overlap' },

@@ -9,6 +9,8 @@ import type { NormalRequest } from './record.js';
 export interface Span {
   readonly start: bigint;
   readonly end: bigint;
+  /** That leads there, where the range is one in use. */
+  readonly memport?: number;
 }
 
 /** What is in use and where something new may go. */
@@ -114,12 +116,22 @@ function spans(request: NormalRequest, space: PlacementSpace): Span[] {
 function noSpace(request: NormalRequest, space: PlacementSpace, why: string): SdmError {
   const kind = request.shared ? 'shared' : 'own';
   const shares = space.shares.filter((share) => share.shared === request.shared);
+  const details = { size: hex(request.size), shares: shares.length };
+  if (shares.length === 0) {
+    const none = space.shares.length === 0 ? 'no shares' : `no ${kind} shares`;
+    return new SdmError(
+      'SDM_NO_SPACE',
+      `this agent has ${none}: add ${request.shared ? 'one with "shared": true' : 'them'} to ` +
+        '`shares` in its configuration, and start it again',
+      { details },
+    );
+  }
   const total = shares.reduce((sum, share) => sum + share.size, 0n);
   return new SdmError(
     'SDM_NO_SPACE',
     `no ${formatSize(request.size)} in one piece is free ${why}; this brick's ${kind} shares have ` +
       `${formatSize(total)} in all: ask for less, or detach something (\`sdm-agent list\`)`,
-    { details: { size: hex(request.size), shares: shares.length } },
+    { details },
   );
 }
 
@@ -157,11 +169,19 @@ function checkExplicit(
 }
 
 function taken(named: string, clash: Span): SdmError {
+  const { memport } = clash;
+  const by = memport === undefined ? 'the kernel (sdmc_mem)' : `memport ${memport}`;
   return new SdmError(
     'SDM_RANGE_TAKEN',
-    `${named} overlaps ${hex(clash.start)}-${hex(clash.end - 1n)}, which is in use ` +
+    `${named} overlaps ${hex(clash.start)}-${hex(clash.end - 1n)}, which ${by} has in use ` +
       '(`sdm-agent list`, `sdm-agent memport list`)',
-    { details: { start: hex(clash.start), end: hex(clash.end - 1n) } },
+    {
+      details: {
+        start: hex(clash.start),
+        end: hex(clash.end - 1n),
+        ...(memport === undefined ? {} : { memport }),
+      },
+    },
   );
 }
 
@@ -176,6 +196,7 @@ function placeIdentical(request: NormalRequest, space: PlacementSpace, unit: big
   }
   const at = (remote: bigint): Placement => ({ start: windowBase + remote, remote });
   const local = space.local.map((span) => ({
+    ...span,
     start: span.start - windowBase,
     end: span.end - windowBase,
   }));

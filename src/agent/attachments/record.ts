@@ -1,3 +1,4 @@
+import { hex } from '../../abi/codec.js';
 import type {
   AttachRequest,
   Attachment,
@@ -58,9 +59,18 @@ export function normalise(request: AttachRequest, node: number): NormalRequest {
   };
 }
 
-/** True if both ask for the same: a repeated command, and no new one. */
-export function sameRequest(a: NormalRequest, b: NormalRequest): boolean {
-  return (Object.keys(a) as (keyof NormalRequest)[]).every((key) => a[key] === b[key]);
+/**
+ * Where two requests ask for something else: [property, of a, of b], for sentences. Empty for a
+ * repeated command.
+ */
+export function differences(a: NormalRequest, b: NormalRequest): [string, string, string][] {
+  const text = (value: NormalRequest[keyof NormalRequest]): string => {
+    if (value === undefined) return 'any';
+    return typeof value === 'bigint' ? hex(value) : String(value);
+  };
+  return (Object.keys(a) as (keyof NormalRequest)[])
+    .filter((key) => a[key] !== b[key])
+    .map((key) => [key, text(a[key]), text(b[key])]);
 }
 
 /** A copy that later steps do not change. */

@@ -12,7 +12,7 @@ import {
   type Share,
 } from '../types.js';
 import { place, type Span } from './placement.js';
-import { sameRequest, viewOf, type AttachmentRecord, type NormalRequest } from './record.js';
+import { differences, viewOf, type AttachmentRecord, type NormalRequest } from './record.js';
 import type { AttachmentTable } from './table.js';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -33,9 +33,9 @@ export function takenBy({ memports, table }: Pick<ReserveParts, 'memports' | 'ta
 } {
   const { local, remote } = memports.taken();
   for (const record of table.records()) {
-    const { size } = record.request;
-    local.push({ start: record.start, end: record.start + size });
-    remote.push({ start: record.remote, end: record.remote + size });
+    const { memport, request } = record;
+    local.push({ start: record.start, end: record.start + request.size, memport });
+    remote.push({ start: record.remote, end: record.remote + request.size, memport });
   }
   return { local, remote };
 }
@@ -117,11 +117,17 @@ export function repeated(
   caller: Caller,
 ): Attachment {
   const { id } = record;
-  if (record.owner !== caller.owner || !sameRequest(record.request, request)) {
+  const differing = differences(record.request, request).map(
+    ([key, was, is]) => `${key} is ${was}, and ${is} is asked for`,
+  );
+  if (record.owner !== caller.owner) {
+    differing.push(`its owner is ${record.owner}, and ${caller.owner} asks`);
+  }
+  if (differing.length > 0) {
     throw new SdmError(
       'SDM_CONFLICT',
-      `attachment ${id} exists, asked for differently or by ${record.owner}: choose another id, ` +
-        'or detach it first',
+      `attachment ${id} exists, and differs (${differing.join('; ')}): choose another id, or ` +
+        'detach it first',
       { details: { attachment: id, owner: record.owner } },
     );
   }

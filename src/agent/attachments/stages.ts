@@ -138,11 +138,15 @@ const program: Stage = {
   },
 };
 
-/** The device's refusal of a memport as an error. */
-export function memportRefused(port: number, status: number): SdmError {
+/**
+ * The device's refusal of a memport as an error.
+ * @param why what of the request was wrong, where that is known; default: what the STATUS means.
+ */
+export function memportRefused(port: number, status: number, why?: string): SdmError {
   return new SdmError(
     'SDM_MEMPORT_REFUSED',
-    `memport ${port} ended with STATUS ${status} (${statusName(status)}): ${statusMeaning(status)}`,
+    `memport ${port} ended with STATUS ${status} (${statusName(status)}): ` +
+      (why ?? statusMeaning(status)),
     { details: { memport: port, status, statusName: statusName(status) } },
   );
 }

@@ -67,10 +67,27 @@ describe('requests that no place fits', () => {
     expect(() => place(request, space())).toThrow(expect.objectContaining({ code }));
   });
 
+  test.each([
+    ['no shares at all', [], false, /^this agent has no shares: add them to `shares` in its conf/],
+    [
+      'no shared share',
+      [{ start: 128n * MIB, size: 1920n * MIB, shared: false }],
+      true,
+      /^this agent has no shared shares: add one with "shared": true to `shares`/,
+    ],
+  ])('%s', (_, shares, shared, message) => {
+    expect(() => place(device(2n * MIB, { shared }), space({ shares }))).toThrow(
+      expect.objectContaining({ code: 'SDM_NO_SPACE', message: expect.stringMatching(message) }),
+    );
+  });
+
   test('a remote range in use', () => {
-    const remote = [{ start: 256n * MIB, end: 258n * MIB }];
+    const remote = [{ start: 256n * MIB, end: 258n * MIB, memport: 7 }];
     expect(() => place(device(4n * MIB, { remote: 254n * MIB }), space({ remote }))).toThrow(
-      expect.objectContaining({ code: 'SDM_RANGE_TAKEN' }),
+      expect.objectContaining({
+        code: 'SDM_RANGE_TAKEN',
+        message: expect.stringContaining('which memport 7 has in use'),
+      }),
     );
   });
 
