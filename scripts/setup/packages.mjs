@@ -4,7 +4,7 @@ import { run, SetupError } from './steps.mjs';
 
 const TABLE = new URL('../debian-packages.json', import.meta.url);
 const LOCK_SECONDS = 120;
-/** On a slow link: some 500 MB of packages to fetch and to install. */
+/** On a slow link: some 250 MB of packages to fetch and to install. */
 const APT_MINUTES = 40;
 
 /** The packages of the table for an architecture: `[{ name, why }]`. */
@@ -25,8 +25,8 @@ export function installedNames(text) {
   );
 }
 
-/** Installs what is missing. The only step that needs root, and only then. */
-export async function installPackages() {
+/** The entries of the table that are not installed. */
+export async function missingPackages() {
   const architecture = (await run(['dpkg', '--print-architecture'])).trim();
   const needed = neededPackages(architecture);
   const format = '${Package} ${db:Status-Status}\n';
@@ -34,7 +34,12 @@ export async function installPackages() {
   // 1: dpkg has never heard of one of them.
   const known = await run(['dpkg-query', '-W', '-f', format, ...names], { okCodes: [0, 1] });
   const installed = installedNames(known);
-  const missing = needed.filter(({ name }) => !installed.has(name));
+  return needed.filter(({ name }) => !installed.has(name));
+}
+
+/** Installs what is missing. The only step that needs root, and only then. */
+export async function installPackages() {
+  const missing = await missingPackages();
   if (missing.length === 0) return 'all there';
 
   process.stdout.write('\n');

@@ -1,8 +1,8 @@
 // The steps of set-up, in order. Each does nothing when there is nothing to do.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { installPackages } from './packages.mjs';
+import { installPackages, missingPackages } from './packages.mjs';
 import { cacheDir, proxied, run, SetupError, step, trace } from './steps.mjs';
 
 export { SetupError } from './steps.mjs';
@@ -18,6 +18,8 @@ const DEBIAN = ['12', '13'];
 const CACHE_BYTES = 2 * GIB;
 /** node_modules and what is built. */
 const PROJECT_BYTES = 0.5 * GIB;
+/** Debian's compilers, QEMU and the rest: measured 0.95 GiB on a bare system, and the archives. */
+const PACKAGES_BYTES = 1.25 * GIB;
 /** The pool of two bricks. */
 const POOL_BYTES = 4 * GIB;
 
@@ -40,7 +42,7 @@ export async function prepare(project) {
   });
 }
 
-function checkMachine(project) {
+async function checkMachine(project) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
     throw new SetupError(
@@ -58,12 +60,17 @@ function checkMachine(project) {
     );
   }
   const warm = existsSync(join(cacheDir, 'root')) && existsSync(join(cacheDir, 'kernel'));
-  requireSpace(
-    cacheDir,
-    warm ? CACHE_BYTES / 2 : CACHE_BYTES,
-    'set ARTDIR to a directory with more',
-  );
-  requireSpace(project, PROJECT_BYTES, 'or clone the project to where there is more');
+  requireSpace([
+    {
+      path: cacheDir,
+      bytes: warm ? CACHE_BYTES / 2 : CACHE_BYTES,
+      advice: 'set ARTDIR to a directory with more',
+    },
+    { path: project, bytes: PROJECT_BYTES, advice: 'clone the project to where there is more' },
+    ...((await missingPackages()).length > 0
+      ? [{ path: '/usr', bytes: PACKAGES_BYTES, advice: 'make room for Debian packages' }]
+      : []),
+  ]);
   const shm = freeBytes('/dev/shm');
   if (shm < POOL_BYTES) {
     // Only an emulated rack needs it, and it checks for what it really takes.
@@ -82,20 +89,36 @@ function readSystem() {
   );
 }
 
-function freeBytes(path) {
+/** The directory, or the one that it will be made in. */
+function existing(path) {
   let dir = path;
   while (!existsSync(dir)) dir = dirname(dir);
-  const { bavail, bsize } = statfsSync(dir);
+  return dir;
+}
+
+function freeBytes(path) {
+  const { bavail, bsize } = statfsSync(existing(path));
   return bavail * bsize;
 }
 
-function requireSpace(path, bytes, advice) {
-  const free = freeBytes(path);
-  trace(`${path}: ${gib(free)} free, ${gib(bytes)} needed`);
-  if (free >= bytes) return;
-  throw new SetupError(
-    `${path} has ${gib(free)} free, but ${gib(bytes)} are needed there. Free some, ${advice}.`,
-  );
+/** Needs on one file system are added up. */
+function requireSpace(needs) {
+  const devices = new Map();
+  for (const need of needs) {
+    const { dev } = statSync(existing(need.path));
+    devices.set(dev, [...(devices.get(dev) ?? []), need]);
+  }
+  for (const group of devices.values()) {
+    const bytes = group.reduce((sum, need) => sum + need.bytes, 0);
+    const free = freeBytes(group[0].path);
+    const paths = group.map((need) => need.path).join(', ');
+    trace(`${paths}: ${gib(free)} free, ${gib(bytes)} needed`);
+    if (free >= bytes) continue;
+    throw new SetupError(
+      `${paths}: ${gib(free)} free, but ${gib(bytes)} are needed there. Free some, or ` +
+        `${group.map((need) => need.advice).join(', or ')}.`,
+    );
+  }
 }
 
 function gib(bytes) {
