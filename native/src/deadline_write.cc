@@ -145,9 +145,9 @@ void DeadlineWrite::State::Failed(const char *call, int why) {
 
 void DeadlineWrite::State::Expire(int nothing) {
   expired = true;
-  // A kernel that cannot take its lock restarts the write after the signal (ERESTARTNOINTR, whatever
-  // SA_RESTART says), and would do what nobody waits for any more. A write that is inside keeps its
-  // file; one that begins again finds a descriptor that cannot be written to.
+  // A kernel that cannot take its lock restarts the write after the signal (ERESTARTNOINTR,
+  // whatever SA_RESTART says), and would do what nobody waits for any more. A write that is inside
+  // keeps its file; one that begins again finds a descriptor that cannot be written to.
   if (fd >= 0) dup3(nothing, fd, O_CLOEXEC);
   if (!has_timer) return;
   const struct itimerspec often = {{0, kSignalEveryNs}, {0, 1}};
