@@ -89,7 +89,7 @@ if [ "$registers" ]; then
 fi
 
 echo 1 >"$pool/enable"
-hold map "$pool/resource2" 0 $page touch
+hold map "$pool/resource2" $block $page touch
 is "before: resource2 can be mapped" ok "$held"
 refuses "a window from the middle" EINVAL '*must start*' \
 	window "$(hex $((start + block))) $(hex $block)"
