@@ -39,6 +39,7 @@ class Archive implements PackageSource {
       ]),
       make('busybox-static'),
       make('openssh-server', 'arm64', ['adduser', 'libpam0g', 'libc6', 'zlib1g', 'debconf']),
+      make('openssh-sftp-server', 'arm64', ['openssh-client', 'libc6']),
       make('libpam0g', 'arm64', ['libaudit1', 'libc6']),
       make('libaudit1', 'arm64', ['libc6', 'libvirtual']),
       make('libc6', 'arm64', ['libgcc-s1']),
@@ -121,6 +122,7 @@ describe('resolvePackages', () => {
       'libpam0g',
       'libstdc++6',
       'openssh-server',
+      'openssh-sftp-server',
       'zlib1g',
     ]);
     expect(archive.has(allPackages(resolution))).toBe(true);

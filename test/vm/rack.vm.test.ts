@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -145,6 +146,21 @@ describe('a rack of two bricks', () => {
         stderr: expect.stringContaining('Permission denied (publickey)'),
       });
     }
+  });
+
+  it('takes a file in with scp, and gives it back', async () => {
+    const config = join((await status(A)).dir, 'ssh', 'config');
+    const [there, back] = [join(state, 'there'), join(state, 'back')];
+    writeFileSync(there, randomBytes(300_000));
+    const remote = `${A}-brick1:/tmp/there`;
+    for (const words of [
+      [there, remote],
+      [remote, back],
+    ]) {
+      const { code, stderr } = await finished(startProgram('scp', ['-F', config, ...words]));
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    }
+    expect(readFileSync(back).equals(readFileSync(there))).toBe(true);
   });
 
   it('has a console that one can leave', async () => {

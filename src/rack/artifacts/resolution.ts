@@ -26,7 +26,14 @@ export interface Resolution {
 /** The series that the module is written for. */
 const KERNEL_SERIES = '6.12';
 /** What of Debian a guest runs. Node comes from elsewhere; libstdc++ is for it. */
-const ROOT_PACKAGES = ['busybox-static', 'openssh-server', 'libc6', 'libgcc-s1', 'libstdc++6'];
+const ROOT_PACKAGES = [
+  'busybox-static',
+  'openssh-server',
+  'openssh-sftp-server',
+  'libc6',
+  'libgcc-s1',
+  'libstdc++6',
+];
 /** Dependencies beyond libraries (debconf, perl, PAM's set-up) only serve an installed system. */
 const LIBRARY = /^(lib|zlib)/;
 /** A resolution made with other choices must not be taken for one of these. */

@@ -15,7 +15,13 @@ const RECIPE = '1';
 /** What no program of the guest reads. */
 const DROPPED = ['share/doc', 'share/man', 'share/locale', 'share/lintian', 'share/bug'];
 /** Programs whose libraries must all be in the image. */
-const PROGRAMS = ['bin/node', 'sbin/sshd', 'lib/openssh/sshd-session', 'lib/openssh/sshd-auth'];
+const PROGRAMS = [
+  'bin/node',
+  'sbin/sshd',
+  'lib/openssh/sshd-session',
+  'lib/openssh/sshd-auth',
+  'lib/openssh/sftp-server',
+];
 
 /**
  * The guest's /usr as one read-only EROFS image, uncompressed, so that a guest reads of it only what
