@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { BLOCK_MAX } from '../../abi/constants.js';
+import { PROFILES } from '../../abi/profiles.js';
 import { SdmError } from '../../common/errors.js';
 import { hex } from '../../common/units.js';
 import type { FormatOptions, RegisterSource } from '../../native/types.js';
@@ -106,7 +107,9 @@ function createFile(path: string): boolean {
 }
 
 function formatOptions(options: Options): FormatOptions {
-  const pool = options.pool === undefined ? undefined : poolSize(options.pool);
+  const granule =
+    options.granule === undefined ? PROFILES[options.profile].granule : BigInt(options.granule);
+  const pool = options.pool === undefined ? undefined : poolSize(options.pool, granule);
   const size = (own: string | undefined): bigint | undefined =>
     own === undefined ? pool : BigInt(own);
   const windowSize = size(options.windowSize);
@@ -130,9 +133,11 @@ function formatOptions(options: Options): FormatOptions {
   };
 }
 
-function poolSize(path: string): bigint {
+/** @throws SDM_INPUT for a pool that cannot be read, or of which nothing could be lent. */
+function poolSize(path: string, granule: bigint): bigint {
+  let size: bigint;
   try {
-    return BigInt(statSync(path).size);
+    size = BigInt(statSync(path).size);
   } catch (cause) {
     throw new SdmError(
       'SDM_INPUT',
@@ -142,4 +147,23 @@ function poolSize(path: string): bigint {
       },
     );
   }
+  // The first granule is the pool's header, which is never lent.
+  const least = 2n * granule;
+  if (granule > 0n && (size < least || size % granule !== 0n)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `the pool ${path} has ${size} bytes; expected a multiple of the granule, ` +
+        `${sizeText(hex(granule))}, and ${sizeText(hex(least))} or more, since the first granule ` +
+        `is never lent: make it larger (truncate --size ${nextSize(size, granule)} ${path}), or ` +
+        'choose another --granule',
+      { details: { pool: path, size: hex(size), granule: hex(granule) } },
+    );
+  }
+  return size;
+}
+
+/** The smallest size of a pool that fits, not below `size`. */
+function nextSize(size: bigint, granule: bigint): bigint {
+  const granules = (size + granule - 1n) / granule;
+  return (granules < 2n ? 2n : granules) * granule;
 }

@@ -170,6 +170,25 @@ describe('probe', () => {
 });
 
 describe('registers format', () => {
+  it.each([
+    [0, '0 bytes', '4194304'],
+    [2 << 20, '2097152 bytes', '4194304'],
+    [(4 << 20) + 4096, '4198400 bytes', '6291456'],
+  ])('refuses a pool of %d bytes', async (size, found, better) => {
+    const [path, pool] = [join(brick.dir, 'unmade'), join(brick.dir, 'odd-pool')];
+    writeFileSync(pool, '');
+    truncateSync(pool, size);
+    const { code, stdout, stderr } = await sdmAgent([
+      ...['registers', 'format', path, '--pool', pool],
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      `sdm-agent: SDM_INPUT: the pool ${pool} has ${found}; expected a mult`,
+    );
+    expect(stderr).toContain(`truncate --size ${better} ${pool}`);
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('refuses a block that an agent holds', async () => {
     const { code, stderr } = await brick.run(
       ...['registers', 'format', brick.registers, '--pool', brick.pool, '--force'],
