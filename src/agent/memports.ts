@@ -231,10 +231,11 @@ export class Memports {
     });
     if (use === 'none') return;
     const what = use === 'ram' ? 'is system RAM' : 'is mapped by programs';
-    const how =
-      found.attachment === undefined
-        ? 'take it out of the kernel first (/sys/class/misc/sdm-window)'
-        : `detach ${found.attachment}`;
+    const first =
+      use === 'ram'
+        ? 'take its memory blocks offline and remove the range first (docs/attachments.md)'
+        : 'end these programs first';
+    const how = found.attachment === undefined ? first : `detach ${found.attachment}`;
     throw new SdmError(
       'SDM_MEMPORT_LIVE',
       `memport ${port} leads to ${hex(found.start)}-${hex(found.end)}, which ${what}: ${how}`,

@@ -9,7 +9,13 @@ import { offlineBlocks } from './offline.js';
 import { onlineBlocks } from './online.js';
 import { withPolicyOffline, type PolicyNote } from './policy.js';
 import type { MappedRange, MemoryPath, RangeUse } from './types.js';
-import { WINDOW_DEVICE, WindowModule, type OfflineFailure, type WindowCommand } from './window.js';
+import {
+  useOf,
+  WINDOW_DEVICE,
+  WindowModule,
+  type OfflineFailure,
+  type WindowCommand,
+} from './window.js';
 
 /** For commands that only change tables. */
 const COMMAND_MS = 30_000;
@@ -54,12 +60,8 @@ export class KernelMemory implements MemoryPath {
   }
 
   use(range: Range): RangeUse {
-    const end = range.start + range.size;
-    const touching = this.#module
-      .regions()
-      .filter((region) => region.start < end && region.end >= range.start);
-    if (touching.some((region) => region.state === 'ram')) return 'ram';
-    return touching.some((region) => region.mapped > 0) ? 'mapped' : 'none';
+    const end = range.start + range.size - 1n;
+    return useOf(this.#module.regions(), { start: range.start, end });
   }
 
   claim(range: MappedRange): Promise<void> {

@@ -4,6 +4,7 @@ import type { Native } from '../../native/types.js';
 import type { RegionState, RegionView } from '../types.js';
 import type { Range } from './blocks.js';
 import { readNames, readText } from './sysfs.js';
+import type { RangeUse } from './types.js';
 
 /** The device of sdmc_mem through which programs map ranges. */
 export const WINDOW_DEVICE = '/dev/sdm-window';
@@ -42,6 +43,18 @@ export function parseFailure(text: string | undefined): OfflineFailure | undefin
   const block = Number(fields.get('block') ?? Number.NaN);
   if (text === undefined || !Number.isInteger(block)) return undefined;
   return { block, reason: fields.get('reason') ?? 'unknown', line: text };
+}
+
+/** What the regions that touch a range are used for. @param range `end` inclusive. */
+export function useOf(
+  regions: readonly RegionView[],
+  range: { readonly start: bigint; readonly end: bigint },
+): RangeUse {
+  const touching = regions.filter(
+    (region) => region.start <= range.end && region.end >= range.start,
+  );
+  if (touching.some((region) => region.state === 'ram')) return 'ram';
+  return touching.some((region) => region.mapped > 0) ? 'mapped' : 'none';
 }
 
 /** sdmc_mem's attributes. Reads are synchronous; commands run on a thread, under a deadline. */

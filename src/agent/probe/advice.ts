@@ -1,30 +1,47 @@
 import { hex } from '../../abi/codec.js';
 import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
 import { localWindow } from '../backend/window.js';
+import type { RangeUse } from '../memory/types.js';
 import type { BackendKind } from '../types.js';
 
 /** All that was seen, before it is judged. */
 export type Seen = Omit<Brick, 'verdict' | 'modes' | 'advice'>;
 
+/** What ranges of memports are used for, by memport; none where one is not in it. */
+export type Uses = ReadonlyMap<number, RangeUse>;
+
 const missing = (about: string, text: string): Advice => ({ level: 'missing', about, text });
 const warning = (about: string, text: string): Advice => ({ level: 'warning', about, text });
 const note = (about: string, text: string): Advice => ({ level: 'note', about, text });
 
-/** What this brick can do. Files are a brick that is a process: it has no use for the kernel. */
-export function judge(seen: Seen, backend: BackendKind): Pick<Brick, 'verdict' | 'modes'> {
+/**
+ * What this brick can do. What could not be seen for want of permission is not called missing: the
+ * verdict is `in part` then. Files are a brick that is a process: it has no use for the kernel.
+ */
+export function judge(
+  seen: Seen,
+  backend: BackendKind,
+  refused?: string,
+): Pick<Brick, 'verdict' | 'modes'> {
   const memory = seen.registers !== null && seen.pool !== null;
   const module = seen.kernel.module.loaded && seen.kernel.module.mismatch === null;
   const device = memory && (backend === 'file' || (module && windowFits(seen)));
   const systemRam =
     device && backend === 'bar' && seen.kernel.hotplug && seen.numa.possible.includes(seen.node);
   const whole = backend === 'file' ? device : device && systemRam;
-  const verdict: Verdict = whole ? 'usable' : seen.registers !== null ? 'in part' : 'not';
+  const some =
+    seen.registers !== null || refused !== undefined || denied(seen.lacks.registers?.message);
+  const verdict: Verdict = whole ? 'usable' : some ? 'in part' : 'not';
   return { verdict, modes: { systemRam, device } };
 }
 
-/** One sentence for each thing that is missing, bad or good to know: what is so and what to do. */
-export function advise(seen: Seen, backend: BackendKind): Advice[] {
-  const advice = [...registers(seen, backend)];
+/**
+ * One sentence for each thing that is missing, bad or good to know: what is so and what to do.
+ * @param refused why an agent that runs could not be asked.
+ */
+export function advise(seen: Seen, backend: BackendKind, uses: Uses, refused?: string): Advice[] {
+  const advice = [...registers(seen, backend, uses)];
+  if (refused !== undefined) advice.unshift(warning('agent', sentence(refused)));
   if (backend === 'file') {
     advice.push(
       note(
@@ -38,7 +55,7 @@ export function advise(seen: Seen, backend: BackendKind): Advice[] {
   return [...advice, ...drivers(seen), ...kernel(seen), ...numa(seen)];
 }
 
-function* registers(seen: Seen, backend: BackendKind): Generator<Advice> {
+function* registers(seen: Seen, backend: BackendKind, uses: Uses): Generator<Advice> {
   if (seen.registers === null) {
     if (backend === 'bar' && seen.devices.length === 0) {
       yield missing(
@@ -60,15 +77,43 @@ function* registers(seen: Seen, backend: BackendKind): Generator<Advice> {
         'pool: nothing but the shares in their configurations isolates bricks from each other.',
     );
   }
-  const { source } = seen;
-  const stray = (seen.registers?.set ?? []).filter(({ owner }) => owner === 'foreign');
-  if (source === 'agent' && stray.length > 0) {
+  if (seen.source === 'agent') yield* foreign(seen, uses);
+}
+
+/** What to do first about a memport that nobody knows, by what its range is used for. */
+const FIRST: Readonly<Record<RangeUse, readonly [what: string, first: string]>> = {
+  none: ['', ''],
+  ram: [
+    ', and system RAM lies behind',
+    'take its memory blocks offline and remove the range from the kernel first ' +
+      '(docs/attachments.md), then ',
+  ],
+  mapped: [', and programs map the range', 'end these programs first, then '],
+};
+
+function* foreign({ registers }: Seen, uses: Uses): Generator<Advice> {
+  const stray = (registers?.set ?? []).filter(({ owner }) => owner === 'foreign');
+  for (const use of ['none', 'ram', 'mapped'] as const) {
+    const ports = stray
+      .map(({ port }) => port)
+      .filter((port) => (uses.get(port) ?? 'none') === use);
+    if (ports.length === 0) continue;
+    const [what, first] = FIRST[use];
+    const who = ports.length === 1 ? `Memport ${ports[0]} was` : `Memports ${list(ports)} were`;
     yield warning(
       'foreign',
-      `Memport ${stray.map(({ port }) => port).join(', ')} was set by nobody that this agent ` +
-        'knows: clear it with `sdm-agent memport clear N --override` once nothing uses its range.',
+      `${who} set by nobody that this agent knows${what}: ${first}clear ` +
+        `${ports.length === 1 ? 'it' : 'each'} with \`sdm-agent memport clear ` +
+        `${ports.length === 1 ? ports[0] : 'N'} --override\`` +
+        (use === 'none' ? ' once nothing uses its range.' : '.'),
     );
   }
+}
+
+/** "1", "1 and 2", "1, 2 and 3". */
+function list(ports: readonly number[]): string {
+  const last = ports.at(-1);
+  return ports.length < 2 ? `${last}` : `${ports.slice(0, -1).join(', ')} and ${last}`;
 }
 
 function* drivers({ devices }: Seen): Generator<Advice> {
@@ -196,8 +241,13 @@ function windowFits(seen: Seen): boolean {
 }
 
 function registersLack(message = 'there are no registers'): string {
-  if (!message.includes('EACCES')) return sentence(message);
+  if (!denied(message)) return sentence(message);
   return sentence(`${message.replace(/\.$/, '')}; run probe as root, or ask a running agent`);
+}
+
+/** Whether registers are there, but not for this user to see. */
+function denied(message = ''): boolean {
+  return /\b(EACCES|EPERM)\b/.test(message);
 }
 
 /** An error's message as a sentence of its own. */

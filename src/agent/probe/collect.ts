@@ -1,9 +1,11 @@
 import { hex } from '../../abi/codec.js';
 import { toJson } from '../json.js';
 import type { Brick } from '../api/brick-schema.js';
+import type { RangeUse } from '../memory/types.js';
+import { useOf } from '../memory/window.js';
 import type { AgentConfig, AgentCore, BackendKind, BrickView } from '../types.js';
 import { advise, judge } from './advice.js';
-import { readKernel } from './kernel.js';
+import { readKernel, readRegions } from './kernel.js';
 import { readNuma } from './numa.js';
 import { listDevices, lookDirectly, type Look, type Opener } from './registers.js';
 
@@ -13,17 +15,20 @@ export interface DirectOptions {
   readonly root: string;
   readonly native: Opener;
   readonly config: Pick<AgentConfig, 'registers' | 'pool' | 'node'> & { readonly brick?: string };
+  /** Why an agent that runs could not be asked, as a sentence. */
+  readonly refused?: string;
 }
 
 /** Looks at everything itself, read-only and with no lock. */
-export function probeDirectly({ root, native, config }: DirectOptions): Brick {
+export function probeDirectly({ root, native, config, refused }: DirectOptions): Brick {
   const look = lookDirectly(root, native, config.registers, config.pool);
-  return report(root, look, {
+  const who = {
     brick: config.brick ?? null,
     source: 'direct',
     backend: config.registers.backend,
     node: config.node,
-  });
+  } as const;
+  return report(root, look, who, refused);
 }
 
 /** Asks the agent, which holds the registers, and looks at the rest itself. */
@@ -84,6 +89,7 @@ function report(
   root: string,
   look: Look,
   who: Pick<Brick, 'brick' | 'source' | 'node'> & { backend: BackendKind },
+  refused?: string,
 ): Brick {
   const { backend, ...rest } = who;
   const seen = {
@@ -95,6 +101,18 @@ function report(
     kernel: readKernel(root),
     numa: readNuma(root),
   };
-  const advice = advise(seen, backend);
-  return { ...seen, ...judge(seen, backend), advice };
+  const uses = backend === 'file' ? new Map<number, RangeUse>() : usesOf(root, look);
+  const advice = advise(seen, backend, uses, refused);
+  return { ...seen, ...judge(seen, backend, refused), advice };
+}
+
+/** What the kernel uses the ranges of set memports for. */
+function usesOf(root: string, { registers }: Look): Map<number, RangeUse> {
+  const regions = readRegions(root);
+  return new Map(
+    (registers?.set ?? []).map(({ port, start, end }) => [
+      port,
+      useOf(regions, { start: BigInt(start), end: BigInt(end) }),
+    ]),
+  );
 }

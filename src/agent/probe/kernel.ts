@@ -7,6 +7,7 @@ import { readBlockSize } from '../memory/blocks.js';
 import { readPolicy } from '../memory/policy.js';
 import { readNames, readText } from '../memory/sysfs.js';
 import { WindowModule } from '../memory/window.js';
+import type { RegionView } from '../types.js';
 
 const WAYS = ['dax', 'device_dax', 'kmem', 'dax_hmem'] as const;
 
@@ -31,6 +32,11 @@ export function readKernel(root: string): Kernel {
     module: readModule(sysfs),
     ways: readWays(root, release),
   };
+}
+
+/** The ranges that sdmc_mem holds. */
+export function readRegions(root: string): RegionView[] {
+  return new WindowModule(neverWrites, join(root, 'sys')).regions();
 }
 
 function readModule(sysfs: string): Kernel['module'] {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import type { Brick } from '../../agent/api/brick-schema.js';
 import { DEFAULT_CONFIG_PATH, DEFAULT_NODE } from '../../agent/defaults.js';
@@ -27,7 +27,7 @@ export function probeCommands(program: Command): void {
     )
     .addOption(new Option('--sysroot <dir>').default('/').hideHelp())
     .action(async (options: ProbeOptions) => {
-      const brick = (await throughAgent(options)) ?? (await directly(options));
+      const brick = await look(options);
       if (options.json) printJson(brick);
       else {
         const { brickTable } = await import('../../agent/probe/table.js');
@@ -37,18 +37,40 @@ export function probeCommands(program: Command): void {
     });
 }
 
-async function throughAgent(options: ProbeOptions): Promise<Brick | undefined> {
-  if (options.direct || options.sysroot !== '/' || options.config !== undefined) return undefined;
+async function look(options: ProbeOptions): Promise<Brick> {
+  if (options.direct || options.sysroot !== '/' || options.config !== undefined) {
+    return directly(options);
+  }
   try {
     return (await ask(options, { path: '/v1/brick', timeoutMs: ANSWER_MS })) as Brick;
   } catch (error) {
     const silent = ['SDM_UNREACHABLE', 'SDM_TIMEOUT'];
-    if (error instanceof SdmError && silent.includes(error.code)) return undefined;
-    throw error;
+    if (!(error instanceof SdmError) || !silent.includes(error.code)) throw error;
+    const denied = error.details?.['errno'] === 'EACCES';
+    return directly(options, denied ? mayNotAsk(options.socket) : undefined);
   }
 }
 
-async function directly(options: ProbeOptions): Promise<Brick> {
+/** Permission is only refused where there is something: an agent that others may ask. */
+function mayNotAsk(socket: string): string {
+  return (
+    `an agent runs on ${socket}, and you may not ask it (group ${groupOf(socket)}): become root or ` +
+    'a member of that group'
+  );
+}
+
+/** Name of the group of a file, or its number. */
+function groupOf(path: string): string {
+  try {
+    const gid = String(statSync(path).gid);
+    const lines = readFileSync('/etc/group', 'utf8').split('\n');
+    return lines.find((line) => line.split(':')[2] === gid)?.split(':')[0] ?? gid;
+  } catch {
+    return 'unknown'; // not to be seen by this user, either
+  }
+}
+
+async function directly(options: ProbeOptions, refused?: string): Promise<Brick> {
   const { loadConfig } = await import('../../agent/config.js');
   const path =
     options.config ??
@@ -65,5 +87,5 @@ async function directly(options: ProbeOptions): Promise<Brick> {
     import('../../native/index.js'),
     import('../../agent/probe/collect.js'),
   ]);
-  return probeDirectly({ root: options.sysroot, native, config });
+  return probeDirectly({ root: options.sysroot, native, config, ...(refused && { refused }) });
 }

@@ -57,8 +57,16 @@ describe('as a plain user', () => {
       },
     };
     const brick = probeDirectly({ root, native: denied, config: bar });
-    expect(brick.verdict).toBe('not');
+    // There are registers: whether the brick is usable cannot be seen.
+    expect(brick.verdict).toBe('in part');
+    expect(about(brick)).not.toContain('agent');
     expect(textOf(brick, 'registers')).toMatch(/EACCES.*run probe as root, or ask/);
+    const refused = 'an agent runs, and you may not ask it (group sdm)';
+    const told = probeDirectly({ root, native: denied, config: bar, refused });
+    // An agent has registers, even where this user sees no device.
+    const blind = probeDirectly({ root: join(root, 'none'), native: denied, config: bar, refused });
+    expect(blind.verdict).toBe('in part');
+    expect(textOf(told, 'agent')).toBe('An agent runs, and you may not ask it (group sdm).');
   });
 });
 
@@ -297,6 +305,35 @@ describe('through the agent', () => {
       { port: 3, owner: 'attachment', attachment: 'a1' },
       { port: 4, owner: 'foreign' },
     ]);
-    expect(textOf(brick, 'foreign')).toMatch(/Memport 4.*--override/);
+    expect(textOf(brick, 'foreign')).toMatch(/^Memport 4 was .*clear 4 --override` once nothing/);
+  });
+
+  it('tells memports of nobody with RAM behind from unused ones', () => {
+    const core = new FakeCore();
+    const [first] = core.memports().filter(({ owner }) => owner === 'foreign');
+    const at = (n: bigint) => ({
+      start: POOL_BASE + (n << 28n),
+      end: POOL_BASE + ((n + 1n) << 28n) - 1n,
+    });
+    const ports = [0, 1, 2, 3].map((port) => ({ ...first!, port, ...at(BigInt(port + 1)) }));
+    const region = (n: bigint, state: string, mapped: number): Tree => {
+      const path = `sys/class/misc/sdm-window/regions/0x${at(n).start.toString(16)}-0x${at(n).end.toString(16)}`;
+      return {
+        [`${path}/state`]: state,
+        [`${path}/node`]: '1',
+        [`${path}/mapped`]: String(mapped),
+      };
+    };
+    writeTree(root, { ...whole(), ...region(3n, 'ram', 0), ...region(4n, 'device', 1) });
+    const agent = { brick: () => core.brick(), memports: () => ports };
+    const brick = probeThroughAgent(agent, { node: 1, pool: { pci: 'auto' } }, root);
+    const texts = brick.advice.filter((a) => a.about === 'foreign').map(({ text }) => text);
+    expect(texts).toEqual([
+      expect.stringMatching(
+        /^Memports 0 and 1 were set by .*clear each .*clear N --override` once/,
+      ),
+      expect.stringMatching(/^Memport 2 was .*RAM lies behind: .*offline .*docs\/attachments/),
+      expect.stringMatching(/^Memport 3 was .*programs map the range: end these/),
+    ]);
   });
 });
