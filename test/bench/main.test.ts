@@ -43,7 +43,7 @@ describe('bench', { timeout: 120_000 }, () => {
     const { code, stderr } = await failure(args);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
-    expect(stderr).toContain('bench: SDM_INPUT: ');
+    expect(stderr).toContain('bench: SDM_USAGE: ');
   });
 
   test('--list names the suites and runs none', async () => {

@@ -114,9 +114,16 @@ describe('npm run demo', () => {
   });
 
   it('keeps the logs where it fails, and says where', async () => {
-    // More than the share of the one brick.
-    const { code, output } = await demo('--bricks', '1', '--size', '4G').ended;
-    expect({ code, output }).toMatchObject({ code: 1 });
+    const run = demo('--bricks', '1');
+    await run.saw(/✓ Boot 1 brick /);
+    // It looks at memory first; with no link left, its attach is refused.
+    const rack = openRack(NAME);
+    for (let transceiver = 0; transceiver < 4; transceiver++) await rack.link(1, transceiver, false);
+    const { code, output } = await run.ended;
+    expect({ code, output }).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('SDM_LINK_DOWN'),
+    });
     const logs = /^Logs of consoles and agents: (.*)$/m.exec(output)?.[1] ?? '';
     try {
       expect(readFileSync(join(logs, 'brick-1-console.log'), 'utf8')).toContain('sdm: brick ready');
