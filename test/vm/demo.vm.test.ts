@@ -118,7 +118,8 @@ describe('npm run demo', () => {
     await run.saw(/✓ Boot 1 brick /);
     // It looks at memory first; with no link left, its attach is refused.
     const rack = openRack(NAME);
-    for (let transceiver = 0; transceiver < 4; transceiver++) await rack.link(1, transceiver, false);
+    for (let transceiver = 0; transceiver < 4; transceiver++)
+      await rack.link(1, transceiver, false);
     const { code, output } = await run.ended;
     expect({ code, output }).toMatchObject({
       code: 1,
