@@ -16,6 +16,8 @@ import {
 import type { StageContext } from './attachments/stages.js';
 import { AttachmentTable } from './attachments/table.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
+import type { Observer } from './events.js';
+import type { Faults } from './faults.js';
 import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
 import { createMemory, describeMemory, type MemoryPath } from './memory/index.js';
 import { messageOf } from './memory/errors.js';
@@ -44,6 +46,10 @@ export interface AgentDeps {
   readonly native?: Native;
   readonly journal?: Journal;
   readonly memory?: MemoryPath;
+  readonly observer?: Observer;
+  readonly faults?: Faults;
+  /** Of the boot that this is; default: the kernel's. */
+  readonly bootId?: string;
 }
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -95,6 +101,14 @@ export class Agent implements AgentCore {
     const agent = new Agent(config, backend, memory, journal, log);
     await agent.#look();
     return agent;
+  }
+
+  /**
+   * Compares the journal with the registers and the kernel, and completes or undoes what is its own.
+   * To be called once, before the first command; commands that come meanwhile wait.
+   */
+  reconcile(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Says in the log what will be refused and why, and which memports are not ours. */

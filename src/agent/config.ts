@@ -5,7 +5,13 @@ import { SdmError } from '../common/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../common/log.js';
 import { explain, show } from '../common/schema-errors.js';
 import { closed, Hex, Milliseconds } from './api/forms.js';
-import { DEFAULT_NODE, DEFAULT_SOCKET, OFFLINE_MS } from './defaults.js';
+import {
+  DEFAULT_NODE,
+  DEFAULT_SOCKET,
+  DEFAULT_STATE_DIR,
+  LINK_POLL_MS,
+  OFFLINE_MS,
+} from './defaults.js';
 import {
   BACKENDS,
   type AgentConfig,
@@ -74,6 +80,34 @@ export const ConfigFile = Type.Object(
     offlineTimeoutMs: Type.Optional(Milliseconds('for all blocks of one detach together')),
     linkTimeoutMs: Type.Optional(Milliseconds('how long an attach waits for its transceiver')),
     queueTimeoutMs: Type.Optional(Milliseconds('how long a command waits for those before it')),
+    linkPollMs: Type.Optional(
+      Type.Integer({
+        minimum: 10,
+        maximum: 60_000,
+        description: 'how often the links are looked at',
+      }),
+    ),
+    stateDir: Type.Optional(Path('where the journal lies')),
+    addresses: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        maxItems: 64,
+        description:
+          'IP addresses that a D4.4 command may name as cIP; default: those of the interfaces',
+      }),
+    ),
+    checks: Type.Optional(
+      Type.Object(
+        {
+          alignment: Type.Optional(
+            Type.Boolean({ description: 'start, size and remote are multiples of the granule' }),
+          ),
+          remoteOverlap: Type.Optional(
+            Type.Boolean({ description: 'no two memports lead to the same remote bytes' }),
+          ),
+        },
+        { ...closed, description: 'refusals of the agent that can be switched off' },
+      ),
+    ),
     log: Type.Optional(Type.Enum(LOG_LEVELS)),
   },
   closed,
@@ -84,6 +118,10 @@ export type ConfigFile = Static<typeof ConfigFile>;
 export interface ServeConfig extends AgentConfig {
   readonly socket: string;
   readonly socketGroup: string | null;
+  /** Where the journal lies. */
+  readonly stateDir: string;
+  /** That a D4.4 command may name; undefined: those of the interfaces, whatever they are then. */
+  readonly addresses: readonly string[] | undefined;
   readonly log: LogLevel;
 }
 
@@ -146,6 +184,13 @@ export function parseConfig(value: unknown, file: string): ServeConfig {
     offlineTimeoutMs: raw.offlineTimeoutMs ?? OFFLINE_MS,
     ...(raw.linkTimeoutMs === undefined ? {} : { linkTimeoutMs: raw.linkTimeoutMs }),
     ...(raw.queueTimeoutMs === undefined ? {} : { queueTimeoutMs: raw.queueTimeoutMs }),
+    linkPollMs: raw.linkPollMs ?? LINK_POLL_MS,
+    checks: {
+      alignment: raw.checks?.alignment ?? true,
+      remoteOverlap: raw.checks?.remoteOverlap ?? true,
+    },
+    stateDir: raw.stateDir ?? process.env['STATE_DIRECTORY'] ?? DEFAULT_STATE_DIR,
+    addresses: raw.addresses,
     log: raw.log ?? 'info',
   };
   if (Buffer.byteLength(config.socket) > SOCKET_PATH_MAX) {

@@ -9,3 +9,7 @@ export const OFFLINE_MS = 60_000;
 export const LINK_MS = 5_000;
 /** How long a command waits for those before it. */
 export const QUEUE_MS = 120_000;
+/** How often the links are looked at. */
+export const LINK_POLL_MS = 100;
+/** Where the journal lies, unless systemd names another ($STATE_DIRECTORY). */
+export const DEFAULT_STATE_DIR = '/var/lib/sdm-agent';

@@ -77,7 +77,7 @@ export class Memports {
     if (found.set && found.owner === 'manual' && sameSpec(found, spec)) return found;
     if (options.override !== true) this.#checkOurs(port, found, spec);
     if (found.set) await this.clear(port, options);
-    await journal.record({ kind: 'memport', port, spec });
+    await journal.record({ kind: 'memport', port, held: { spec, by: 'local' } });
     const fields = {
       start: spec.start,
       end: spec.start + spec.size - 1n,
@@ -87,7 +87,7 @@ export class Memports {
     };
     const status = backend.activate(port, fields, PROGRAM_MS);
     if (status === STATUS.ACTIVE) return this.view(port);
-    await journal.record({ kind: 'memport', port, spec: null });
+    await journal.record({ kind: 'memport', port, held: null });
     throw memportRefused(port, status, this.#unaligned(status, spec));
   }
 
@@ -102,7 +102,7 @@ export class Memports {
     }
     const status = backend.clear(port, PROGRAM_MS);
     if (status !== STATUS.INACTIVE) throw memportRefused(port, status);
-    if (found.owner === 'manual') await journal.record({ kind: 'memport', port, spec: null });
+    if (found.owner === 'manual') await journal.record({ kind: 'memport', port, held: null });
     const record = found.set ? table.byMemport(port) : undefined;
     if (record !== undefined) {
       record.state = 'failed';

@@ -34,6 +34,7 @@ export async function serve(config: ServeConfig): Promise<number> {
       log.child({ part: 'api' }),
     );
     await listen(server.app, config.socket, config.socketGroup, log);
+    await agent.reconcile();
   } catch (error) {
     await agent.close();
     throw error;

@@ -38,8 +38,21 @@ export interface AgentConfig {
   readonly linkTimeoutMs?: number;
   /** How long a command waits for those before it. Default 120000. */
   readonly queueTimeoutMs?: number;
+  /** How often the links are looked at. Default 100. */
+  readonly linkPollMs?: number;
+  /** What the agent itself refuses; both true by default. */
+  readonly checks?: Checks;
   /** Root of sysfs; another one in tests. Default /sys. */
   readonly sysfs?: string;
+}
+
+/** Refusals that an operator may switch off, for generators that print what hardware lets pass. */
+export interface Checks {
+  /** Start, size and remote are multiples of the granule. Logic behind the registers may still
+   * refuse; this covers the agent and passive blocks. */
+  readonly alignment: boolean;
+  /** No two memports lead to the same remote bytes. */
+  readonly remoteOverlap: boolean;
 }
 
 export const ATTACHMENT_MODES = ['system-ram', 'device'] as const;
@@ -72,9 +85,11 @@ export interface StepTime {
   readonly ms: number;
 }
 
-/** Who commands: the person at the socket (`local`) or a controller by its name. */
+/** Who commands: the person at the socket (`local`) or a controller by its name and term. */
 export interface Caller {
   readonly owner: string;
+  /** The controller's term. One lower than the highest seen is refused; absent for `local`. */
+  readonly epoch?: bigint;
 }
 export const LOCAL: Caller = { owner: 'local' };
 
@@ -88,6 +103,10 @@ export interface AttachRequest {
   readonly node?: number;
   /** Only for device: the range lies in a shared share. Default false. */
   readonly shared?: boolean;
+  /** Local physical address. Default: first fit in the window. */
+  readonly start?: bigint;
+  /** Default: the lowest that is free. */
+  readonly memport?: number;
   /** Offset in the pool. Default: first fit in the brick's shares. */
   readonly remote?: bigint;
   /** Keep the bytes at detach. Default: what `shared` says. */
@@ -137,7 +156,13 @@ export interface Attachment {
   readonly node: number;
   readonly outId: bigint;
   readonly inId: bigint;
+  /** `local`, or the controller that commanded it last. */
   readonly owner: string;
+  /** Of the transceiver that it goes over; absent where the block has none. */
+  readonly link?: 'up' | 'down';
+  /** Nothing of it is in use: since the last boot it waits for its controller's word, or for what
+   * a restore was refused for (see `error`). */
+  readonly waits?: 'controller' | 'restore';
   /** In the order in which they were done, both directions. */
   readonly steps: readonly StepTime[];
   /** Numbers of the kernel's memory blocks; only system-ram. */
@@ -183,6 +208,8 @@ export interface MemportView {
   readonly inId: bigint;
   readonly faults: bigint;
   readonly owner: MemportOwner;
+  /** `local` or the controller, where an attachment or a command by hand owns it. */
+  readonly by?: string;
   /** Id, where an attachment owns it. */
   readonly attachment?: string;
 }

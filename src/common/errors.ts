@@ -75,7 +75,15 @@ export const ERRORS = {
   SDM_OFFLINE_REFUSED: { status: 409, when: 'a memory block could not be taken offline' },
   SDM_DEVICE_MAPPED: { status: 409, when: 'programs still map the range of the attachment' },
   SDM_SCRUB: { status: 500, when: 'a range did not read zero after its scrub' },
+  SDM_STALE_EPOCH: { status: 409, when: 'a controller commands with an epoch that is over' },
+  SDM_OTHER_BRICK: { status: 403, when: 'a command names the address of another brick' },
   SDM_FAILED: { status: 500, when: 'a step failed and could not be undone' },
+
+  // Agent: journal
+  SDM_JOURNAL: { status: 503, when: 'the journal cannot be written, so nothing may be changed' },
+  SDM_JOURNAL_CORRUPT: { status: 500, when: 'a part of the journal that was safe is damaged' },
+  SDM_JOURNAL_FOREIGN: { status: 409, when: 'the journal is of another brick or other registers' },
+  SDM_LOCKED: { status: 409, when: 'another process holds the lock of a file' },
 
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },

@@ -92,6 +92,7 @@ export async function makeBrick(options: BrickOptions = {}): Promise<Brick> {
       pool: { path: pool },
       shares: [share],
       socket,
+      stateDir: join(dir, 'state'),
       ...options.config,
     }),
   );

@@ -36,6 +36,7 @@ export class Machine {
    */
   async attach(context: StageContext, record: AttachmentRecord): Promise<void> {
     const stages = STAGES[record.request.mode];
+    await this.#journal.record({ kind: 'attach', attachment: record });
     const failure = (await this.#up(context, record, stages)) ?? (await this.#rest(record));
     if (failure === undefined) return;
     const cause = errorView(failure.error);
@@ -57,6 +58,7 @@ export class Machine {
   async detach(context: StageContext, record: AttachmentRecord): Promise<void> {
     const stages = STAGES[record.request.mode];
     const before = record.state;
+    await this.#journal.record({ kind: 'detach', attachment: record });
     // what was stuck may have lost the ground it stood on: the stage above is undone once more
     const again = before === 'failed' ? 1 : 0;
     const from = Math.min(record.reached - 1 + again, stages.length - 1);
@@ -126,8 +128,7 @@ export class Machine {
     let acted = false;
     try {
       if (step.passive !== true) {
-        const entry = { kind: 'step', direction, stage: stage.name, attachment: record } as const;
-        await this.#journal.record(entry);
+        this.#journal.note({ kind: 'at', id: record.id, direction, stage: stage.name });
       }
       acted = true;
       await step.run(context, record);
