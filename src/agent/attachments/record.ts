@@ -17,6 +17,7 @@ export interface NormalRequest {
   readonly node: number;
   readonly shared: boolean;
   readonly retain: boolean;
+  readonly start: bigint | undefined;
   readonly remote: bigint | undefined;
   readonly outId: bigint | undefined;
   readonly inId: bigint;
@@ -53,6 +54,7 @@ export function normalise(request: AttachRequest, node: number): NormalRequest {
     node: request.mode === 'system-ram' ? (request.node ?? node) : -1,
     shared,
     retain: request.retain ?? shared,
+    start: request.start,
     remote: request.remote,
     outId: request.outId,
     inId: request.inId ?? 0n,
