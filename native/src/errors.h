@@ -23,6 +23,7 @@
   X(SDM_BLOCK_INVALID)     /* a header that contradicts itself or the ABI */                       \
   X(SDM_BLOCK_LOCKED)      /* another process or opening owns it */                                \
   X(SDM_BLOCK_FORMATTED)   /* format would overwrite a valid block */                              \
+  X(SDM_LOCKED)            /* another process or opening holds the lock of a file */               \
   X(SDM_ABORTED)           /* its AbortSignal fired */                                             \
   X(SDM_TIMEOUT)           /* the deadline passed */                                               \
   X(SDM_STUCK)             /* the kernel does not give a thread back */                            \

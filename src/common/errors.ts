@@ -36,6 +36,7 @@ export const ERRORS = {
   SDM_BLOCK_INVALID: { status: 503, when: 'the header of a register block contradicts the ABI' },
   SDM_BLOCK_LOCKED: { status: 409, when: 'another agent owns the register block' },
   SDM_BLOCK_FORMATTED: { status: 409, when: 'formatting would overwrite a register block' },
+  SDM_LOCKED: { status: 409, when: 'another process holds the lock of a file' },
   SDM_ABORTED: { status: 499, when: 'the AbortSignal of a call fired' },
   SDM_STUCK: { status: 504, when: 'the kernel does not give a thread back after its deadline' },
   SDM_SYSTEM: { status: 500, when: 'a system call failed; errno, errnoName and syscall say how' },
@@ -83,7 +84,6 @@ export const ERRORS = {
   SDM_JOURNAL: { status: 503, when: 'the journal cannot be written, so nothing may be changed' },
   SDM_JOURNAL_CORRUPT: { status: 500, when: 'a part of the journal that was safe is damaged' },
   SDM_JOURNAL_FOREIGN: { status: 409, when: 'the journal is of another brick or other registers' },
-  SDM_LOCKED: { status: 409, when: 'another process holds the lock of a file' },
 
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },

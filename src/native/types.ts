@@ -173,6 +173,12 @@ export interface MemoryMap {
   close(): void;
 }
 
+/** A lock that is held. Freed by close(), by the garbage collector, or with its thread or process. */
+export interface FileLock {
+  /** Idempotent. The file stays, for the next one to lock. */
+  close(): void;
+}
+
 export interface Native {
   /**
    * @throws SDM_NOT_FOUND (no such file, device or resource), SDM_DEVICE_BUSY (a driver holds the
@@ -205,6 +211,13 @@ export interface Native {
    * @param timeoutMs 1 to 2^31 - 1.
    */
   writeWithDeadline(path: string, text: string, timeoutMs: number): Promise<void>;
+  /**
+   * Takes the lock of a file without waiting. The file is made (0600) if it is not there, and holds
+   * the number of the process that locked it last; links are not followed.
+   * @throws SDM_LOCKED, whose message names path and holder; SDM_INPUT if something else than a lock
+   *   file is there, SDM_SYSTEM.
+   */
+  lockFile(path: string): FileLock;
   /**
    * Sends to $NOTIFY_SOCKET, a path or '@' and an abstract name, without waiting; false where there
    * is none.

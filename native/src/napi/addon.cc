@@ -85,6 +85,7 @@ NAPI_MODULE_INIT() {
   }
   const bool ready = sdm::InitRegisters(env, addon, exports) &&
                      sdm::InitMemoryMap(env, addon, exports) &&
+                     sdm::InitFileLock(env, addon, exports) &&
                      sdm::InitDeadlineWrite(env, exports) && sdm::InitNotify(env, exports);
   return ready ? exports : nullptr;
 }

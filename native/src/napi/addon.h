@@ -16,6 +16,7 @@ namespace sdm {
 struct Addon {
   napi_ref register_block = nullptr;  // constructors
   napi_ref memory_map = nullptr;
+  napi_ref file_lock = nullptr;
   // What the constructor that is called next wraps. Null whenever JavaScript can call it.
   void *pending = nullptr;
 };
@@ -43,6 +44,7 @@ void *Unwrap(napi_env env, napi_value value, const ClassInfo &type, const char *
 // Parts of the addon's exports.
 bool InitRegisters(napi_env env, Addon *addon, napi_value exports);
 bool InitMemoryMap(napi_env env, Addon *addon, napi_value exports);
+bool InitFileLock(napi_env env, Addon *addon, napi_value exports);
 bool InitDeadlineWrite(napi_env env, napi_value exports);
 bool InitNotify(napi_env env, napi_value exports);
 bool ExportFunction(napi_env env, napi_value exports, const char *name, napi_callback function);
