@@ -1,8 +1,8 @@
 import { createLog, type Logger } from '../common/log.js';
-import { native } from '../native/index.js';
+import { native, type FileLock } from '../native/index.js';
 import { Agent } from './agent.js';
 import { createServer, type Server } from './api/server.js';
-import { clearSocketPath, listen } from './api/socket.js';
+import { claimSocketPath, listen } from './api/socket.js';
 import type { ServeConfig } from './config.js';
 import { OFFLINE_MS } from './defaults.js';
 import { probeThroughAgent } from './probe/collect.js';
@@ -21,10 +21,11 @@ const FLUSH_MS = 1_000;
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
   const agent = await Agent.open(config, { log: log.child({ part: 'core' }), native });
-  let server: Server;
+  let server: Server | undefined;
+  let claim: FileLock | undefined;
   try {
     // With the registers locked: whoever loses that race must not touch the winner's socket.
-    await clearSocketPath(config.socket, log);
+    claim = await claimSocketPath(native, config.socket, log);
     server = await createServer(
       {
         brick: config.brick,
@@ -36,7 +37,8 @@ export async function serve(config: ServeConfig): Promise<number> {
     await listen(server.app, config.socket, config.socketGroup, log);
     await agent.reconcile();
   } catch (error) {
-    await agent.close();
+    await (server === undefined ? agent.close() : finish(server.app, agent));
+    claim?.close();
     throw error;
   }
 
@@ -49,7 +51,14 @@ export async function serve(config: ServeConfig): Promise<number> {
   const signal = await stopped;
   native.sdNotify('STOPPING=1');
   log.info({ signal }, 'stopping: the running command is finished first');
-  return stop(server, agent, (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS, log);
+  const code = await stop(
+    server,
+    agent,
+    (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS,
+    log,
+  );
+  claim.close();
+  return code;
 }
 
 /** Resolves with the first signal; the second one ends the process. */

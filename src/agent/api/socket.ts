@@ -3,18 +3,54 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { SdmError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import type { FileLock, Native } from '../../native/types.js';
 import type { App } from './context.js';
 
 /** A Unix socket that lives answers a connection at once; this only bounds a machine in trouble. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Makes `path` free to listen on: creates its directory (0755), removes the socket that a dead agent
- * left.
- * @throws SdmError SDM_RUNNING if somebody answers there, SDM_CONFIG if the path is something else.
+ * Makes `path` this process's to listen on: creates its directory (0755), takes `<path>.lock`, which
+ * says whose the path is from before the look at it until after the last answer, and removes the
+ * socket that a dead agent left.
+ * @returns the lock, to be held while listening.
+ * @throws SdmError SDM_RUNNING if the path is another agent's, SDM_CONFIG if it is something else.
  */
-export async function clearSocketPath(path: string, log: Logger): Promise<void> {
+export async function claimSocketPath(
+  native: Pick<Native, 'lockFile'>,
+  path: string,
+  log: Logger,
+): Promise<FileLock> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const lock = lockSocketPath(native, path);
+  try {
+    await clearSocketPath(path, log);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return lock;
+}
+
+function lockSocketPath(native: Pick<Native, 'lockFile'>, path: string): FileLock {
+  try {
+    return native.lockFile(`${path}.lock`);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'SDM_LOCKED') throw error;
+    throw running(path, error);
+  }
+}
+
+function running(path: string, cause?: unknown): SdmError {
+  const who = cause instanceof Error ? ` (${cause.message.replace(/;.*/, '')})` : '';
+  return new SdmError(
+    'SDM_RUNNING',
+    `an agent already answers on ${path}${who}; stop it, or give this one another "socket"`,
+    { details: { socket: path }, cause },
+  );
+}
+
+async function clearSocketPath(path: string, log: Logger): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket()) {
@@ -24,13 +60,8 @@ export async function clearSocketPath(path: string, log: Logger): Promise<void> 
       { details: { socket: path } },
     );
   }
-  if (await isAlive(path)) {
-    throw new SdmError(
-      'SDM_RUNNING',
-      `an agent already answers on ${path}; stop it, or give this one another "socket"`,
-      { details: { socket: path } },
-    );
-  }
+  // Something that listens without the lock is no agent of ours, but it lives.
+  if (await isAlive(path)) throw running(path);
   unlinkSync(path);
   log.warn({ socket: path }, 'removed the socket of an agent that is dead');
 }

@@ -78,6 +78,28 @@ describe('the path of the socket', () => {
   });
 });
 
+describe('two agents with registers of their own that want one socket at once', () => {
+  it('are never both there, and the one that is answers', { timeout: 240_000 }, async () => {
+    const one = await brickOf({ config: { brick: 'one' } });
+    const two = await brickOf({ config: { brick: 'two', socket: one.socket } });
+    for (let round = 0; round < 20; round += 1) {
+      // From the second round on there is the socket of one that was killed, for both to remove.
+      const starts = await Promise.allSettled([one.start(), two.start()]);
+      const serving = starts.flatMap((start) =>
+        start.status === 'fulfilled' ? [start.value] : [],
+      );
+      const refused = starts.flatMap((start) =>
+        start.status === 'rejected' ? [String(start.reason)] : [],
+      );
+      expect(refused).toEqual([expect.stringContaining('SDM_RUNNING: an agent already answers')]);
+      expect(serving).toHaveLength(1);
+      const winner = starts[0].status === 'fulfilled' ? 'one' : 'two';
+      expect((await one.ask({ path: '/v1/brick' })).body).toMatchObject({ brick: winner });
+      await serving[0]!.stop('SIGKILL');
+    }
+  });
+});
+
 describe('one register block', () => {
   it('has one agent', async () => {
     const brick = await brickOf();
