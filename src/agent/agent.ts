@@ -16,6 +16,7 @@ import {
 import type { StageContext } from './attachments/stages.js';
 import { AttachmentTable } from './attachments/table.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
+import type { LinkState } from './backend/types.js';
 import type { Observer } from './events.js';
 import type { Faults } from './faults.js';
 import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
@@ -32,6 +33,7 @@ import {
   type BrickView,
   type Caller,
   type DetachOptions,
+  type JournalView,
   type Log,
   type MemoryView,
   type MemportOptions,
@@ -244,6 +246,14 @@ export class Agent implements AgentCore {
 
   transceivers(): TransceiverView[] {
     return this.#memports.transceivers();
+  }
+
+  links(): LinkState {
+    return this.#backend.links();
+  }
+
+  journal(): JournalView {
+    return { stats: this.#journal.stats(), epoch: this.#journal.state().epoch };
   }
 
   /** Asks the logic to reset a transceiver. @throws SDM_INPUT. */

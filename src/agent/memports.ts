@@ -116,16 +116,19 @@ export class Memports {
   }
 
   transceivers(): TransceiverView[] {
-    const { backend } = this.#options;
+    const { backend, table } = this.#options;
     const links = backend.links();
     const set = this.views().filter((port) => port.set);
+    const over = (outId: bigint): number | undefined => transceiverOf(outId, backend.info);
     return links.downs.map((downs, transceiver) => ({
       transceiver,
       up: ((links.status >> BigInt(transceiver)) & 1n) === 1n,
       downs,
-      memports: set
-        .filter((port) => transceiverOf(port.outId, backend.info) === transceiver)
-        .map((port) => port.port),
+      memports: set.filter((port) => over(port.outId) === transceiver).map((port) => port.port),
+      attachments: table
+        .records()
+        .filter((record) => over(record.outId) === transceiver)
+        .map((record) => record.id),
     }));
   }
 

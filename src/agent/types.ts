@@ -2,6 +2,8 @@
  * Public types of the agent. Addresses and sizes are bytes as bigint; where a value leaves the
  * process, `toJson` (json.ts) turns every bigint into a "0x…" string.
  */
+import type { JournalState, JournalStats } from './attachments/journal.js';
+import type { LinkState } from './backend/types.js';
 
 /** A part of the pool that this brick may use. Offsets in the pool (remote addresses). */
 export interface Share {
@@ -220,6 +222,14 @@ export interface TransceiverView {
   readonly downs: bigint;
   /** Memports that are set and go over it. */
   readonly memports: readonly number[];
+  /** Ids of the attachments that go over it, those that wait included. */
+  readonly attachments: readonly string[];
+}
+
+/** How the journal is doing, and the highest term of a controller that it knows. */
+export interface JournalView {
+  readonly stats: JournalStats;
+  readonly epoch: JournalState['epoch'];
 }
 
 export interface NodeView {
@@ -305,10 +315,18 @@ export interface AgentCore {
   detach(id: string, options?: DetachOptions, caller?: Caller): Promise<Attachment>;
   memports(): MemportView[];
   memport(port: number): MemportView;
-  setMemport(port: number, spec: MemportSpec, options?: MemportOptions): Promise<MemportView>;
-  clearMemport(port: number, options?: MemportOptions): Promise<MemportView>;
+  setMemport(
+    port: number,
+    spec: MemportSpec,
+    options?: MemportOptions,
+    caller?: Caller,
+  ): Promise<MemportView>;
+  clearMemport(port: number, options?: MemportOptions, caller?: Caller): Promise<MemportView>;
   transceivers(): TransceiverView[];
-  resetTransceiver(transceiver: number): Promise<TransceiverView>;
+  resetTransceiver(transceiver: number, caller?: Caller): Promise<TransceiverView>;
+  /** The links alone: cheap, for those who look often. */
+  links(): LinkState;
+  journal(): JournalView;
   memory(): Promise<MemoryView>;
   close(): Promise<void>;
 }

@@ -34,6 +34,8 @@ export const AttachBody = Type.Object(
     size: Hex('bytes; a multiple of the granule, for system-ram also of the memory block'),
     node: Type.Optional({ ...Node, description: 'mode system-ram: node that it joins' }),
     shared: Type.Optional(Type.Boolean({ description: 'mode device: from a shared share' })),
+    start: Type.Optional(Hex('local physical address; default: first fit in the window')),
+    memport: Type.Optional({ ...Port, description: 'default: the lowest that is free' }),
     remote: Type.Optional(Hex('offset in the pool; default: first fit in the shares')),
     retain: Type.Optional(Type.Boolean({ description: 'keep the bytes at detach' })),
     outId: Type.Optional(Hex('network id out; default: the lowest transceiver that is up')),
@@ -69,6 +71,14 @@ export const Attachment = named('Attachment', 'Remote memory in use by this bric
   outId: Hex('network id out'),
   inId: Hex('network id in'),
   owner: Type.String({ description: '"local" or the name of a controller' }),
+  link: Type.Optional(
+    Type.Enum(['up', 'down'], { description: 'of the transceiver that it goes over' }),
+  ),
+  waits: Type.Optional(
+    Type.Enum(['controller', 'restore'], {
+      description: 'nothing of it is in use since the last boot, until this comes; see `error`',
+    }),
+  ),
   steps: Type.Array(Type.Object({ step: Type.String(), ms: Type.Number({ minimum: 0 }) }, closed), {
     description: 'in the order in which they were done, both directions',
   }),
@@ -129,6 +139,9 @@ export const Memport = named('Memport', 'An entry of the Remote Memory Segment T
   inId: Hex('network id in'),
   faults: Hex('how often an access through it failed'),
   owner: Type.Enum(['none', 'attachment', 'manual', 'foreign']),
+  by: Type.Optional(
+    Type.String({ description: '"local" or a controller; absent: free or foreign' }),
+  ),
   attachment: Type.Optional(Id),
 });
 export type Memport = Static<typeof Memport>;
@@ -139,6 +152,7 @@ export const Transceiver = named('Transceiver', 'A link of this brick to the net
   up: Type.Boolean(),
   downs: Hex('how often it went down'),
   memports: Type.Array(Port, { description: 'memports that are set and go over it' }),
+  attachments: Type.Array(Id, { description: 'those that go over it' }),
 });
 export type Transceiver = Static<typeof Transceiver>;
 export const Transceivers = Type.Object({ transceivers: Type.Array(ref(Transceiver)) }, closed);

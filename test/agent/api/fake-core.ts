@@ -1,8 +1,10 @@
+import type { LinkState } from '../../../src/agent/backend/types.js';
 import { SdmError, type ErrorCode } from '../../../src/common/errors.js';
 import type {
   AgentCore,
   Attachment,
   BrickView,
+  JournalView,
   MemoryView,
   MemportView,
   TransceiverView,
@@ -23,6 +25,8 @@ export const attachment: Attachment = {
   outId: 0n,
   inId: 0xffffffffffffffffn,
   owner: 'local',
+  link: 'down',
+  waits: 'restore',
   steps: [
     { step: 'reserved', ms: 0.25 },
     { step: 'present', ms: 12 },
@@ -44,10 +48,29 @@ export const memport: MemportView = {
   inId: 0n,
   faults: 0n,
   owner: 'attachment',
+  by: 'local',
   attachment: 'a1',
 };
 
-const transceiver: TransceiverView = { transceiver: 0, up: true, downs: 2n, memports: [3] };
+const transceiver: TransceiverView = {
+  transceiver: 0,
+  up: true,
+  downs: 2n,
+  memports: [3],
+  attachments: ['a1'],
+};
+
+const journal: JournalView = {
+  stats: {
+    pending: 1,
+    lagMs: 20,
+    lastSyncMs: 1.5,
+    bytes: 4096,
+    checkpoints: 2,
+    failure: undefined,
+  },
+  epoch: { epoch: 7n, controller: 'rack-a' },
+};
 
 const memory: MemoryView = {
   blockSize: 0x8000000n,
@@ -128,7 +151,7 @@ export class FakeCore implements AgentCore {
 
   memports(): MemportView[] {
     this.#fail();
-    const { remote: _remote, attachment: _attachment, ...foreign } = memport;
+    const { remote: _remote, attachment: _attachment, by: _by, ...foreign } = memport;
     return [memport, { ...foreign, port: 4, owner: 'foreign' }];
   }
 
@@ -152,6 +175,14 @@ export class FakeCore implements AgentCore {
 
   resetTransceiver(...args: unknown[]): Promise<TransceiverView> {
     return this.#command('resetTransceiver', args, transceiver);
+  }
+
+  links(): LinkState {
+    return { status: 1n, downs: [2n] };
+  }
+
+  journal(): JournalView {
+    return journal;
   }
 
   async memory(): Promise<MemoryView> {

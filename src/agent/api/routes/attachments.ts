@@ -1,5 +1,6 @@
 import { toJson } from '../../json.js';
 import type { AttachRequest, DetachOptions } from '../../types.js';
+import { callerOf, CallerHeaders } from '../caller.js';
 import { answers, type ApiContext, type App } from '../context.js';
 import { ref } from '../forms.js';
 import { AttachBody, Attachment, Attachments, DetachQuery, IdParams } from '../schemas.js';
@@ -33,13 +34,14 @@ export function attachmentRoutes(app: App, { agent }: ApiContext): void {
         tags,
         summary: 'Attach remote memory',
         description: 'Answers when the memory can be used, or when everything is undone.',
+        headers: CallerHeaders,
         body: AttachBody,
         response: answers({ 201: ref(Attachment) }),
       },
     },
     async (request, reply) => {
       reply.code(201);
-      return toJson(await agent.attach(attachRequest(request.body)));
+      return toJson(await agent.attach(attachRequest(request.body), callerOf(request.headers)));
     },
   );
 
@@ -53,24 +55,26 @@ export function attachmentRoutes(app: App, { agent }: ApiContext): void {
           'Answers when the memory is given back, with state "free"; or with an error and the ' +
           'attachment in use as before.',
         params: IdParams,
+        headers: CallerHeaders,
         querystring: DetachQuery,
         response: answers({ 200: ref(Attachment) }),
       },
     },
     async (request) => {
       const options: DetachOptions = request.query;
-      return toJson(await agent.detach(request.params.id, options));
+      return toJson(await agent.detach(request.params.id, options, callerOf(request.headers)));
     },
   );
 }
 
 /** The schema has checked the form; this only turns strings into numbers. */
 function attachRequest(body: AttachBody): AttachRequest {
-  const { size, remote, outId, inId, mode = 'system-ram', ...rest } = body;
+  const { size, start, remote, outId, inId, mode = 'system-ram', ...rest } = body;
   return {
     ...rest,
     mode,
     size: BigInt(size),
+    ...(start === undefined ? {} : { start: BigInt(start) }),
     ...(remote === undefined ? {} : { remote: BigInt(remote) }),
     ...(outId === undefined ? {} : { outId: BigInt(outId) }),
     ...(inId === undefined ? {} : { inId: BigInt(inId) }),

@@ -1,4 +1,5 @@
 import { toJson } from '../../json.js';
+import { callerOf, CallerHeaders } from '../caller.js';
 import { answers, type ApiContext, type App } from '../context.js';
 import { ref } from '../forms.js';
 import { Memport, MemportBody, Memports, OverrideQuery, PortParams } from '../schemas.js';
@@ -33,6 +34,7 @@ export function memportRoutes(app: App, { agent }: ApiContext): void {
         summary: 'Set a memport',
         description: 'By hand, beside attachments. Setting it to what it is set to is no error.',
         params: PortParams,
+        headers: CallerHeaders,
         querystring: OverrideQuery,
         body: MemportBody,
         response: answers({ 200: ref(Memport) }),
@@ -47,7 +49,8 @@ export function memportRoutes(app: App, { agent }: ApiContext): void {
         ...(outId === undefined ? {} : { outId: BigInt(outId) }),
         ...(inId === undefined ? {} : { inId: BigInt(inId) }),
       };
-      return toJson(await agent.setMemport(request.params.port, spec, request.query));
+      const { params, query, headers } = request;
+      return toJson(await agent.setMemport(params.port, spec, query, callerOf(headers)));
     },
   );
 
@@ -58,10 +61,12 @@ export function memportRoutes(app: App, { agent }: ApiContext): void {
         tags,
         summary: 'Clear a memport',
         params: PortParams,
+        headers: CallerHeaders,
         querystring: OverrideQuery,
         response: answers({ 200: ref(Memport) }),
       },
     },
-    async (request) => toJson(await agent.clearMemport(request.params.port, request.query)),
+    async ({ params, query, headers }) =>
+      toJson(await agent.clearMemport(params.port, query, callerOf(headers))),
   );
 }

@@ -1,4 +1,5 @@
 import { toJson } from '../../json.js';
+import { callerOf, CallerHeaders } from '../caller.js';
 import { answers, type ApiContext, type App } from '../context.js';
 import { ref } from '../forms.js';
 import { Transceiver, TransceiverParams, Transceivers } from '../schemas.js';
@@ -19,9 +20,11 @@ export function transceiverRoutes(app: App, { agent }: ApiContext): void {
         tags,
         summary: 'Reset a transceiver',
         params: TransceiverParams,
+        headers: CallerHeaders,
         response: answers({ 200: ref(Transceiver) }),
       },
     },
-    async (request) => toJson(await agent.resetTransceiver(request.params.transceiver)),
+    async ({ params, headers }) =>
+      toJson(await agent.resetTransceiver(params.transceiver, callerOf(headers))),
   );
 }

@@ -1,0 +1,52 @@
+import { Type, type Static } from 'typebox';
+import { SdmError } from '../../common/errors.js';
+import { LOCAL, type Caller } from '../types.js';
+
+/** Terms are stored in 63 bits, so that languages without unsigned numbers can hold them. */
+const EPOCH_MAX = (1n << 63n) - 1n;
+const EPOCH_EXPECTED = 'a whole number, decimal or 0x, up to 0x7fffffffffffffff';
+
+/** Who commands. Both headers or neither; every route that changes something takes them. */
+export const CallerHeaders = Type.Object({
+  'sdm-controller': Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+      expected: '1 to 63 letters, digits, ".", "_" or "-", the first a letter or a digit',
+      description: 'name of the controller that commands; without it: local',
+    }),
+  ),
+  'sdm-epoch': Type.Optional(
+    Type.String({
+      pattern: '^([0-9]{1,19}|0x[0-9a-fA-F]{1,16})$',
+      expected: EPOCH_EXPECTED,
+      description: "the controller's term, decimal or 0x",
+    }),
+  ),
+});
+export type CallerHeaders = Static<typeof CallerHeaders>;
+
+/**
+ * Who sent a request. The schema has checked the form of each header.
+ * @throws SDM_INPUT for one header without the other, a term that is too large, and the name that
+ * stands for the person at the socket.
+ */
+export function callerOf(headers: CallerHeaders): Caller {
+  const { 'sdm-controller': owner, 'sdm-epoch': text } = headers;
+  if (owner === undefined && text === undefined) return LOCAL;
+  if (owner === undefined) throw refuse('sdm-controller', 'a value beside sdm-epoch', owner);
+  if (text === undefined) throw refuse('sdm-epoch', 'a value beside sdm-controller', text);
+  if (owner === LOCAL.owner) {
+    throw refuse('sdm-controller', `another name than "${owner}", which is no controller's`, owner);
+  }
+  const epoch = BigInt(text);
+  if (epoch > EPOCH_MAX) throw refuse('sdm-epoch', EPOCH_EXPECTED, text);
+  return { owner, epoch };
+}
+
+function refuse(name: string, expected: string, found: string | undefined): SdmError {
+  const key = `headers.${name}`;
+  const shown = found === undefined ? 'nothing' : `"${found}"`;
+  return new SdmError('SDM_INPUT', `${key}: expected ${expected}, found ${shown}`, {
+    details: { key, expected, found: found ?? null },
+  });
+}
