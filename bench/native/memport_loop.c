@@ -52,10 +52,10 @@ static void logic_batch(struct entry *entries, uint64_t ports) {
 static void passive_batch(struct entry *entries, uint64_t ports) {
   for (uint64_t i = 0; i < ports; i++) {
     write_fields(&entries[i]);
-    entries[i].status = (uint64_t)sdm_passive_set(block, &header, (uint32_t)entries[i].port, 1);
+    entries[i].status = (uint64_t)sdm_passive_set(block, &header, (uint32_t)entries[i].port, 1, 1);
   }
   for (uint64_t i = 0; i < ports; i++)
-    sdm_passive_set(block, &header, (uint32_t)entries[i].port, 0);
+    sdm_passive_set(block, &header, (uint32_t)entries[i].port, 0, 1);
 }
 
 /* Nanoseconds per memport of `batches` batches. */

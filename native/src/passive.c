@@ -62,8 +62,8 @@ static bool link_is_down(volatile void *block, const struct sdm_header *header,
 }
 
 static int check(volatile void *block, const struct sdm_header *header, uint32_t port,
-                 const struct fields *f) {
-  const uint64_t unaligned = header->granule - 1;
+                 const struct fields *f, int aligned) {
+  const uint64_t unaligned = aligned ? header->granule - 1 : 0;
   uint64_t remote;
 
   if (f->end < f->start || f->end == UINT64_MAX || !remote_of(f, &remote))
@@ -85,7 +85,8 @@ static int check(volatile void *block, const struct sdm_header *header, uint32_t
   return SDM_STATUS_ACTIVE;
 }
 
-int sdm_passive_set(volatile void *block, const struct sdm_header *header, uint32_t port, int set) {
+int sdm_passive_set(volatile void *block, const struct sdm_header *header, uint32_t port, int set,
+                    int aligned) {
   volatile uint8_t *p = memport(block, port);
   struct fields f;
   int status;
@@ -105,7 +106,7 @@ int sdm_passive_set(volatile void *block, const struct sdm_header *header, uint3
   f.end = sdm_load64(p + SDM_MEMPORT_END);
   f.offset = sdm_load64(p + SDM_MEMPORT_OFFSET);
   f.out_id = sdm_load64(p + SDM_MEMPORT_OUT_ID);
-  status = check(block, header, port, &f);
+  status = check(block, header, port, &f, aligned);
   sdm_barrier();
   sdm_store64(p + SDM_MEMPORT_SET, status == SDM_STATUS_ACTIVE);
   sdm_store64(p + SDM_MEMPORT_STATUS, (uint64_t)status);

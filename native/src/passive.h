@@ -18,9 +18,11 @@ extern "C" {
  * with logic as well.
  *
  * `header` was checked by sdm_header_check() and has the effective window base; port < nports.
- * `set`: 1 activates, 0 clears.
+ * `set`: 1 activates, 0 clears. `aligned`: 0 leaves out the check for alignment, and that one alone:
+ * for commands that hardware lets pass, by the operator's word.
  */
-int sdm_passive_set(volatile void *block, const struct sdm_header *header, uint32_t port, int set);
+int sdm_passive_set(volatile void *block, const struct sdm_header *header, uint32_t port, int set,
+                    int aligned);
 
 #ifdef __cplusplus
 }

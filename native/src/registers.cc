@@ -49,6 +49,7 @@ std::unique_ptr<RegisterBlock> RegisterBlock::Open(const Source &source, const O
   block->base_ = base;
   block->length_ = length;
   block->writable_ = options.writable;
+  block->check_alignment_ = options.check_alignment;
   sdm_header_read(base, &block->header_);
   if (options.has_window_base && block->passive() && block->header_.window_base == 0) {
     block->header_.window_base = options.window_base;
@@ -158,7 +159,8 @@ uint32_t RegisterBlock::ProgramPassive(volatile uint64_t *staging, uint32_t coun
       // Nothing but us keeps the fields of an active memport as they are.
       if (set != 0 && sdm_load64(port + SDM_MEMPORT_SET) != 1) WriteFields(port, entry);
       status = static_cast<uint64_t>(
-          sdm_passive_set(base_, &header_, static_cast<uint32_t>(number), set != 0));
+          sdm_passive_set(base_, &header_, static_cast<uint32_t>(number), set != 0,
+                          check_alignment_));
     }
     entry[kStatus] = status;
     failed += status != set;

@@ -31,6 +31,7 @@ class RegisterBlock {
     bool has_window_base = false;
     uint64_t window_base = 0;  // put in where a passive block says 0
     bool writable = true;
+    bool check_alignment = true;  // of passive blocks; logic makes its own checks
   };
 
   static std::unique_ptr<RegisterBlock> Open(const Source &source, const Options &options,
@@ -86,6 +87,7 @@ class RegisterBlock {
   size_t length_ = 0;
   sdm_header header_ = {};
   bool writable_ = false;
+  bool check_alignment_ = true;
   // A memport may still be busy from before; a write to its SET would be ignored until it is not.
   bool maybe_busy_ = true;
 };

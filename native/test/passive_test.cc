@@ -35,14 +35,15 @@ struct Block {
 
   uint64_t *Port(uint32_t port) { return words + (SDM_MEMPORT_BASE + port * SDM_MEMPORT_STRIDE) / 8; }
 
-  int Set(uint32_t port, uint64_t start, uint64_t end, uint64_t offset, uint64_t out_id = 0) {
+  int Set(uint32_t port, uint64_t start, uint64_t end, uint64_t offset, uint64_t out_id = 0,
+          int aligned = 1) {
     uint64_t *const p = Port(port);
     p[SDM_MEMPORT_START / 8] = start;
     p[SDM_MEMPORT_END / 8] = end;
     p[SDM_MEMPORT_OFFSET / 8] = offset;
     p[SDM_MEMPORT_OUT_ID / 8] = out_id;
     p[SDM_MEMPORT_IN_ID / 8] = 77;
-    return sdm_passive_set(words, &header, port, 1);
+    return sdm_passive_set(words, &header, port, 1, aligned);
   }
 
   alignas(64) uint64_t words[(SDM_MEMPORT_BASE + 4 * SDM_MEMPORT_STRIDE) / 8] = {};
@@ -55,11 +56,11 @@ struct Case {
   int status;
 };
 
-void RunCases(bool translation, const Case *cases, size_t count) {
+void RunCases(bool translation, const Case *cases, size_t count, int aligned = 1) {
   for (size_t i = 0; i < count; i++) {
     Block block(translation);
     const Case &c = cases[i];
-    const int status = block.Set(2, c.start, c.end, c.offset, c.out_id);
+    const int status = block.Set(2, c.start, c.end, c.offset, c.out_id, aligned);
     if (status != c.status) {
       check::Fail(__FILE__, __LINE__,
                   std::string(c.name) + ": STATUS " + std::to_string(status) + ", expected " +
@@ -116,6 +117,48 @@ TEST(WithTranslation) {
   RunCases(true, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+// Everything but the alignment is looked at as before, and in the same order.
+TEST(WithTranslationAndNoAlignment) {
+  const uint64_t end = kBase + kGranule - 1;
+  const Case cases[] = {
+      {"START", kBase + 8, end, 0, 0, SDM_STATUS_ACTIVE},
+      {"END", kBase, end - 1, 0, 0, SDM_STATUS_ACTIVE},
+      {"one byte", kBase, kBase, 0, 0, SDM_STATUS_ACTIVE},
+      {"remote", kBase, end, 8, 0, SDM_STATUS_ACTIVE},
+      {"remote up to its end", kBase + 1, kBase + 1, kRemote - kBase - 2, 0, SDM_STATUS_ACTIVE},
+      {"range before window", 1, 0, 3, 0, SDM_STATUS_RANGE},
+      {"the whole space", 0, kMost, 0, 0, SDM_STATUS_RANGE},
+      {"one byte below", kBase - 1, end, 0, 0, SDM_STATUS_WINDOW},
+      {"one byte above", kBase, kBase + kSize, 0, 0, SDM_STATUS_WINDOW},
+      {"window before remote", 8, 15, kRemote, 0, SDM_STATUS_WINDOW},
+      {"one byte past REMOTE_SIZE", kBase + 1, kBase + 2, kRemote - kBase - 2, 0,
+       SDM_STATUS_REMOTE},
+      {"remote before link", kBase + 1, end, kRemote, 1, SDM_STATUS_REMOTE},
+      {"link", kBase + 1, end, 3, 1, SDM_STATUS_LINK},
+  };
+  RunCases(true, cases, sizeof(cases) / sizeof(cases[0]), 0);
+}
+
+TEST(WithoutTranslationAndNoAlignment) {
+  const uint64_t identity = kSign | kBase;
+  const Case cases[] = {
+      {"identity", kBase + kGranule + 8, kBase + kGranule + 15, identity, 0, SDM_STATUS_ACTIVE},
+      {"the header's last byte", kBase + kGranule - 1, kBase + kGranule, identity, 0,
+       SDM_STATUS_REMOTE},
+      {"one byte beside", kBase + kGranule + 8, kBase + kGranule + 15, kSign | (kBase - 1), 0,
+       SDM_STATUS_REMOTE},
+  };
+  RunCases(false, cases, sizeof(cases) / sizeof(cases[0]), 0);
+}
+
+TEST(OverlapOfSingleBytes) {
+  Block block(true);
+  CHECK_EQUAL(block.Set(0, kBase + 10, kBase + 19, 0, 0, 0), SDM_STATUS_ACTIVE);
+  CHECK_EQUAL(block.Set(1, kBase + 20, kBase + 20, 0, 0, 0), SDM_STATUS_ACTIVE);  // they touch
+  CHECK_EQUAL(block.Set(2, kBase + 19, kBase + 19, 0, 0, 0), SDM_STATUS_OVERLAP);
+  CHECK_EQUAL(block.Set(2, kBase + 9, kBase + 10, 0, 0, 0), SDM_STATUS_OVERLAP);
+}
+
 TEST(WithoutTranslation) {
   const uint64_t identity = kSign | kBase;
   const uint64_t second = kBase + kGranule;
@@ -141,7 +184,7 @@ TEST(OverlapLooksAtActivePortsOnly) {
   CHECK_EQUAL(block.Set(3, kBase, kBase + 0xffff, 0x10000), SDM_STATUS_OVERLAP);
   // Overlap comes before the link, which is down.
   CHECK_EQUAL(block.Set(3, kBase, kBase + 0xffff, 0x10000, 1), SDM_STATUS_OVERLAP);
-  CHECK_EQUAL(sdm_passive_set(block.words, &block.header, 0, 0), SDM_STATUS_INACTIVE);
+  CHECK_EQUAL(sdm_passive_set(block.words, &block.header, 0, 0, 1), SDM_STATUS_INACTIVE);
   // Port 0 keeps its fields, and they no longer matter.
   CHECK_EQUAL(block.Port(0)[SDM_MEMPORT_START / 8], kBase + 0x2000);
   CHECK_EQUAL(block.Set(3, kBase + 0x2000, kBase + 0x4fff, 0), SDM_STATUS_ACTIVE);
@@ -161,7 +204,7 @@ TEST(ClearEndsARefusal) {
   Block block(true);
   CHECK_EQUAL(block.Set(1, kBase, kBase, 0), SDM_STATUS_ALIGNMENT);
   block.Port(1)[SDM_MEMPORT_FAULTS / 8] = 5;
-  CHECK_EQUAL(sdm_passive_set(block.words, &block.header, 1, 0), SDM_STATUS_INACTIVE);
+  CHECK_EQUAL(sdm_passive_set(block.words, &block.header, 1, 0, 1), SDM_STATUS_INACTIVE);
   CHECK_EQUAL(block.Port(1)[SDM_MEMPORT_STATUS / 8], uint64_t{0});
   CHECK_EQUAL(block.Port(1)[SDM_MEMPORT_FAULTS / 8], uint64_t{5});
 }

@@ -56,6 +56,9 @@ export interface OpenRegistersOptions {
   readonly windowBase?: bigint;
   /** Without it the block is mapped read-only and not locked. Default true. */
   readonly writable?: boolean;
+  /** False: a passive block takes ranges that are no multiples of its granule; all other checks are
+   * made, in their order. Blocks with logic make their own. Default true. */
+  readonly checkAlignment?: boolean;
 }
 
 /** An open block. Unmapped and unlocked by close(), by the garbage collector, or with its thread. */

@@ -87,7 +87,8 @@ bool ReadOpenOptions(napi_env env, napi_value value, RegisterBlock::Options *opt
   if (!CheckObject(env, value, "options")) return false;
   Options from(env, value);
   return from.Uint64("windowBase", &options->window_base, &options->has_window_base) &&
-         from.Boolean("writable", &options->writable);
+         from.Boolean("writable", &options->writable) &&
+         from.Boolean("checkAlignment", &options->check_alignment);
 }
 
 bool ReadFormatOptions(napi_env env, napi_value value, FormatRequest *request) {
