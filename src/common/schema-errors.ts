@@ -1,4 +1,5 @@
 import type { ErrorObject } from 'ajv';
+import { closest } from './closest.js';
 
 /** What a schema found wrong, in words for the person who wrote the value. */
 export interface Explanation {
@@ -21,7 +22,13 @@ interface Schema {
  */
 export function explain(errors: readonly ErrorObject[] | null | undefined): Explanation {
   const error = errors?.[0];
-  if (error === undefined) return { key: '', expected: 'another form', found: undefined };
+  return error === undefined
+    ? { key: '', expected: 'another form', found: undefined }
+    : explainOne(error);
+}
+
+/** One error of an Ajv run (with `verbose: true`) in words. */
+export function explainOne(error: ErrorObject): Explanation {
   const at = keyOf(error.instancePath);
   const join = (key: string): string => (at === '' ? key : `${at}.${key}`);
   const params = error.params as Record<string, unknown>;
@@ -35,10 +42,12 @@ export function explain(errors: readonly ErrorObject[] | null | undefined): Expl
       };
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
-      const known = Object.keys(schema.properties ?? {});
+      const known = Object.keys(schema.properties ?? {}).filter((name) => !name.startsWith('$'));
+      const meant = closest(key, known);
+      const guess = meant === undefined ? '' : ` (is "${meant}" meant?)`;
       return {
         key: join(key),
-        expected: known.length === 0 ? 'no key' : `one of the keys ${known.join(', ')}`,
+        expected: known.length === 0 ? 'no key' : `one of the keys ${known.join(', ')}${guess}`,
         found: (error.data as Record<string, unknown>)[key],
       };
     }

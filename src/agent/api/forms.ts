@@ -10,8 +10,13 @@ export const Hex = (description: string) =>
   Type.String({ pattern: HEX_PATTERN, description, expected: HEX_EXPECTED });
 
 /** How long something may take: up to an hour, so that none is waited for without end. */
-export const Milliseconds = (description: string) =>
-  Type.Integer({ minimum: 1, maximum: 3_600_000, description });
+export const Milliseconds = (description: string, initial?: number) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 3_600_000,
+    description,
+    ...(initial === undefined ? {} : { default: initial }),
+  });
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { SdmError } from '../../common/errors.js';
 import { attachmentCommands } from './attachments.js';
+import { configCommands } from './config.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { printJson } from './output.js';
@@ -43,6 +44,7 @@ function build(): Command {
   transceiverCommands(program);
   memoryCommands(program);
   registersCommands(program);
+  configCommands(program);
   return program;
 }
 

@@ -47,8 +47,9 @@ describe('docs/agent-cli.md', () => {
   });
 
   it('gives the defaults that the agent has', () => {
-    const config = parseConfig({ brick: 'b', registers: { backend: 'bar' } }, 'x');
-    for (const value of [config.socket, config.node, config.offlineTimeoutMs, config.log]) {
+    const config = parseConfig({ brick: 'b', registers: { backend: 'bar' } }, 'x', {});
+    const { socket, node, offlineTimeoutMs, linkPollMs, stateDir, log } = config;
+    for (const value of [socket, node, offlineTimeoutMs, linkPollMs, stateDir, log]) {
       expect(doc('agent-cli.md')).toMatch(new RegExp(`\\| \`?${value}\`? \\|`));
     }
   });

@@ -32,6 +32,7 @@ describe('wrong usage ends with 2 and one line', () => {
     [['registers', 'format'], '--pci'],
     [['registers', 'format', 'f', '--pci', '0000:00:02.0'], 'either'],
     [['serve', '--log', 'loud'], 'info'],
+    [['config', 'nonsense'], 'nonsense'],
   ])('%j', async (args, text) => {
     const { code, stdout, stderr } = await sdmAgent(args);
     expect(code).toBe(2);

@@ -15,6 +15,9 @@ describe('parseConfig', () => {
     [{ ...minimal, brick: 7 }, 'brick', 'letters'],
     [{ ...minimal, brick: '' }, 'brick', 'letters'],
     [{ ...minimal, brik: 1 }, 'brik', 'one of the keys brick, registers'],
+    [{ ...minimal, brik: 1 }, 'brik', '(is "brick" meant?)'],
+    [{ ...minimal, sharse: [] }, 'sharse', '(is "shares" meant?)'],
+    [{ ...minimal, checks: { allignment: false } }, 'checks.allignment', '"alignment" meant'],
     [{ brick: 'b' }, 'registers', 'a value'],
     [{ brick: 'b', registers: { backend: 'usb' } }, 'registers.backend', '"bar" or "file"'],
     [{ brick: 'b', registers: { backend: 'bar', pci: '2.0' } }, 'registers.pci', 'PCI address'],
@@ -51,6 +54,14 @@ describe('parseConfig', () => {
     [{ ...minimal, node: -1 }, 'node', '>= 0'],
     [{ ...minimal, node: 1.5 }, 'node', 'integer'],
     [{ ...minimal, offlineTimeoutMs: '60' }, 'offlineTimeoutMs', 'integer'],
+    [{ ...minimal, linkPollMs: 9 }, 'linkPollMs', '>= 10'],
+    [{ ...minimal, linkPollMs: 60_001 }, 'linkPollMs', '<= 60000'],
+    [{ ...minimal, stateDir: 'state' }, 'stateDir', 'absolute'],
+    [{ ...minimal, addresses: '10.0.0.1' }, 'addresses', 'array'],
+    [{ ...minimal, addresses: ['10.0.0.1', 'brick1'] }, 'addresses[1]', 'an IP address'],
+    [{ ...minimal, addresses: ['10.0.0.1/24'] }, 'addresses[0]', 'an IP address'],
+    [{ ...minimal, checks: { alignment: 'off' } }, 'checks.alignment', 'boolean'],
+    [{ ...minimal, $schema: 1 }, '$schema', 'string'],
     [{ ...minimal, log: 'loud' }, 'log', '"info"'],
   ])('refuses %j, naming file, key, expected and found', (value, key, expected) => {
     let error: { code?: string; message?: string; details?: Record<string, unknown> } = {};
@@ -68,7 +79,7 @@ describe('parseConfig', () => {
   });
 
   it('fills in defaults', () => {
-    expect(parseConfig(minimal, 'x')).toEqual({
+    expect(parseConfig(minimal, 'x', {})).toEqual({
       brick: 'b1',
       registers: { backend: 'bar', pci: 'auto' },
       shares: [],
@@ -76,8 +87,61 @@ describe('parseConfig', () => {
       socketGroup: null,
       node: 1,
       offlineTimeoutMs: 60_000,
+      linkPollMs: 100,
+      stateDir: '/var/lib/sdm-agent',
+      addresses: undefined,
+      checks: { alignment: true, remoteOverlap: true },
       log: 'info',
     });
+  });
+
+  it('takes what the file says of links, state, addresses and checks', () => {
+    const given = {
+      linkPollMs: 10,
+      stateDir: '/s',
+      addresses: ['10.0.0.1', 'fe80::1', '::ffff:10.0.0.1'],
+    };
+    const config = parseConfig({ ...minimal, ...given, checks: { alignment: false } }, 'x', {
+      STATE_DIRECTORY: '/not/this',
+    });
+    expect(config).toMatchObject({ ...given, checks: { alignment: false, remoteOverlap: true } });
+  });
+
+  it.each([
+    [undefined, '/var/lib/sdm-agent'],
+    ['', '/var/lib/sdm-agent'],
+    ['/var/lib/a', '/var/lib/a'],
+    ['/var/lib/a:/var/lib/b', '/var/lib/a'],
+  ])('with $STATE_DIRECTORY %j keeps state in %s', (value, expected) => {
+    expect(parseConfig(minimal, 'x', { STATE_DIRECTORY: value }).stateDir).toBe(expected);
+  });
+
+  it('refuses a $STATE_DIRECTORY that is relative', () => {
+    expect(() => parseConfig(minimal, 'x', { STATE_DIRECTORY: 'state' })).toThrow(
+      /STATE_DIRECTORY: expected an absolute path, found "state"/,
+    );
+  });
+
+  it('names the first of several faults, and carries all of them', () => {
+    const wrong = {
+      brick: 'b',
+      registers: { backend: 'file' },
+      shares: [{ start: 0, size: '0x0' }],
+      addresses: ['x', '10.0.0.1', 'y'],
+      nodes: 1,
+    };
+    let error: { message?: string; details?: { faults?: { key: string }[] } } = {};
+    try {
+      parseConfig(wrong, '/etc/x.json');
+    } catch (caught) {
+      error = caught as typeof error;
+    }
+    const keys = error.details?.faults?.map(({ key }) => key);
+    expect(keys).toHaveLength(5);
+    expect(new Set(keys)).toEqual(
+      new Set(['nodes', 'shares[0].start', 'registers.path', 'addresses[0]', 'addresses[2]']),
+    );
+    expect(error.message).toContain('and 4 more: `sdm-agent config check /etc/x.json`');
   });
 
   it('turns addresses and sizes into numbers', () => {
@@ -113,7 +177,7 @@ describe('loadConfig', () => {
     writeFileSync(path, '{ brick: 1 }');
     await expect(loadConfig(path)).rejects.toMatchObject({
       code: 'SDM_CONFIG',
-      message: expect.stringContaining('bad.json is not JSON'),
+      message: expect.stringMatching(/bad\.json is not JSON: .*line 1 column 3/),
     });
   });
 

@@ -1,0 +1,94 @@
+import { isIP } from 'node:net';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { explainOne, type Explanation } from '../common/schema-errors.js';
+import { ConfigFile } from './config-schema.js';
+
+/** The kernel's limit for the path of a Unix socket, without the closing zero. */
+const SOCKET_PATH_MAX = 107;
+
+/** Something in a configuration that cannot be. */
+export type Fault = Explanation;
+
+/** Made at the first use: a command that reads no configuration does not pay for it. */
+let validator: ValidateFunction | undefined;
+
+/** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */
+export function faultsOf(value: unknown): readonly Fault[] {
+  // Checking our own schema against JSON Schema's would take most of the time of a start.
+  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
+  const options = { ...own, strict: false, verbose: true, allErrors: true } as const;
+  const validate = (validator ??= new Ajv(options).compile(ConfigFile));
+  const faults = validate(value) ? [] : (validate.errors ?? []).map(explainOne);
+  const sound = (key: string): boolean => !faults.some((fault) => isPartOf(fault.key, key));
+  // What keys must be to each other can only be said of keys that are sound by themselves.
+  return [...faults, ...crossFaults(value as ConfigFile, sound)];
+}
+
+/** Whether a key is `whole`, lies in it, or stands for all there is. */
+function isPartOf(key: string, whole: string): boolean {
+  if (key === '' || key === whole) return true;
+  return key.startsWith(`${whole}.`) || key.startsWith(`${whole}[`);
+}
+
+function* crossFaults(raw: ConfigFile, sound: (key: string) => boolean): Generator<Fault> {
+  if (sound('registers')) yield* registersFaults(raw.registers);
+  if (sound('pool')) yield* poolFaults(raw.pool, sound('registers') ? raw.registers : undefined);
+  if (sound('shares')) yield* sharesFaults(raw.shares ?? []);
+  if (sound('socket') && Buffer.byteLength(raw.socket ?? '') > SOCKET_PATH_MAX) {
+    const expected = `a path of at most ${SOCKET_PATH_MAX} bytes`;
+    yield { key: 'socket', expected, found: raw.socket };
+  }
+  if (!sound('addresses')) return;
+  for (const [i, found] of (raw.addresses ?? []).entries()) {
+    if (isIP(found) === 0) yield { key: `addresses[${i}]`, expected: 'an IP address', found };
+  }
+}
+
+function* registersFaults({ backend, pci, path }: ConfigFile['registers']): Generator<Fault> {
+  if (backend === 'bar') {
+    const expected = 'no such key with backend "bar"';
+    if (path !== undefined) yield { key: 'registers.path', expected, found: path };
+    return;
+  }
+  if (pci !== undefined) {
+    yield { key: 'registers.pci', expected: 'no such key with backend "file"', found: pci };
+  }
+  if (path === undefined) {
+    const expected = 'the path of a register file (backend is "file")';
+    yield { key: 'registers.path', expected, found: undefined };
+  }
+}
+
+function* poolFaults(
+  pool: ConfigFile['pool'],
+  registers: ConfigFile['registers'] | undefined,
+): Generator<Fault> {
+  if (pool === undefined) return;
+  if ((pool.path === undefined) === (pool.pci === undefined)) {
+    yield { key: 'pool', expected: 'exactly one of the keys "pci" and "path"', found: pool };
+  } else if (registers !== undefined) {
+    const { backend } = registers;
+    const key = backend === 'file' ? 'path' : 'pci';
+    const expected = `the key "${key}" with backend "${backend}"`;
+    if (pool[key] === undefined) yield { key: 'pool', expected, found: pool };
+  }
+}
+
+function* sharesFaults(raw: NonNullable<ConfigFile['shares']>): Generator<Fault> {
+  const spans = raw.map(({ start, size }) => ({
+    start: BigInt(start),
+    end: BigInt(start) + BigInt(size),
+  }));
+  for (const [i, { start, end }] of spans.entries()) {
+    const found = raw[i];
+    if (start === end) {
+      yield { key: `shares[${i}].size`, expected: 'more than 0', found: found?.size };
+    }
+    if (end > 1n << 64n) {
+      yield { key: `shares[${i}]`, expected: 'a range that ends within 64 bits', found };
+    }
+    const j = spans.findIndex((other, k) => k < i && other.start < end && start < other.end);
+    if (j < 0) continue;
+    yield { key: `shares[${i}]`, expected: `a range that does not overlap shares[${j}]`, found };
+  }
+}
