@@ -42,6 +42,8 @@ export interface HeldMemport {
   readonly spec: MemportSpec;
   /** `local`, or the controller that set it. */
   readonly by: string;
+  /** Not set since the last boot: see `Attachment.waits`. */
+  readonly waits?: 'controller' | 'restore';
 }
 
 /** An attachment as the journal knows it. */

@@ -18,6 +18,7 @@ export interface NormalRequest {
   readonly shared: boolean;
   readonly retain: boolean;
   readonly start: bigint | undefined;
+  readonly memport: number | undefined;
   readonly remote: bigint | undefined;
   readonly outId: bigint | undefined;
   readonly inId: bigint;
@@ -26,7 +27,7 @@ export interface NormalRequest {
 /** An attachment as the machine keeps it and the journal stores it. */
 export interface AttachmentRecord {
   readonly id: string;
-  readonly owner: string;
+  owner: string;
   readonly request: NormalRequest;
   readonly start: bigint;
   readonly remote: bigint;
@@ -36,7 +37,9 @@ export interface AttachmentRecord {
   state: AttachmentState;
   /** How many stages of the machine may have left something behind: what a way back starts from. */
   reached: number;
-  /** The kernel or programs may have written to it: it is scrubbed on the way back. */
+  /** Nothing of it is in use, its bytes apart: see `Attachment.waits`. */
+  waits: 'controller' | 'restore' | undefined;
+  /** The kernel or programs may have written to it, and it was not scrubbed since. */
   touched: boolean;
   /** As `request.retain`, unless the detach said otherwise. */
   retain: boolean;
@@ -55,6 +58,7 @@ export function normalise(request: AttachRequest, node: number): NormalRequest {
     shared,
     retain: request.retain ?? shared,
     start: request.start,
+    memport: request.memport,
     remote: request.remote,
     outId: request.outId,
     inId: request.inId ?? 0n,
@@ -82,7 +86,7 @@ export function copyRecord(record: AttachmentRecord): AttachmentRecord {
 
 /** What the outside sees of a record. */
 export function viewOf(record: AttachmentRecord): Attachment {
-  const { request, blocks, device, error } = record;
+  const { request, waits, blocks, device, error } = record;
   return {
     id: record.id,
     mode: request.mode,
@@ -99,6 +103,7 @@ export function viewOf(record: AttachmentRecord): Attachment {
     inId: request.inId,
     owner: record.owner,
     steps: [...record.steps],
+    ...(waits === undefined ? {} : { waits }),
     ...(blocks === undefined ? {} : { blocks }),
     ...(device === undefined ? {} : { device }),
     ...(error === undefined ? {} : { error }),

@@ -70,6 +70,7 @@ export function reserve(
     blocks: ram ? blocksOf({ start: placed.start, size: request.size }, blockSize) : undefined,
     state: 'reserved',
     reached: 0,
+    waits: undefined,
     touched: false,
     retain: request.retain,
     device: undefined,
