@@ -3,6 +3,7 @@
  * Regions: the list of what was claimed of the window, and their directories.
  */
 #include <linux/completion.h>
+#include <linux/cred.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
@@ -66,8 +67,18 @@ static void region_freed(struct kobject *kobj)
 	complete(to_region(kobj)->freed);
 }
 
+/*
+ * An agent need not be root: a region is readable to whoever claimed it, in
+ * whose name this runs.
+ */
+static void region_ownership(const struct kobject *kobj, kuid_t *uid, kgid_t *gid)
+{
+	*uid = current_fsuid();
+}
+
 static const struct kobj_type region_type = {
 	.release = region_freed,
+	.get_ownership = region_ownership,
 	.sysfs_ops = &kobj_sysfs_ops,
 	.default_groups = region_groups,
 };

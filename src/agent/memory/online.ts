@@ -1,6 +1,7 @@
 import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
+import { waitWritable } from './access.js';
 import { blocksOf, blockState, blockStatePath, blockZones, type Range } from './blocks.js';
 import { errnoOf, messageOf } from './errors.js';
 
@@ -22,6 +23,7 @@ export async function onlineBlocks(
   for (const block of blocksOf(range, blockSize)) {
     let refused: unknown;
     try {
+      await waitWritable(blockStatePath(sysfs, block));
       await native.writeWithDeadline(blockStatePath(sysfs, block), 'online_movable', ONLINE_MS);
     } catch (error) {
       refused = error;
