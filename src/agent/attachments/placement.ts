@@ -2,16 +2,11 @@ import { hasFeature, hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import { formatSize } from '../../common/units.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
-import type { Share } from '../types.js';
+import type { Checks, Share } from '../types.js';
 import type { NormalRequest } from './record.js';
+import { firstFit, inOrder, overlaps, spanText, within, type Span } from './spans.js';
 
-/** [start, end) in bytes: half open, so that lengths and neighbours need no ±1. */
-export interface Span {
-  readonly start: bigint;
-  readonly end: bigint;
-  /** That leads there, where the range is one in use. */
-  readonly memport?: number;
-}
+export type { Span } from './spans.js';
 
 /** What is in use and where something new may go. */
 export interface PlacementSpace {
@@ -24,6 +19,8 @@ export interface PlacementSpace {
   /** Local and remote ranges in use: of set memports, attachments and the kernel's regions. */
   readonly local: readonly Span[];
   readonly remote: readonly Span[];
+  /** Refusals that are switched off; default: none is. */
+  readonly checks?: Checks;
 }
 
 export interface Placement {
@@ -31,54 +28,45 @@ export interface Placement {
   readonly remote: bigint;
 }
 
+/** What the kernel and mmap() can handle at all. */
 const PAGE = 4096n;
 
-function alignUp(value: bigint, unit: bigint): bigint {
-  return ((value + unit - 1n) / unit) * unit;
+/** What the kernel needs, whatever the registers take: a page, or a memory block. */
+function leastUnit(
+  { mode }: Pick<NormalRequest, 'mode'>,
+  { blockSize }: Pick<PlacementSpace, 'blockSize'>,
+): bigint {
+  return mode === 'system-ram' ? (blockSize ?? PAGE) : PAGE;
 }
 
-function overlaps(a: Span, b: Span): boolean {
-  return a.start < b.end && b.start < a.end;
-}
-
-/** First multiple of `unit` (counted from -`shift`) at which `size` bytes fit into `into`. */
-function firstFit(
-  into: Span,
-  size: bigint,
-  unit: bigint,
-  taken: readonly Span[],
-  shift = 0n,
-): bigint | undefined {
-  const inOrder = taken.filter((span) => overlaps(span, into));
-  inOrder.sort((a, b) => (a.start < b.start ? -1 : 1));
-  let at = alignUp(into.start + shift, unit) - shift;
-  for (const span of inOrder) {
-    if (at + size <= span.start) break;
-    if (span.end > at) at = alignUp(span.end + shift, unit) - shift;
-  }
-  return at + size <= into.end ? at : undefined;
-}
-
-/** What sizes and addresses of an attachment are multiples of, bytes. */
-export function unitOf(
+/** What ranges that we choose are multiples of, bytes. */
+function ownUnit(
   request: Pick<NormalRequest, 'mode'>,
   space: Pick<PlacementSpace, 'info' | 'blockSize'>,
 ): bigint {
-  const least = request.mode === 'system-ram' ? (space.blockSize ?? PAGE) : PAGE;
+  const least = leastUnit(request, space);
   return space.info.granule > least ? space.info.granule : least;
 }
 
+/** What a size, and a local address that is asked for, must be a multiple of, bytes. */
+export function unitOf(
+  request: Pick<NormalRequest, 'mode'>,
+  space: Pick<PlacementSpace, 'info' | 'blockSize' | 'checks'>,
+): bigint {
+  const least = leastUnit(request, space);
+  return space.checks?.alignment === false ? least : ownUnit(request, space);
+}
+
 /**
- * Chooses where an attachment lies. First fit in the brick's shares (the shared ones where it asks
- * for `shared`), or exactly where the request says.
- * @throws SDM_INPUT (size, alignment), SDM_NOT_OURS, SDM_RANGE_TAKEN, SDM_NO_SPACE.
+ * Chooses where an attachment lies. First fit in the window and in the brick's shares (the shared
+ * ones where it asks for `shared`), or exactly where the request says.
+ * @throws SDM_INPUT (size, alignment, window), SDM_NOT_OURS, SDM_RANGE_TAKEN, SDM_NO_SPACE.
  */
 export function place(request: NormalRequest, space: PlacementSpace): Placement {
-  const unit = unitOf(request, space);
-  checkSize(request, unit);
+  checkSize(request, unitOf(request, space));
   return hasFeature(space.info.features, 'translation')
-    ? placeTranslated(request, space, unit)
-    : placeIdentical(request, space, unit);
+    ? placeTranslated(request, space)
+    : placeIdentical(request, space);
 }
 
 function checkSize(request: NormalRequest, unit: bigint): void {
@@ -103,14 +91,14 @@ function spans(request: NormalRequest, space: PlacementSpace): Span[] {
   const { granule, remoteSize } = space.info;
   const { poolSize } = space;
   const limit = poolSize !== undefined && poolSize < remoteSize ? poolSize : remoteSize;
-  return space.shares
+  const cut = space.shares
     .filter((share) => share.shared === request.shared)
     .map((share) => ({
       start: share.start < granule ? granule : share.start,
       end: share.start + share.size < limit ? share.start + share.size : limit,
     }))
-    .filter((span) => span.start < span.end)
-    .sort((a, b) => (a.start < b.start ? -1 : 1));
+    .filter((span) => span.start < span.end);
+  return inOrder(cut);
 }
 
 function noSpace(request: NormalRequest, space: PlacementSpace, why: string): SdmError {
@@ -136,18 +124,11 @@ function noSpace(request: NormalRequest, space: PlacementSpace, why: string): Sd
 }
 
 /** @throws unless [remote, remote + size) lies in a share, is aligned and is free. */
-function checkExplicit(
-  remote: bigint,
-  request: NormalRequest,
-  space: PlacementSpace,
-  unit: bigint,
-): void {
+function checkRemote(remote: bigint, request: NormalRequest, space: PlacementSpace): void {
   const asked = { start: remote, end: remote + request.size };
-  const named = `remote ${hex(asked.start)}-${hex(asked.end - 1n)}`;
+  const named = `remote ${spanText(asked)}`;
   const { granule } = space.info;
-  if (remote % (unit < granule ? unit : granule) !== 0n) {
-    throw new SdmError('SDM_INPUT', `${named} does not start at a multiple of ${hex(granule)}`);
-  }
+  if (space.checks?.alignment !== false) checkAligned(named, remote, granule);
   if (remote < granule) {
     throw new SdmError(
       'SDM_NOT_OURS',
@@ -155,8 +136,8 @@ function checkExplicit(
     );
   }
   const inside = spans(request, space);
-  if (!inside.some((span) => span.start <= asked.start && asked.end <= span.end)) {
-    const list = inside.map((span) => `${hex(span.start)}-${hex(span.end - 1n)}`).join(', ');
+  if (!inside.some((span) => within(asked, span))) {
+    const list = inside.map(spanText).join(', ');
     throw new SdmError(
       'SDM_NOT_OURS',
       `${named} is not in ${request.shared ? 'a shared share' : 'an own share'} of this brick; ` +
@@ -164,8 +145,37 @@ function checkExplicit(
       { details: { remote: hex(remote), size: hex(request.size) } },
     );
   }
+  if (space.checks?.remoteOverlap === false) return;
   const clash = space.remote.find((span) => overlaps(span, asked));
   if (clash !== undefined) throw taken(named, clash);
+}
+
+/** @throws unless [start, start + size) lies in the window, is aligned and is free. */
+function checkStart(start: bigint, request: NormalRequest, space: PlacementSpace): void {
+  const { windowBase, windowSize } = space.info;
+  const window = { start: windowBase, end: windowBase + windowSize };
+  const asked = { start, end: start + request.size };
+  const named = `start ${spanText(asked)}`;
+  checkAligned(named, start, unitOf(request, space));
+  if (!within(asked, window)) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `${named} is not in the window of this brick, ${spanText(window)}`,
+      { details: { start: hex(start), size: hex(request.size), window: hex(windowBase) } },
+    );
+  }
+  const clash = space.local.find((span) => overlaps(span, asked));
+  if (clash !== undefined) throw taken(named, clash);
+}
+
+function checkAligned(named: string, address: bigint, unit: bigint): void {
+  const past = address % unit;
+  if (past === 0n) return;
+  throw new SdmError(
+    'SDM_INPUT',
+    `${named} is ${hex(past)} past a multiple of ${hex(unit)}, and must start at one`,
+    { details: { address: hex(address), unit: hex(unit) } },
+  );
 }
 
 function taken(named: string, clash: Span): SdmError {
@@ -173,7 +183,7 @@ function taken(named: string, clash: Span): SdmError {
   const by = memport === undefined ? 'the kernel (sdmc_mem)' : `memport ${memport}`;
   return new SdmError(
     'SDM_RANGE_TAKEN',
-    `${named} overlaps ${hex(clash.start)}-${hex(clash.end - 1n)}, which ${by} has in use ` +
+    `${named} overlaps ${spanText(clash)}, which ${by} has in use ` +
       '(`sdm-agent list`, `sdm-agent memport list`)',
     {
       details: {
@@ -186,7 +196,7 @@ function taken(named: string, clash: Span): SdmError {
 }
 
 /** remote = start - base: one choice settles both. */
-function placeIdentical(request: NormalRequest, space: PlacementSpace, unit: bigint): Placement {
+function placeIdentical(request: NormalRequest, space: PlacementSpace): Placement {
   const { windowBase, windowSize, granule } = space.info;
   if (windowBase % granule !== 0n) {
     throw new SdmError(
@@ -194,48 +204,72 @@ function placeIdentical(request: NormalRequest, space: PlacementSpace, unit: big
       `the window starts at ${hex(windowBase)}, which is no multiple of the granule ${hex(granule)}`,
     );
   }
-  const at = (remote: bigint): Placement => ({ start: windowBase + remote, remote });
+  const asked = identical(request, windowBase);
+  if (asked !== undefined) {
+    checkRemote(asked.remote, request, space);
+    checkStart(asked.start, request, space);
+    return asked;
+  }
   const local = space.local.map((span) => ({
-    ...span,
     start: span.start - windowBase,
     end: span.end - windowBase,
   }));
-  if (request.remote !== undefined) {
-    checkExplicit(request.remote, request, space, unit);
-    const asked = { start: request.remote, end: request.remote + request.size };
-    const clash = local.find((span) => overlaps(span, asked));
-    if (clash !== undefined) throw taken(`remote ${hex(request.remote)}`, clash);
-    if ((windowBase + request.remote) % unit !== 0n || asked.end > windowSize) {
-      throw new SdmError(
-        'SDM_INPUT',
-        `remote ${hex(request.remote)} would appear at ${hex(windowBase + request.remote)}, which ` +
-          `mode ${request.mode} cannot use: it needs a multiple of ${hex(unit)} in the window`,
-      );
-    }
-    return at(request.remote);
-  }
   const inUse = [...space.remote, ...local];
+  const unit = ownUnit(request, space);
   for (const span of spans(request, space)) {
     const into = { start: span.start, end: span.end < windowSize ? span.end : windowSize };
     const remote = firstFit(into, request.size, unit, inUse, windowBase);
-    if (remote !== undefined) return at(remote);
+    if (remote !== undefined) return { start: windowBase + remote, remote };
   }
   throw noSpace(request, space, `at a multiple of ${formatSize(unit)}`);
 }
 
+/** Where a request says that it wants to lie, by either of its two addresses. */
+function identical(request: NormalRequest, windowBase: bigint): Placement | undefined {
+  const { start, remote } = request;
+  if (start === undefined) {
+    return remote === undefined ? undefined : { start: windowBase + remote, remote };
+  }
+  const follows = start - windowBase;
+  if (remote === undefined || remote === follows) {
+    if (follows >= 0n) return { start, remote: follows };
+    throw new SdmError(
+      'SDM_INPUT',
+      `start ${hex(start)} lies before the window of this brick, which begins at ${hex(windowBase)}`,
+      { details: { start: hex(start), window: hex(windowBase) } },
+    );
+  }
+  throw new SdmError(
+    'SDM_INPUT',
+    `start ${hex(start)} and remote ${hex(remote)} cannot be had together: these registers do not ` +
+      `translate, so remote is start - ${hex(windowBase)}, which is ${hex(follows)}; leave one out`,
+    { details: { start: hex(start), remote: hex(remote), follows: hex(follows) } },
+  );
+}
+
 /** The window and the pool are filled independently. */
-function placeTranslated(request: NormalRequest, space: PlacementSpace, unit: bigint): Placement {
-  const { windowBase, windowSize, granule } = space.info;
-  const window = { start: windowBase, end: windowBase + windowSize };
-  const start = firstFit(window, request.size, unit, space.local);
-  if (start === undefined) throw noSpace(request, space, 'in the window');
+function placeTranslated(request: NormalRequest, space: PlacementSpace): Placement {
+  const start = localStart(request, space);
   if (request.remote !== undefined) {
-    checkExplicit(request.remote, request, space, granule);
+    checkRemote(request.remote, request, space);
     return { start, remote: request.remote };
   }
+  const { granule } = space.info;
   for (const span of spans(request, space)) {
     const remote = firstFit(span, request.size, granule, space.remote);
     if (remote !== undefined) return { start, remote };
   }
   throw noSpace(request, space, `at a multiple of ${formatSize(granule)}`);
+}
+
+function localStart(request: NormalRequest, space: PlacementSpace): bigint {
+  if (request.start !== undefined) {
+    checkStart(request.start, request, space);
+    return request.start;
+  }
+  const { windowBase, windowSize } = space.info;
+  const window = { start: windowBase, end: windowBase + windowSize };
+  const start = firstFit(window, request.size, ownUnit(request, space), space.local);
+  if (start === undefined) throw noSpace(request, space, 'in the window');
+  return start;
 }

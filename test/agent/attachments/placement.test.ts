@@ -153,6 +153,143 @@ describe('first fit', () => {
   });
 });
 
+const WINDOW = 512n * GIB;
+const NO_ALIGNMENT = { alignment: false, remoteOverlap: true };
+const NO_OVERLAP = { alignment: true, remoteOverlap: false };
+const NEITHER = { alignment: false, remoteOverlap: false };
+
+describe('a local address that no place fits', () => {
+  const translated = {
+    info: TRANSLATION,
+    shares: [{ start: GIB, size: GIB, shared: false }],
+  };
+
+  test.each<[string, NormalRequest, Partial<PlacementSpace>, string, RegExp]>([
+    ['below the window', device(2n * MIB, { start: WINDOW - 2n * MIB }), {}, 'SDM_INPUT', /before/],
+    [
+      'above the window',
+      device(256n * MIB, { start: 20n * GIB }),
+      translated,
+      'SDM_INPUT',
+      /start 0x500000000-0x50fffffff is not in the window of this brick, 0x400000000-0x4ffffffff/,
+    ],
+    [
+      'across its end',
+      device(512n * MIB, { start: 20n * GIB - 256n * MIB }),
+      translated,
+      'SDM_INPUT',
+      /not in the window/,
+    ],
+    [
+      'past a granule',
+      device(256n * MIB, { start: 16n * GIB + MIB }),
+      translated,
+      'SDM_INPUT',
+      /is 0x100000 past a multiple of 0x10000000/,
+    ],
+    [
+      'past a memory block',
+      ram(128n * MIB, { start: WINDOW + 130n * MIB }),
+      {},
+      'SDM_INPUT',
+      /is 0x200000 past a multiple of 0x8000000/,
+    ],
+    ['the header', device(2n * MIB, { start: WINDOW }), {}, 'SDM_NOT_OURS', /header/],
+    ['no share', device(2n * MIB, { start: WINDOW + 3n * GIB }), {}, 'SDM_NOT_OURS', /own share/],
+    [
+      'in use',
+      device(4n * MIB, { start: WINDOW + 254n * MIB }),
+      { local: [{ start: WINDOW + 256n * MIB, end: WINDOW + 258n * MIB, memport: 7 }] },
+      'SDM_RANGE_TAKEN',
+      /which memport 7 has in use/,
+    ],
+    [
+      'in use, with translation',
+      device(256n * MIB, { start: 16n * GIB }),
+      { ...translated, local: [{ start: 16n * GIB, end: 17n * GIB }] },
+      'SDM_RANGE_TAKEN',
+      /the kernel/,
+    ],
+    [
+      'that contradicts remote',
+      device(2n * MIB, { start: WINDOW + 256n * MIB, remote: 258n * MIB }),
+      {},
+      'SDM_INPUT',
+      /do not translate, so remote is start - 0x8000000000, which is 0x10000000/,
+    ],
+  ])('%s', (_, request, over, code, message) => {
+    expect(() => place(request, space(over))).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  test.each([
+    ['a page', device(4096n, { start: WINDOW + 256n * MIB + 512n })],
+    ['a size in pages', device(4097n, { start: WINDOW + 256n * MIB })],
+    ['a memory block', ram(128n * MIB, { start: WINDOW + 130n * MIB })],
+  ])('past %s, which the kernel needs whatever is not checked', (_, request) => {
+    expect(() => place(request, space({ checks: NEITHER }))).toThrow(
+      expect.objectContaining({ code: 'SDM_INPUT' }),
+    );
+  });
+});
+
+describe('a local address that is asked for', () => {
+  const shares = [{ start: GIB, size: 2n * GIB, shared: false }];
+
+  test('without translation settles remote', () => {
+    const start = WINDOW + 256n * MIB;
+    const expected = { start, remote: 256n * MIB };
+    expect(place(ram(128n * MIB, { start }), space())).toEqual(expected);
+    expect(place(ram(128n * MIB, { start, remote: 256n * MIB }), space())).toEqual(expected);
+  });
+
+  test('with translation goes with any remote', () => {
+    const start = 17n * GIB;
+    const from = space({ info: TRANSLATION, shares });
+    expect(place(device(256n * MIB, { start }), from)).toEqual({ start, remote: GIB });
+    expect(place(device(256n * MIB, { start, remote: 2n * GIB }), from)).toEqual({
+      start,
+      remote: 2n * GIB,
+    });
+  });
+
+  test.each([
+    ['alignment', NO_ALIGNMENT, GIB + 1n],
+    ['overlap', NO_OVERLAP, GIB],
+    ['both', NEITHER, GIB + 1n],
+  ])('may lead to what the checks would refuse, where they are off: %s', (_, checks, remote) => {
+    const inUse = checks.remoteOverlap ? [] : [{ start: GIB, end: 2n * GIB, memport: 0 }];
+    const over = { info: TRANSLATION, shares, remote: inUse };
+    const request = device(256n * MIB, { start: 16n * GIB, remote });
+    expect(place(request, space({ ...over, checks }))).toEqual({ start: 16n * GIB, remote });
+    expect(() => place(request, space(over))).toThrow();
+  });
+
+  test('keeps to shares and window whatever is not checked', () => {
+    const over = { info: TRANSLATION, shares, checks: NEITHER };
+    const code = 'SDM_NOT_OURS';
+    for (const remote of [GIB - 1n, 3n * GIB - 256n * MIB + 1n, 1n]) {
+      const request = device(256n * MIB, { start: 16n * GIB, remote });
+      expect(() => place(request, space(over))).toThrow(expect.objectContaining({ code }));
+    }
+    const request = device(256n * MIB, { start: 20n * GIB - 4096n, remote: GIB });
+    expect(() => place(request, space(over))).toThrow(
+      expect.objectContaining({ code: 'SDM_INPUT' }),
+    );
+  });
+
+  test('what is chosen is aligned and apart, whatever is not checked', () => {
+    const remote = [{ start: GIB, end: GIB + 4096n }];
+    const local = [{ start: 16n * GIB, end: 16n * GIB + 4096n }];
+    const over = { info: TRANSLATION, shares, local, remote, checks: NEITHER };
+    expect(place(device(4096n), space(over))).toEqual({
+      start: 16n * GIB + 256n * MIB,
+      remote: GIB + 256n * MIB,
+    });
+  });
+});
+
 function overlap(a: Span, b: Span): boolean {
   return a.start < b.end && b.start < a.end;
 }
