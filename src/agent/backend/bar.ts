@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdmError } from '../../common/errors.js';
-import type { Native } from '../../native/types.js';
+import type { Native, OpenRegistersOptions } from '../../native/types.js';
 import type { Log, PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
 import { findPool, findRegisters } from './discover.js';
@@ -19,6 +19,7 @@ export function openBarBackend(
   wanted: string,
   pool: PoolConfig | undefined,
   log: Log,
+  options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
   if (pool !== undefined && 'path' in pool) {
     throw new SdmError(
@@ -37,7 +38,7 @@ export function openBarBackend(
   const pci = registers.device.address;
   const block = native.openRegisters(
     { pci, resource: IVSHMEM_BAR },
-    found === undefined ? {} : { windowBase: found.base },
+    found === undefined ? options : { ...options, windowBase: found.base },
   );
   return new BlockBackend('bar', pci, found, block);
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { SdmError } from '../../common/errors.js';
-import type { Native } from '../../native/types.js';
+import type { Native, OpenRegistersOptions } from '../../native/types.js';
 import type { PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
 import type { Pool, RegisterBackend } from './types.js';
@@ -13,9 +13,10 @@ export function openFileBackend(
   native: Native,
   path: string,
   pool: PoolConfig | undefined,
+  options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
   const found = pool === undefined ? undefined : filePool(pool);
-  return new BlockBackend('file', path, found, native.openRegisters({ path }));
+  return new BlockBackend('file', path, found, native.openRegisters({ path }, options));
 }
 
 function filePool(config: PoolConfig): Pool {

@@ -13,8 +13,9 @@ export function openBackend(
   sysfs: string,
   log: Log,
 ): RegisterBackend {
-  const { registers, pool } = config;
+  const { registers, pool, checks } = config;
+  const options = { checkAlignment: checks?.alignment ?? true };
   return registers.backend === 'file'
-    ? openFileBackend(native, registers.path, pool)
-    : openBarBackend(native, sysfs, registers.pci, pool, log);
+    ? openFileBackend(native, registers.path, pool, options)
+    : openBarBackend(native, sysfs, registers.pci, pool, log, options);
 }
