@@ -1,13 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { SdmError } from '../../common/errors.js';
+import { projectDir } from '../../common/paths.js';
 import { attachmentCommands } from './attachments.js';
 import { configCommands } from './config.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
-import { printJson } from './output.js';
+import { print, printJson } from './output.js';
 import { probeCommands } from './probe.js';
 import { registersCommands } from './registers.js';
 import { serveCommand } from './serve.js';
+import { serviceCommands } from './service.js';
 import { transceiverCommands } from './transceivers.js';
 
 /** Exit codes; probe has its own. */
@@ -31,6 +35,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 function build(): Command {
   const program = new Command('sdm-agent')
     .description('the agent of one brick, and its commands')
+    .option('-V, --version', 'print the version')
+    .on('option:version', printVersion)
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(line('SDM_USAGE', text.replace(/^error: /, ''))),
@@ -45,7 +51,17 @@ function build(): Command {
   memoryCommands(program);
   registersCommands(program);
   configCommands(program);
+  serviceCommands(program);
   return program;
+}
+
+/** Read only when it is asked for. */
+function printVersion(): void {
+  const manifest = JSON.parse(readFileSync(join(projectDir(), 'package.json'), 'utf8')) as {
+    version?: string;
+  };
+  print(manifest.version ?? 'unknown');
+  throw new CommanderError(EXIT.OK, 'commander.version', '');
 }
 
 function report(error: unknown, json: boolean): number {
