@@ -4,7 +4,9 @@ import { Agent } from './agent.js';
 import { createServer, type Server } from './api/server.js';
 import { claimSocketPath, listen } from './api/socket.js';
 import type { ServeConfig } from './config.js';
-import { OFFLINE_MS } from './defaults.js';
+import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
+import { Observation } from './observe/index.js';
+import { LinkMonitor } from './observe/link-monitor.js';
 import { probeThroughAgent } from './probe/collect.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
@@ -20,7 +22,14 @@ const FLUSH_MS = 1_000;
  */
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
-  const agent = await Agent.open(config, { log: log.child({ part: 'core' }), native });
+  const observation = new Observation();
+  const agent = await Agent.open(config, {
+    log: log.child({ part: 'core' }),
+    native,
+    observer: observation,
+  });
+  // Looks before the agent reconciles, so that no change after that is missed.
+  const links = new LinkMonitor(agent, observation, log.child({ part: 'links' }));
   let server: Server | undefined;
   let claim: FileLock | undefined;
   try {
@@ -30,12 +39,14 @@ export async function serve(config: ServeConfig): Promise<number> {
       {
         brick: config.brick,
         agent,
+        observation,
         probe: () => Promise.resolve(probeThroughAgent(agent, config)),
       },
       log.child({ part: 'api' }),
     );
     await listen(server.app, config.socket, config.socketGroup, log);
     await agent.reconcile();
+    links.start(config.linkPollMs ?? LINK_POLL_MS);
   } catch (error) {
     await (server === undefined ? agent.close() : finish(server.app, agent));
     claim?.close();
@@ -51,6 +62,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   const signal = await stopped;
   native.sdNotify('STOPPING=1');
   log.info({ signal }, 'stopping: the running command is finished first');
+  links.stop();
   const code = await stop(
     server,
     agent,

@@ -7,6 +7,7 @@ import type {
 } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { TSchema } from 'typebox';
+import type { Observation } from '../observe/index.js';
 import type { AgentCore } from '../types.js';
 import type { Brick } from './brick-schema.js';
 import { ref } from './forms.js';
@@ -26,6 +27,8 @@ export interface ApiContext {
   readonly agent: AgentCore;
   /** Looks at the whole brick: what `sdm-agent probe` prints. */
   readonly probe: () => Promise<Brick>;
+  /** What the core tells; without it there are no events, and only the API counts. */
+  readonly observation?: Observation;
 }
 
 /** Any route may refuse or fail; the form of the answer is always the same. */

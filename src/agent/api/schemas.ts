@@ -216,9 +216,21 @@ export const Memory = named('Memory', 'The memory of this brick and what of it i
 export type Memory = Static<typeof Memory>;
 
 export const Health = named('Health', 'The agent answers', {
-  status: Type.Literal('ok'),
+  status: Type.Literal('ok', { description: 'as long as it answers, whatever `problems` says' }),
   brick: Type.String(),
   pid: Type.Integer({ minimum: 1 }),
+  problems: Type.Array(
+    Type.Object(
+      {
+        about: Type.Enum(['journal', 'link', 'attachment'], {
+          description: 'stable; programs match on it',
+        }),
+        text: Type.String({ description: 'one sentence: what is so' }),
+      },
+      closed,
+    ),
+    { description: 'what somebody should look at' },
+  ),
 });
 export type Health = Static<typeof Health>;
 

@@ -4,14 +4,20 @@ import swagger from '@fastify/swagger';
 import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fastify, LogController, type FastifyBaseLogger } from 'fastify';
 import { Type } from 'typebox';
-import { SdmError } from '../../common/errors.js';
+import { SdmError, type ErrorCode } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { Metrics } from '../observe/metrics.js';
+import { Observation } from '../observe/index.js';
 import { Brick } from './brick-schema.js';
 import { failures, type ApiContext, type App } from './context.js';
 import { statusOf, toAnswer } from './errors.js';
+import { Event } from './event-schema.js';
+import { EventStreams, STREAM_LIMITS, type StreamLimits } from './event-streams.js';
 import { attachmentRoutes } from './routes/attachments.js';
 import { brickRoutes } from './routes/brick.js';
+import { eventRoutes } from './routes/events.js';
 import { memportRoutes } from './routes/memports.js';
+import { metricRoutes } from './routes/metrics.js';
 import { transceiverRoutes } from './routes/transceivers.js';
 import {
   Attachment,
@@ -25,7 +31,7 @@ import {
 } from './schemas.js';
 
 /** Against clients that are slow, broken or many. Milliseconds and bytes. */
-export interface Limits {
+export interface Limits extends StreamLimits {
   readonly bodyLimit: number;
   /** For the whole request to arrive. */
   readonly requestTimeout: number;
@@ -41,6 +47,7 @@ const LIMITS: Limits = {
   headersTimeout: 5_000,
   keepAliveTimeout: 5_000,
   maxConnections: 512,
+  ...STREAM_LIMITS,
 };
 
 const COMPONENTS = [
@@ -52,12 +59,13 @@ const COMPONENTS = [
   ModuleView,
   Memory,
   Health,
+  Event,
   Brick,
 ];
 
 export interface Server {
   readonly app: App;
-  /** From now on commands are refused with SDM_STOPPING; those that run are let finish. */
+  /** From now on commands are refused with SDM_STOPPING, those that run are let finish; streams end. */
   drain(): void;
 }
 
@@ -70,10 +78,11 @@ export async function createServer(
   log: Logger,
   limits: Partial<Limits> = {},
 ): Promise<Server> {
-  const { bodyLimit, requestTimeout, headersTimeout, keepAliveTimeout, maxConnections } = {
-    ...LIMITS,
-    ...limits,
-  };
+  const all = { ...LIMITS, ...limits };
+  const { bodyLimit, requestTimeout, headersTimeout, keepAliveTimeout, maxConnections } = all;
+  const { events, counts } = context.observation ?? new Observation();
+  const streams = new EventStreams(events, all, log);
+  const refused = (code: ErrorCode): void => counts.refusals.add(code);
   const app: App = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -84,7 +93,7 @@ export async function createServer(
     keepAliveTimeout,
     // How often node looks for slow clients: its own 30 s would make the timeouts a rough guess.
     http: { headersTimeout, connectionsCheckingInterval: Math.min(1_000, headersTimeout) },
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, refused),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.removeContentTypeParser('text/plain'); // JSON is all we read
   app.server.maxConnections = maxConnections;
@@ -99,7 +108,9 @@ export async function createServer(
     const { method, url } = request;
     log.debug({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
   });
-  handleErrors(app, log);
+  // A stream has no end of its own: closing would wait for it.
+  app.addHook('preClose', async () => streams.close());
+  handleErrors(app, log, refused);
   validateStrictly(app);
   await describe(app);
 
@@ -107,6 +118,8 @@ export async function createServer(
   memportRoutes(app, context);
   transceiverRoutes(app, context);
   brickRoutes(app, context);
+  eventRoutes(app, streams);
+  metricRoutes(app, new Metrics(context.agent, counts));
   app.get(
     '/openapi.json',
     {
@@ -123,13 +136,15 @@ export async function createServer(
     app,
     drain: () => {
       draining = true;
+      streams.close();
     },
   };
 }
 
-function handleErrors(app: App, log: Logger): void {
+function handleErrors(app: App, log: Logger, refused: (code: ErrorCode) => void): void {
   app.setErrorHandler((error, request, reply) => {
     const body = toAnswer(error);
+    refused(body.code);
     const status = statusOf(body.code);
     const fields = { method: request.method, url: request.url, code: body.code };
     if (body.code === 'SDM_INTERNAL') log.error({ ...fields, err: error }, 'request failed');
@@ -144,6 +159,7 @@ function handleErrors(app: App, log: Logger): void {
         `there is no ${method} ${url.slice(0, 200)}; GET /openapi.json lists what there is`,
       ),
     );
+    refused(body.code);
     return reply.code(statusOf(body.code)).send(body);
   });
 }
@@ -200,7 +216,11 @@ async function describe(app: App): Promise<void> {
 }
 
 /** For what never becomes a request: node has parsed nothing, so the answer is written by hand. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnreadable(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  refused: (code: ErrorCode) => void,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -212,6 +232,7 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   const answer = toAnswer(
     known[error.code ?? ''] ?? new SdmError('SDM_INPUT', `this is not HTTP: ${error.message}`),
   );
+  refused(answer.code);
   const status = statusOf(answer.code);
   const body = JSON.stringify(answer);
   socket.end(

@@ -1,4 +1,5 @@
 import { toJson } from '../../json.js';
+import { problemsOf } from '../../observe/health.js';
 import { Brick } from '../brick-schema.js';
 import { answers, type ApiContext, type App } from '../context.js';
 import { ref } from '../forms.js';
@@ -34,10 +35,10 @@ export function brickRoutes(app: App, { agent, brick, probe }: ApiContext): void
     {
       schema: {
         tags: ['brick'],
-        summary: 'Does the agent answer',
+        summary: 'Does the agent answer, and what should somebody look at',
         response: answers({ 200: ref(Health) }),
       },
     },
-    () => ({ status: 'ok' as const, brick, pid: process.pid }),
+    () => ({ status: 'ok' as const, brick, pid: process.pid, problems: problemsOf(agent) }),
   );
 }

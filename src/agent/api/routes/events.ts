@@ -1,0 +1,35 @@
+import { failures, type App } from '../context.js';
+import { EventRef, EventsHeaders, EventsQuery } from '../event-schema.js';
+import { STREAM_HEADERS, type EventStreams } from '../event-streams.js';
+
+export function eventRoutes(app: App, streams: EventStreams): void {
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        tags: ['events'],
+        summary: 'What happens, as it happens',
+        description:
+          'Server-Sent Events: `id` to resume with, `event` is the kind, `data` is one line of ' +
+          'JSON as the schema says. After a restart, or where more happened than is kept, the ' +
+          'first event is `gap`.',
+        querystring: EventsQuery,
+        headers: EventsHeaders,
+        response: {
+          200: {
+            description: 'a stream; the schema is that of each `data`',
+            content: { 'text/event-stream': { schema: EventRef } },
+          },
+          ...failures,
+        },
+      },
+    },
+    (request, reply) => {
+      const { after, follow = true } = request.query;
+      streams.checkRoom();
+      reply.hijack();
+      if (request.method === 'HEAD') reply.raw.writeHead(200, STREAM_HEADERS).end();
+      else streams.open(reply.raw, request.headers['last-event-id'] ?? after, follow);
+    },
+  );
+}

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectDir } from '../../common/paths.js';
+import type { Define } from './metrics.js';
+
+/** The process itself, under the names that Prometheus's own libraries use. */
+export function processMetrics(gauge: Define, counter: Define): void {
+  const started = Date.now() / 1000 - process.uptime();
+  const version = ownVersion();
+  gauge('sdm_build_info', 'Always 1.', ['version', 'nodejs_version'], (put) =>
+    put(1, { version, nodejs_version: process.versions.node }),
+  );
+  counter('process_cpu_seconds_total', 'CPU time of the agent.', [], (put) => {
+    const { user, system } = process.cpuUsage();
+    put((user + system) / 1e6);
+  });
+  gauge('process_resident_memory_bytes', 'Memory of the agent.', [], (put) =>
+    put(process.memoryUsage.rss()),
+  );
+  gauge('process_start_time_seconds', 'When it started, since 1970.', [], (put) => put(started));
+  gauge('process_open_fds', 'Files and connections that are open.', [], (put) =>
+    put(readdirSync('/proc/self/fd').length),
+  );
+  counter('nodejs_eventloop_active_seconds_total', 'How long it was not idle.', [], (put) =>
+    put(performance.eventLoopUtilization().active / 1000),
+  );
+  gauge(
+    'nodejs_eventloop_lag_seconds',
+    'How late a turn came, at this scrape.',
+    [],
+    async (put) => {
+      const asked = performance.now();
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      put((performance.now() - asked) / 1000);
+    },
+  );
+}
+
+/** An agent in a guest has a manifest with no version. */
+function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(join(projectDir(), 'package.json'), 'utf8')) as {
+    version?: string;
+  };
+  return manifest.version ?? 'unknown';
+}
