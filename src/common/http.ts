@@ -1,4 +1,4 @@
-import { request as nodeRequest } from 'node:http';
+import { request as nodeRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { ERRORS, SdmError, type ErrorCode } from './errors.js';
 
 /** An answer longer than this is a defect of the other side; reading on would only fill memory. */
@@ -95,16 +95,97 @@ export async function exchange(options: UnixRequest): Promise<UnixAnswer> {
 export async function call(options: UnixRequest): Promise<unknown> {
   const { status, body } = await exchange(options);
   if (status >= 200 && status < 300) return body;
-  if (isErrorBody(body)) {
-    throw new SdmError(
-      body.code,
-      body.message,
-      body.details === undefined ? {} : { details: body.details },
-    );
+  throw refusal(options, status, body);
+}
+
+/** A question whose answer goes on for as long as both sides like. */
+export interface UnixStreamRequest {
+  readonly socketPath: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the answer to begin. Default 30 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * GETs an answer over a Unix socket and gives its text piece by piece, as it comes. Whoever stops
+ * reading closes the connection. Ends where the other side ends it.
+ * @throws SdmError SDM_UNREACHABLE if nobody answers or the connection breaks; SDM_TIMEOUT if the
+ *   answer does not begin in time; the other side's own error if the status is not 2xx.
+ */
+export async function* stream(options: UnixStreamRequest): AsyncGenerator<string> {
+  const { socketPath, path, headers = {}, timeoutMs = 30_000, signal } = options;
+  const asked = `GET ${path} on ${socketPath}`;
+  const request = nodeRequest({
+    ...{ socketPath, path, headers, agent: false },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const broke = (cause: unknown): unknown =>
+    cause instanceof SdmError || signal?.aborted === true
+      ? cause
+      : unreachable(socketPath, asked, cause);
+  try {
+    const response = await begin(request, asked, timeoutMs);
+    const status = response.statusCode ?? 0;
+    response.setEncoding('utf8');
+    if (status >= 200 && status < 300) {
+      for await (const piece of response) yield piece as string;
+      return;
+    }
+    let text = '';
+    for await (const piece of response) {
+      text += piece as string;
+      if (text.length > MAX_ANSWER) break;
+    }
+    throw refusal(options, status, parsed(text));
+  } catch (error) {
+    throw broke(error);
+  } finally {
+    request.destroy();
   }
-  throw new SdmError(
+}
+
+/** Sends the request and waits for the head of its answer. */
+function begin(request: ClientRequest, asked: string, timeoutMs: number): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new SdmError('SDM_TIMEOUT', `${asked} was not answered within ${timeoutMs} ms`));
+    }, timeoutMs);
+    // stays: an error after the head is told by the answer, and must not end the process here
+    request.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    request.once('response', (response: IncomingMessage) => {
+      clearTimeout(timer);
+      resolve(response);
+    });
+    request.end();
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+/** An answer that is no success, as the error that it stands for. */
+function refusal(
+  asked: { readonly method?: string; readonly path: string; readonly socketPath: string },
+  status: number,
+  body: unknown,
+): SdmError {
+  if (isErrorBody(body)) {
+    const { code, message, details } = body;
+    return new SdmError(code, message, details === undefined ? {} : { details });
+  }
+  return new SdmError(
     'SDM_INTERNAL',
-    `${options.method ?? 'GET'} ${options.path} on ${options.socketPath} answered ${status} ` +
+    `${asked.method ?? 'GET'} ${asked.path} on ${asked.socketPath} answered ${status} ` +
       'in a form that this version does not know',
     { details: { status, body } },
   );

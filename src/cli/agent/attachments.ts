@@ -21,6 +21,8 @@ interface AttachOptions extends ClientOptions {
   readonly mode: string;
   readonly node?: number;
   readonly shared?: true;
+  readonly start?: string;
+  readonly memport?: number;
   readonly remote?: string;
   readonly id?: string;
   readonly retain?: boolean;
@@ -56,6 +58,12 @@ export function attachmentCommands(program: Command): void {
     )
     .option('--node <n>', 'system-ram: NUMA node that it joins', integerArgument(0, 1023))
     .option('--shared', 'device: from a share that other bricks use too')
+    .option(
+      '--start <address>',
+      'local address (default: first fit in the window)',
+      addressArgument,
+    )
+    .option('--memport <n>', 'through this one (default: the lowest free)', integerArgument(0, 511))
     .option('--remote <address>', 'offset in the pool (default: first fit)', addressArgument)
     .option('--id <id>', 'name it')
     .option('--retain', 'keep the bytes at detach (default where shared)')
@@ -130,6 +138,21 @@ async function list(id: string | undefined, options: ClientOptions): Promise<voi
   print(attachments.length === 0 ? 'nothing is attached' : table(attachments));
 }
 
+const COLUMNS = [
+  'ID',
+  'MODE',
+  'STATE',
+  'SIZE',
+  'START',
+  'REMOTE',
+  'MEMPORT',
+  'NODE',
+  'OWNER',
+  'LINK',
+  'WAITS',
+  'ERROR',
+];
+
 function table(attachments: readonly Attachment[]): string {
   const rows = attachments.map((a) => [
     a.id,
@@ -141,12 +164,11 @@ function table(attachments: readonly Attachment[]): string {
     String(a.memport),
     a.node < 0 ? '-' : String(a.node),
     a.owner,
+    a.link ?? '-',
+    a.waits ?? '-',
     a.error === undefined ? '' : `${a.error.code}: ${a.error.message}`,
   ]);
-  return formatTable(
-    ['ID', 'MODE', 'STATE', 'SIZE', 'START', 'REMOTE', 'MEMPORT', 'NODE', 'OWNER', 'ERROR'],
-    rows,
-  );
+  return formatTable(COLUMNS, rows);
 }
 
 type Steps = Attachment['steps'];

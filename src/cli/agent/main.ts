@@ -5,6 +5,7 @@ import { SdmError } from '../../common/errors.js';
 import { projectDir } from '../../common/paths.js';
 import { attachmentCommands } from './attachments.js';
 import { configCommands } from './config.js';
+import { eventCommands } from './events.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { print, printJson } from './output.js';
@@ -48,6 +49,7 @@ function build(): Command {
   attachmentCommands(program);
   memportCommands(program);
   transceiverCommands(program);
+  eventCommands(program);
   memoryCommands(program);
   registersCommands(program);
   configCommands(program);

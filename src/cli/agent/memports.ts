@@ -94,10 +94,11 @@ function table(memports: readonly Memport[]): string {
     m.outId,
     m.inId,
     BigInt(m.faults).toString(),
+    m.by ?? '-',
     m.attachment ?? m.owner,
   ]);
   return formatTable(
-    ['N', 'SET', 'STATUS', 'START', 'END', 'REMOTE', 'OUT', 'IN', 'FAULTS', 'OWNER'],
+    ['N', 'SET', 'STATUS', 'START', 'END', 'REMOTE', 'OUT', 'IN', 'FAULTS', 'BY', 'OWNER'],
     rows,
   );
 }

@@ -20,8 +20,9 @@ export function transceiverCommands(program: Command): void {
         t.up ? 'up' : 'down',
         BigInt(t.downs).toString(),
         t.memports.join(', ') || '-',
+        t.attachments.join(', ') || '-',
       ]);
-      print(formatTable(['N', 'LINK', 'DOWNS', 'MEMPORTS'], rows));
+      print(formatTable(['N', 'LINK', 'DOWNS', 'MEMPORTS', 'ATTACHMENTS'], rows));
     });
 
   speaksToAgent(transceiver.command('reset'))
