@@ -34,9 +34,16 @@ export class OpenApiChecker {
 
   /**
    * @param url as it was asked for, query and all.
+   * @param type of the answer's content.
    * @throws with a list of what does not fit; also where the document has no such answer.
    */
-  check(method: string, url: string, status: number, body: unknown): void {
+  check(
+    method: string,
+    url: string,
+    status: number,
+    body: unknown,
+    type = 'application/json',
+  ): void {
     const path = this.#pathOf(url);
     const operation = this.#document.paths[path]?.[method.toLowerCase()];
     const key = [String(status), `${Math.floor(status / 100)}XX`].find(
@@ -44,7 +51,7 @@ export class OpenApiChecker {
     );
     if (key === undefined) throw new Error(`${method} ${path} ${status} is not in the document`);
     const pointer = ['paths', path, method.toLowerCase(), 'responses', key, 'content']
-      .concat('application/json', 'schema')
+      .concat(type, 'schema')
       .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
       .join('/');
     if (!this.#ajv.validate({ $ref: `openapi#/${pointer}` }, body)) {

@@ -37,6 +37,7 @@ const SetMemport = Type.Object(
         description: 'only an agent knows',
       }),
     ),
+    by: Type.Optional(Type.String({ description: '"local" or a controller' })),
     attachment: Type.Optional(Type.String({ description: 'its id' })),
   },
   closed,
