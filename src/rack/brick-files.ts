@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { run } from '../common/exec.js';
 import { hex } from '../common/units.js';
 import { writeInitrd, type Artifacts, type CpioEntry } from './artifacts/index.js';
 import type { RackLayout } from './layout.js';
@@ -37,6 +38,8 @@ export interface BrickFilesInput {
   readonly artifacts: Artifacts;
   /** More files for the guest. */
   readonly extra: readonly CpioEntry[];
+  /** Size of a disk that keeps what is written to it, bytes; 0: none. */
+  readonly disk: bigint;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -47,6 +50,7 @@ export async function makeBrickFiles(input: BrickFilesInput): Promise<void> {
   mkdirSync(brick.dir, { mode: 0o700 });
   for (const [link, target] of brick.socketLinks) symlinkSync(target, link);
   writeFileSync(brick.agentJson, `${JSON.stringify(input.agentConfig, null, 2)}\n`);
+  if (input.disk > 0n) await makeDisk(brick.disk, input.disk, input.signal);
   await makeHostKey(layout, brick, input.signal);
   await writeInitrd(brick.initrd, input.artifacts, {
     hostname: brickName(layout.name, n),
@@ -55,5 +59,19 @@ export async function makeBrickFiles(input: BrickFilesInput): Promise<void> {
     hostKey: readFileSync(brick.hostKey, 'utf8'),
     hostKeyPublic: readFileSync(`${brick.hostKey}.pub`, 'utf8'),
     extra: input.extra,
+  });
+}
+
+/** An empty ext4 file system that is root's, whoever makes it. */
+async function makeDisk(
+  path: string,
+  size: bigint,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  writeFileSync(path, '', { mode: 0o600 });
+  truncateSync(path, Number(size));
+  await run(['mke2fs', '-q', '-t', 'ext4', '-E', 'root_owner=0:0', path], {
+    signal,
+    hint: 'mke2fs comes with the package e2fsprogs.',
   });
 }

@@ -5,7 +5,7 @@ import { SdmError } from '../common/errors.js';
 import type { RunResult } from '../common/exec.js';
 import { Progress } from '../common/progress.js';
 import { ensureArtifacts, type Artifacts, type CpioEntry } from './artifacts/index.js';
-import { brickProcesses } from './brick.js';
+import { brickProcesses, startBrick, waitReady } from './brick.js';
 import { rackLayout, type RackLayout } from './layout.js';
 import { lockRack } from './lock.js';
 import { DEFAULT_RACK } from './names.js';
@@ -14,7 +14,7 @@ import { checkSpace } from './pool.js';
 import { shellQuote } from './qemu.js';
 import { checkQemu, qemuBinary } from './qemu-binary.js';
 import { setLink } from './registers.js';
-import { sshArgv, sshExec, type ExecOptions } from './ssh.js';
+import { sshArgv, sshDisconnect, sshExec, type ExecOptions } from './ssh.js';
 import { rackNames, readState, type RackState } from './state.js';
 import { rackStatus, type RackStatus } from './status.js';
 import { removeRack, runningBricks, type RemoveOptions } from './teardown.js';
@@ -37,6 +37,11 @@ export interface RackUpOptions extends Partial<PlanOptions> {
   readonly artifacts?: Artifacts;
   /** More files for the guests, such as modules in /brick/modules-extra. */
   readonly extra?: readonly CpioEntry[];
+  /**
+   * Gives each brick a second virtio disk of this many bytes, an empty ext4 file system at first, for
+   * `artifacts` that know what to do with it. Default 0: none.
+   */
+  readonly disk?: bigint;
   /** For each brick to be ready. Default 180,000. */
   readonly bootTimeoutMs?: number;
   /** Shows the steps of making what is booted; default: on stderr. */
@@ -102,6 +107,7 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
         agent: options.agent ?? {},
         omit: options.omit ?? [],
         extra: options.extra ?? [],
+        disk: options.disk ?? 0n,
         bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS,
         onProgress,
         signal,
@@ -285,6 +291,25 @@ export class Rack {
     } finally {
       await lock.release();
     }
+  }
+
+  /**
+   * Boots brick `n` again after it has ended, by itself or not. Registers, pool and disk are as it left
+   * them, the rest begins anew.
+   * @throws SdmError SDM_NOT_FOUND, SDM_RACK_RUNNING if it runs, SDM_RACK_QEMU, SDM_RACK_BOOT.
+   */
+  async boot(n: number, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    this.#brick(n);
+    const brick = this.layout.brick(n);
+    if (brickProcesses(brick).length > 0) {
+      throw new SdmError('SDM_RACK_RUNNING', `brick ${n} of rack ${this.name} runs`, {
+        details: { rack: this.name, brick: n },
+      });
+    }
+    // A connection to the brick as it was.
+    await sshDisconnect(this.layout, n);
+    const { timeoutMs = DEFAULT_BOOT_TIMEOUT_MS, signal } = options;
+    await waitReady(this.layout, brick, await startBrick(brick), timeoutMs, signal);
   }
 
   /** See {@link rackDown}. */

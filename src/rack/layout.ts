@@ -18,6 +18,8 @@ export interface BrickLayout {
   /** Executable script with the brick's QEMU command line. */
   readonly qemuCmd: string;
   readonly initrd: string;
+  /** What a brick keeps over boots, where it was asked for. */
+  readonly disk: string;
   /** Process as we recorded it; see process.ts. */
   readonly pidFile: string;
   /** QEMU's own -pidfile; also what tells this brick's QEMU from any other process. */
@@ -142,6 +144,7 @@ function brickLayout(rackDir: string, socketDir: string | undefined, n: number):
     dir,
     qemuCmd: join(dir, 'qemu.cmd'),
     initrd: join(dir, 'initrd'),
+    disk: join(dir, 'disk.ext4'),
     pidFile: join(dir, 'pid'),
     qemuPidFile: join(dir, 'qemu.pid'),
     consoleLog: join(dir, 'console.log'),

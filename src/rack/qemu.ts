@@ -3,7 +3,13 @@ import { brickName } from './names.js';
 import type { RackPlan } from './plan.js';
 
 /** PCI addresses of a brick's devices; the agent's configuration names them. */
-export const PCI = { network: '01.0', registers: '02.0', pool: '03.0', root: '04.0' } as const;
+export const PCI = {
+  network: '01.0',
+  registers: '02.0',
+  pool: '03.0',
+  root: '04.0',
+  disk: '05.0',
+} as const;
 
 /** What QEMU needs to know of one brick. */
 export interface QemuInput {
@@ -19,6 +25,8 @@ export interface QemuInput {
   readonly registersSize: number;
   readonly poolPath: string;
   readonly sshPort: number;
+  /** Gives the brick its disk, besides the root. */
+  readonly disk?: boolean;
   /** Devices to leave out, for trials of a brick without them. */
   readonly omit?: readonly ('pool' | 'registers')[];
 }
@@ -91,6 +99,7 @@ export function qemuArgs(input: QemuInput): string[] {
       `driver=raw,node-name=root,read-only=on,file.driver=file,file.filename=${quoted(input.root)}`,
     ],
     ...['-device', `virtio-blk-pci,drive=root,addr=${PCI.root}`],
+    ...(input.disk === true ? diskArgs(brick.disk) : []),
     ...[
       '-chardev',
       `socket,id=console,path=${quoted(brick.consoleSocket)},server=on,wait=off,` +
@@ -100,6 +109,15 @@ export function qemuArgs(input: QemuInput): string[] {
     ...['-chardev', `socket,id=qmp,path=${quoted(brick.qmpSocket)},server=on,wait=off`],
     ...['-mon', 'chardev=qmp,mode=control'],
     ...['-pidfile', brick.qemuPidFile],
+  ];
+}
+
+/** The second virtio disk, /dev/vdb. */
+function diskArgs(path: string): readonly string[] {
+  const file = `file.driver=file,file.filename=${quoted(path)}`;
+  return [
+    ...['-blockdev', `driver=raw,node-name=disk,${file}`],
+    ...['-device', `virtio-blk-pci,drive=disk,addr=${PCI.disk}`],
   ];
 }
 

@@ -28,6 +28,8 @@ export interface RackBuild {
   readonly omit: readonly ('pool' | 'registers')[];
   /** More files for the guests. */
   readonly extra: readonly CpioEntry[];
+  /** Size of each brick's disk, bytes; 0: none. */
+  readonly disk: bigint;
   readonly bootTimeoutMs: number;
   readonly onProgress: (detail: string) => void;
   readonly signal: AbortSignal | undefined;
@@ -157,6 +159,7 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     poolPath: build.layout.pool,
     sshPort,
     omit: build.omit,
+    disk: build.disk > 0n,
   });
   const script = qemuScript(build.qemu, args, [
     `Brick ${brick.n} of rack ${build.layout.name}, as "${sdmCommand()} rack up" starts it.`,

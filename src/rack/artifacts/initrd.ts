@@ -9,13 +9,26 @@ import { collectModules, unpack, versionOf, type Kernel } from './kernel.js';
 import type { Resolution } from './resolution.js';
 
 const RECIPE = '1';
-/** What of the guest's files is written in this project, as it lies in the guest. */
-const SKELETON = 'src/rack/guest/rootfs';
+
+/** What a guest begins with. */
+export interface Beginning {
+  /** A word for the cache. */
+  readonly kind: string;
+  /** What of the guest's files is written in this project, as it lies in the guest. */
+  readonly skeleton: string;
+  /** Modules of the kernel, inserted in this order before anything else. */
+  readonly modules: readonly string[];
+}
+
 /**
- * Kernel modules without which a guest does not find its /usr and its network. EROFS asks the
+ * Of a brick: the modules without which it does not find its /usr and its network. EROFS asks the
  * crypto layer for crc32c by name, which no module's list of dependencies shows.
  */
-const BOOT_MODULES = ['virtio_pci', 'virtio_blk', 'crc32c_generic', 'erofs', 'virtio_net'];
+export const BRICK_BEGINNING: Beginning = {
+  kind: 'base',
+  skeleton: 'src/rack/guest/rootfs',
+  modules: ['virtio_pci', 'virtio_blk', 'crc32c_generic', 'erofs', 'virtio_net'],
+};
 
 /** The part of a guest's first file system that is the same for all: busybox, modules, init. */
 export async function ensureBase(
@@ -23,18 +36,19 @@ export async function ensureBase(
   apt: PrivateApt,
   resolution: Resolution,
   kernel: Kernel,
+  beginning: Beginning = BRICK_BEGINNING,
 ): Promise<string> {
   const busybox = resolution.root.filter((p) => p.name === 'busybox-static');
-  const skeleton = join(context.project, SKELETON);
+  const skeleton = join(context.project, beginning.skeleton);
   const dir = await cached({
     cache: context.cache,
-    kind: 'base',
+    kind: beginning.kind,
     key: hashOf(
       RECIPE,
       versionOf(resolution.image),
       ...busybox.map(versionOf),
-      ...BOOT_MODULES,
-      hashFiles(context.project, [SKELETON]),
+      ...beginning.modules,
+      hashFiles(context.project, [beginning.skeleton]),
     ),
     signal: context.signal,
     make: async (to) => {
@@ -43,7 +57,7 @@ export async function ensureBase(
         await mkdir(work);
         await unpack(context, apt, busybox, join(work, 'busybox'));
         const modules = join(work, 'modules');
-        const order = await collectModules(context, kernel, BOOT_MODULES, modules);
+        const order = await collectModules(context, kernel, beginning.modules, modules);
         await writeFile(join(modules, 'order'), order.map((name) => `${name}\n`).join(''));
         const entries: CpioEntry[] = [
           { path: '/dev/console', characterDevice: { major: 5, minor: 1 } },

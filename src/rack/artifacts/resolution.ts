@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashOf } from '../../common/cache.js';
@@ -25,8 +25,8 @@ export interface Resolution {
 
 /** The series that the module is written for. */
 const KERNEL_SERIES = '6.12';
-/** What of Debian a guest runs. Node comes from elsewhere; libstdc++ is for it. */
-const ROOT_PACKAGES = [
+/** What of Debian a brick runs. Node comes from elsewhere; libstdc++ is for it. */
+export const BRICK_PACKAGES: readonly string[] = [
   'busybox-static',
   'openssh-server',
   'openssh-sftp-server',
@@ -37,7 +37,10 @@ const ROOT_PACKAGES = [
 /** Dependencies beyond libraries (debconf, perl, PAM's set-up) only serve an installed system. */
 const LIBRARY = /^(lib|zlib)/;
 /** A resolution made with other choices must not be taken for one of these. */
-const CHOICES = hashOf(KERNEL_SERIES, ...ROOT_PACKAGES, String(LIBRARY));
+function resolutionFile(cache: string, packages: readonly string[]): string {
+  const choices = hashOf(KERNEL_SERIES, ...packages, String(LIBRARY));
+  return join(cache, `resolution-${choices.slice(0, 8)}.json`);
+}
 const MAX_AGE_MS = 24 * 3_600_000;
 
 /** Names of kernels of flavour "arm64" among package names, newest first: no rt, cloud or 16k. */
@@ -53,10 +56,15 @@ export function kernelAbis(names: readonly string[]): string[] {
 /**
  * The packages to use and their files in the cache. Goes to the network once a day at most; without
  * one, the last resolution whose packages are in the cache is taken, with a note.
+ * @param packages what of Debian the guest is to run, besides the libraries it needs.
  * @throws SdmError SDM_MISSING: nothing is reachable and nothing complete is in the cache.
  */
-export async function resolvePackages(context: Context, apt: PackageSource): Promise<Resolution> {
-  const file = join(context.cache, `resolution-${CHOICES.slice(0, 8)}.json`);
+export async function resolvePackages(
+  context: Context,
+  apt: PackageSource,
+  packages: readonly string[] = BRICK_PACKAGES,
+): Promise<Resolution> {
+  const file = resolutionFile(context.cache, packages);
   const last = readLast(file, apt.architecture);
   if (last && Date.now() - last.at < MAX_AGE_MS && apt.has(allPackages(last.resolution))) {
     return last.resolution;
@@ -64,7 +72,8 @@ export async function resolvePackages(context: Context, apt: PackageSource): Pro
   try {
     await apt.update();
     const resolution =
-      (await resolveNow(apt)) ?? (await apt.update({ force: true }), await resolveNow(apt));
+      (await resolveNow(apt, packages)) ??
+      (await apt.update({ force: true }), await resolveNow(apt, packages));
     if (!resolution) {
       throw new SdmError(
         'SDM_MISSING',
@@ -76,7 +85,7 @@ export async function resolvePackages(context: Context, apt: PackageSource): Pro
     await context.progress.step('Fetch Debian packages of kernel and guest', () =>
       apt.download(allPackages(resolution)),
     );
-    await apt.pruneExcept(allPackages(resolution));
+    await apt.pruneExcept([...allPackages(resolution), ...otherGuests(context.cache, file)]);
     const text = JSON.stringify({ at: Date.now(), architecture: apt.architecture, resolution });
     await writeFile(`${file}.${process.pid}`, text);
     await rename(`${file}.${process.pid}`, file);
@@ -99,24 +108,37 @@ export function allPackages({ image, headers, root }: Resolution): DebianPackage
   return [image, ...headers, ...root];
 }
 
-function readLast(
-  file: string,
-  architecture: string,
-): { at: number; resolution: Resolution } | undefined {
+interface Last {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly architecture: string;
+  readonly resolution: Resolution;
+}
+
+function readLast(file: string, architecture: string): Last | undefined {
   if (!existsSync(file)) return undefined;
-  const last = JSON.parse(readFileSync(file, 'utf8')) as {
-    at: number;
-    architecture: string;
-    resolution: Resolution;
-  };
+  const last = JSON.parse(readFileSync(file, 'utf8')) as Last;
   return last.architecture === architecture ? last : undefined;
 }
 
-async function resolveNow(apt: PackageSource): Promise<Resolution | undefined> {
+/** What guests of other packages were last made of: without a network they are needed, too. */
+function otherGuests(cache: string, own: string): DebianPackage[] {
+  return readdirSync(cache)
+    .filter((name) => /^resolution-[0-9a-f]+\.json$/.test(name) && join(cache, name) !== own)
+    .flatMap((name) => {
+      const { resolution } = JSON.parse(readFileSync(join(cache, name), 'utf8')) as Last;
+      return allPackages(resolution);
+    });
+}
+
+async function resolveNow(
+  apt: PackageSource,
+  packages: readonly string[],
+): Promise<Resolution | undefined> {
   const names = await apt.names(`linux-image-${KERNEL_SERIES}.`);
   for (const abi of kernelAbis(names)) {
     const kernel = await resolveKernel(apt, abi);
-    if (kernel) return { ...kernel, root: await libraryClosure(apt, ROOT_PACKAGES) };
+    if (kernel) return { ...kernel, root: await libraryClosure(apt, packages) };
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ import type { Resolution } from './resolution.js';
 /** Raised when the way the image is made changes. */
 const RECIPE = '1';
 /** What no program of the guest reads. */
-const DROPPED = ['share/doc', 'share/man', 'share/locale', 'share/lintian', 'share/bug'];
+export const DROPPED: readonly string[] = ['share/doc', 'share/man', 'share/locale', 'share/lintian', 'share/bug'];
 /** Programs whose libraries must all be in the image. */
 const PROGRAMS = [
   'bin/node',
@@ -60,7 +60,7 @@ export async function ensureRoot(
 }
 
 /** Moves all that is in one directory into another, keeping what is there. */
-function merge(from: string, into: string): void {
+export function merge(from: string, into: string): void {
   if (lstatSync(from, { throwIfNoEntry: false }) === undefined) return;
   mkdirSync(into, { recursive: true });
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -92,7 +92,7 @@ async function checkLibraries(context: Context, usr: string): Promise<void> {
         throw new SdmError(
           'SDM_ARTIFACT',
           `${by} needs ${name}, which no package of the guest root brings. Debian may have renamed ` +
-            'its package: see ROOT_PACKAGES in src/rack/artifacts/resolution.ts.',
+            'its package: see BRICK_PACKAGES in src/rack/artifacts/resolution.ts.',
         );
       }
       const library = ['lib/aarch64-linux-gnu', 'lib']
