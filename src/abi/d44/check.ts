@@ -1,0 +1,149 @@
+import { SdmError } from '../../common/errors.js';
+import { hex } from '../numbers.js';
+import { sizeOf, type AddCommand, type AddSegment } from './types.js';
+
+/** What is refused of a command before anything is touched. */
+export interface SegmentChecks {
+  /** Bytes of which startA, the size and the remote address are multiples; undefined: of none. */
+  readonly unit: bigint | undefined;
+  /** No two segments lead to the same remote bytes. */
+  readonly remoteOverlap: boolean;
+}
+
+/** What of a segment is no multiple of the unit, and what it should be. */
+export interface Misalignment {
+  readonly key: 'startA' | 'size' | 'remote';
+  readonly found: bigint;
+  /** How far beyond the multiple below. */
+  readonly past: bigint;
+  readonly expected: bigint | undefined;
+}
+
+/** @throws SDM_INPUT naming segment, what is wrong with it, and what was expected. */
+export function checkAdd(command: AddCommand, { unit, remoteOverlap }: SegmentChecks): void {
+  if (unit !== undefined) checkAligned(command, unit);
+  if (remoteOverlap) checkRemotesApart(command);
+}
+
+/** The first thing about a segment that is no multiple of `unit`; undefined: all is. */
+export function misalignment(
+  { segments }: AddCommand,
+  index: number,
+  unit: bigint,
+): Misalignment | undefined {
+  const segment = segments[index]!;
+  const size = sizeOf(segment);
+  const past = (value: bigint): bigint => value % unit;
+  if (past(segment.start) !== 0n) {
+    return { key: 'startA', found: segment.start, past: past(segment.start), expected: undefined };
+  }
+  if (past(size) !== 0n) {
+    // endA is the last address; some senders give the one after it
+    const expected = past(size) === 1n && size > unit ? size - 1n : undefined;
+    return { key: 'size', found: size, past: past(size), expected };
+  }
+  if (past(segment.remote) === 0n) return undefined;
+  const meant = slipOf(segments)?.meant[index];
+  const expected = meant === undefined || past(meant) !== 0n ? undefined : meant;
+  const { remote } = segment;
+  return { key: 'remote', found: remote, past: past(remote), expected };
+}
+
+function checkAligned(command: AddCommand, unit: bigint): void {
+  const { segments } = command;
+  for (const [index, segment] of segments.entries()) {
+    const wrong = misalignment(command, index, unit);
+    if (wrong === undefined) continue;
+    const { key, found, past, expected } = wrong;
+    const why = key === 'remote' && expected !== undefined ? slipOf(segments)!.text : '';
+    const last = expected === undefined ? undefined : segment.start + expected - 1n;
+    const meant =
+      key === 'size' && last !== undefined
+        ? `${hex(expected!)}: endA is the last address, and ${hex(last)} would be it`
+        : hex(expected ?? found - past);
+    throw new SdmError(
+      'SDM_INPUT',
+      `${nameOf(index, segment)}: ${key} ${hex(found)} is ${hex(past)} past a multiple of ` +
+        `${hex(unit)}; expected ${meant}${why}. Correct the command, or let the agent take what ` +
+        'the hardware takes: "checks": {"alignment": false} in its configuration',
+      {
+        details: {
+          segment: index,
+          startA: hex(segment.start),
+          key,
+          found: hex(found),
+          past: hex(past),
+          unit: hex(unit),
+          expected: hex(expected ?? found - past),
+        },
+      },
+    );
+  }
+}
+
+function checkRemotesApart({ segments }: AddCommand): void {
+  const order = segments.map((segment, index) => ({ segment, index, end: endOf(segment) }));
+  order.sort((a, b) => (a.segment.remote < b.segment.remote ? -1 : 1));
+  for (const [i, { segment, index }] of order.entries()) {
+    const before = order[i - 1];
+    if (before === undefined || before.end < segment.remote) continue;
+    throw new SdmError(
+      'SDM_INPUT',
+      `${nameOf(index, segment)}: remote ${hex(segment.remote)}-${hex(endOf(segment))} overlaps ` +
+        `that of segments[${before.index}], ${hex(before.segment.remote)}-${hex(before.end)}` +
+        `${slipOf(segments)?.text ?? ''}. Correct the command, or let segments lead to the same ` +
+        'bytes: "checks": {"remoteOverlap": false} in the configuration of the agent',
+      {
+        details: {
+          segment: index,
+          startA: hex(segment.start),
+          other: before.index,
+          remote: hex(segment.remote),
+          otherRemote: hex(before.segment.remote),
+        },
+      },
+    );
+  }
+}
+
+function endOf(segment: AddSegment): bigint {
+  return segment.remote + sizeOf(segment) - 1n;
+}
+
+function nameOf(index: number, { start }: AddSegment): string {
+  return `segments[${index}] (startA ${hex(start)})`;
+}
+
+interface Slip {
+  /** Remote address that each segment was meant to have, in the order of the command. */
+  readonly meant: readonly bigint[];
+  readonly text: string;
+}
+
+/**
+ * The slip that D4.4's own example has: segments follow each other, and their remote addresses are
+ * one byte apart, because the generator added index instead of index times size.
+ */
+function slipOf(segments: readonly AddSegment[]): Slip | undefined {
+  const order = segments.map((segment, index) => ({ segment, index }));
+  order.sort((a, b) => (a.segment.start < b.segment.start ? -1 : 1));
+  const first = order[0]!.segment;
+  const size = sizeOf(first);
+  const slipped = order.every(
+    ({ segment }, i) =>
+      sizeOf(segment) === size &&
+      segment.start === first.start + BigInt(i) * size &&
+      segment.remote === first.remote + BigInt(i),
+  );
+  if (!slipped || order.length < 2 || size === 1n) return undefined;
+  const meant = new Array<bigint>(segments.length);
+  for (const [i, { index }] of order.entries()) meant[index] = first.remote + BigInt(i) * size;
+  const more = order.slice(1).map((_, i) => `+${i + 1}`);
+  const rest = more.length > 3 ? [...more.slice(0, 2), '…', more.at(-1)] : more;
+  return {
+    meant,
+    text:
+      `: the segments follow each other, but their remotes are ${hex(first.remote)} and ` +
+      `${rest.join(', ')}; the generator added the index where index times size was meant`,
+  };
+}
