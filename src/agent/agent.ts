@@ -25,6 +25,7 @@ import { messageOf } from './memory/errors.js';
 import { Memports } from './memports.js';
 import { CommandQueue } from './queue.js';
 import {
+  ALL_CHECKS,
   LOCAL,
   type AgentConfig,
   type AgentCore,
@@ -144,6 +145,7 @@ export class Agent implements AgentCore {
       windowSize: info.windowSize,
       remoteSize: info.remoteSize,
       granule: info.granule,
+      checks: this.#config.checks ?? ALL_CHECKS,
     };
   }
 
@@ -298,13 +300,14 @@ export class Agent implements AgentCore {
   }
 
   #parts(): ReserveParts {
-    const { shares } = this.#config;
+    const { shares, checks = ALL_CHECKS } = this.#config;
     return {
       backend: this.#backend,
       memory: this.#memory,
       memports: this.#memports,
       table: this.#table,
       shares,
+      checks,
     };
   }
 }

@@ -48,7 +48,7 @@ export interface AgentConfig {
   readonly sysfs?: string;
 }
 
-/** Refusals that an operator may switch off, for generators that print what hardware lets pass. */
+/** Refusals that an operator may switch off, for commands that hardware lets pass. */
 export interface Checks {
   /** Start, size and remote are multiples of the granule. Logic behind the registers may still
    * refuse; this covers the agent and passive blocks. */
@@ -56,6 +56,7 @@ export interface Checks {
   /** No two memports lead to the same remote bytes. */
   readonly remoteOverlap: boolean;
 }
+export const ALL_CHECKS: Checks = { alignment: true, remoteOverlap: true };
 
 export const ATTACHMENT_MODES = ['system-ram', 'device'] as const;
 export type AttachmentMode = (typeof ATTACHMENT_MODES)[number];
@@ -295,6 +296,8 @@ export interface BrickView {
   readonly windowSize: bigint;
   readonly remoteSize: bigint;
   readonly granule: bigint;
+  /** What this agent refuses. */
+  readonly checks: Checks;
 }
 
 /** The part of pino's interface that the core uses. */

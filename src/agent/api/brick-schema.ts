@@ -56,6 +56,15 @@ const Registers = Type.Object(
     windowSize: Hex('bytes'),
     remoteSize: Hex('remote addresses are below it'),
     granule: Hex('bytes'),
+    checks: Nullable(
+      Type.Object(
+        {
+          alignment: Type.Boolean({ description: 'ranges are multiples of the granule' }),
+          remoteOverlap: Type.Boolean({ description: 'no two lead to the same bytes' }),
+        },
+        { ...closed, description: 'what the agent refuses; null: no agent was asked' },
+      ),
+    ),
     set: Type.Array(SetMemport, { description: 'the memports that are set' }),
   },
   closed,

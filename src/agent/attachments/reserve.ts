@@ -9,6 +9,7 @@ import {
   type AttachRequest,
   type Attachment,
   type Caller,
+  type Checks,
   type Share,
 } from '../types.js';
 import { place, type Span } from './placement.js';
@@ -24,6 +25,7 @@ export interface ReserveParts {
   readonly memports: Memports;
   readonly table: AttachmentTable;
   readonly shares: readonly Share[];
+  readonly checks: Checks;
 }
 
 /** Ranges in use by set memports and by attachments, those whose memport is clear included. */
@@ -56,8 +58,8 @@ export function reserve(
   for (const held of parts.memory.held()) {
     local.push({ start: held.start, end: held.start + held.size });
   }
-  const { shares } = parts;
-  const space = { info, poolSize: pool?.size, shares, blockSize, local, remote };
+  const { shares, checks } = parts;
+  const space = { info, poolSize: pool?.size, shares, blockSize, local, remote, checks };
   const placed = place(request, space);
   const ram = request.mode === 'system-ram' && blockSize !== undefined;
   return {

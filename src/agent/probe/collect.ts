@@ -51,6 +51,7 @@ export function probeThroughAgent(
       windowSize: hex(view.windowSize),
       remoteSize: hex(view.remoteSize),
       granule: hex(view.granule),
+      checks: view.checks,
       set: agent
         .memports()
         .filter((memport) => memport.set)

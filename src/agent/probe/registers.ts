@@ -122,6 +122,7 @@ function readBlock(
       windowSize: hex(info.windowSize),
       remoteSize: hex(info.remoteSize),
       granule: hex(info.granule),
+      checks: null,
       set: readSnapshot(words).memports.flatMap((memport, port) =>
         memport.set ? [view(memport, port)] : [],
       ),

@@ -66,6 +66,7 @@ function registers(found: Registers): string {
       ['granule', size(found.granule)],
       ['transceivers', String(found.ntransceivers)],
       ['memports', `${found.nports}, of which ${found.set.length} set`],
+      ...checksOff(found),
     ],
     '  ',
   );
@@ -80,6 +81,15 @@ function registers(found: Registers): string {
   ]);
   const table = formatTable(['MEMPORT', 'START', 'END', 'REMOTE', 'STATUS', 'OWNER'], rows);
   return `${pairs}\n${indent(table)}`;
+}
+
+/** Only what is off: who did not ask for it should see it. */
+function checksOff({ checks }: Registers): [string, string][] {
+  const off = [
+    ...(checks?.alignment === false ? ['alignment'] : []),
+    ...(checks?.remoteOverlap === false ? ['remote overlap'] : []),
+  ];
+  return off.length === 0 ? [] : [['not checked', off.join(', ')]];
 }
 
 function pool({ pool: found }: Brick): string {

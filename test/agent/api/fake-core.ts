@@ -113,6 +113,7 @@ export const brick: BrickView = {
   windowSize: 0x100000000n,
   remoteSize: 0x100000000n,
   granule: 0x200000n,
+  checks: { alignment: true, remoteOverlap: true },
 };
 
 /** A core that answers at once with the values above, and writes down what it was asked to do. */
