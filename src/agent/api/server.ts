@@ -1,17 +1,13 @@
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import swagger from '@fastify/swagger';
-import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv';
-import { fastify, LogController, type FastifyBaseLogger } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger, type RouteOptions } from 'fastify';
 import { Type } from 'typebox';
 import { SdmError, type ErrorCode } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { Metrics } from '../observe/metrics.js';
 import { Observation } from '../observe/index.js';
-import { Brick } from './brick-schema.js';
 import { failures, type ApiContext, type App } from './context.js';
 import { statusOf, toAnswer } from './errors.js';
-import { Event } from './event-schema.js';
 import { EventStreams, STREAM_LIMITS, type StreamLimits } from './event-streams.js';
 import { attachmentRoutes } from './routes/attachments.js';
 import { brickRoutes } from './routes/brick.js';
@@ -19,16 +15,7 @@ import { eventRoutes } from './routes/events.js';
 import { memportRoutes } from './routes/memports.js';
 import { metricRoutes } from './routes/metrics.js';
 import { transceiverRoutes } from './routes/transceivers.js';
-import {
-  Attachment,
-  ErrorAnswer,
-  Health,
-  Memory,
-  Memport,
-  ModuleView,
-  NodeView,
-  Transceiver,
-} from './schemas.js';
+import { Validation } from './validation.js';
 
 /** Against clients that are slow, broken or many. Milliseconds and bytes. */
 export interface Limits extends StreamLimits {
@@ -50,19 +37,6 @@ const LIMITS: Limits = {
   ...STREAM_LIMITS,
 };
 
-const COMPONENTS = [
-  ErrorAnswer,
-  Attachment,
-  Memport,
-  Transceiver,
-  NodeView,
-  ModuleView,
-  Memory,
-  Health,
-  Event,
-  Brick,
-];
-
 export interface Server {
   readonly app: App;
   /** From now on commands are refused with SDM_STOPPING, those that run are let finish; streams end. */
@@ -83,9 +57,11 @@ export async function createServer(
   const { events, counts } = context.observation ?? new Observation();
   const streams = new EventStreams(events, all, log);
   const refused = (code: ErrorCode): void => counts.refusals.add(code);
+  const validation = new Validation();
   const app: App = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    schemaController: validation.schemaController,
     return503OnClosing: false, // its answer has another form than ours; drain() does it
     forceCloseConnections: 'idle',
     bodyLimit,
@@ -111,8 +87,12 @@ export async function createServer(
   // A stream has no end of its own: closing would wait for it.
   app.addHook('preClose', async () => streams.close());
   handleErrors(app, log, refused);
-  validateStrictly(app);
-  await describe(app);
+  validation.waitFor(app);
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => {
+    // HEAD is GET's shadow.
+    if (route.method !== 'HEAD') routes.push(route);
+  });
 
   attachmentRoutes(app, context);
   memportRoutes(app, context);
@@ -129,7 +109,7 @@ export async function createServer(
         response: { 200: Type.Object({}, { additionalProperties: true }), ...failures },
       },
     },
-    () => app.swagger(),
+    async () => (await import('./openapi.js')).describeApi(routes),
   );
   await app.ready();
   return {
@@ -162,57 +142,6 @@ function handleErrors(app: App, log: Logger, refused: (code: ErrorCode) => void)
     refused(body.code);
     return reply.code(statusOf(body.code)).send(body);
   });
-}
-
-/** Bodies are taken as they are: nothing coerced, nothing removed. Path and query are text, so there
- * a number or a boolean has to be read out of it. */
-function validateStrictly(app: App): void {
-  // Our schemas need no checking against JSON Schema's own at every start; tests do that.
-  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
-  const options = { ...own, strict: false, verbose: true, useDefaults: true } as const;
-  const exact = new Ajv({ ...options, coerceTypes: false });
-  const textual = new Ajv({ ...options, coerceTypes: true });
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    compileLater(httpPart === 'body' ? exact : textual, schema),
-  );
-  // Answers are plain JSON. That they keep to their schemas is what the tests see to; serializers
-  // made from the schemas would drop what does not fit, and cost start-up time.
-  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-}
-
-/** A validator that is compiled when its route is first asked: all at once they would take as long
- * as the rest of the start. */
-function compileLater(
-  ajv: Ajv,
-  schema: unknown,
-): ((data: unknown) => boolean) & { errors: ErrorObject[] | null } {
-  let compiled: ValidateFunction | undefined;
-  const validate = (data: unknown): boolean => {
-    compiled ??= ajv.compile(schema as AnySchema);
-    const valid = compiled(data);
-    validate.errors = compiled.errors ?? null;
-    return valid;
-  };
-  validate.errors = null as ErrorObject[] | null;
-  return validate;
-}
-
-async function describe(app: App): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'sdm-agent',
-        version: '1',
-        description: 'Remote memory of one brick. Addresses and sizes are "0x…" strings of bytes.',
-      },
-    },
-    refResolver: {
-      buildLocalReference: (json, _base, _fragment, i) =>
-        typeof json['$id'] === 'string' ? json['$id'] : `schema-${i}`,
-    },
-  });
-  for (const schema of COMPONENTS) app.addSchema(schema);
 }
 
 /** For what never becomes a request: node has parsed nothing, so the answer is written by hand. */

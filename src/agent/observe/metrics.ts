@@ -37,7 +37,8 @@ export class Metrics {
 
   async #define(): Promise<Registry> {
     // Loading it takes a tenth of a start, and many agents are never asked.
-    const prometheus = await import('prom-client');
+    // Of CommonJS a bundle gives the default export only.
+    const { default: prometheus } = await import('prom-client');
     const registry = new prometheus.Registry();
     const gauge = definer(prometheus.Gauge, registry);
     const counter = definer(prometheus.Counter, registry);
