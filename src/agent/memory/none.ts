@@ -1,10 +1,11 @@
-import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
 import type { Pool } from '../backend/types.js';
 import type { AttachmentMode, DeviceRange, ModuleView } from '../types.js';
 import type { Range } from './blocks.js';
+import { subtract, type Span } from '../attachments/spans.js';
 import type { MappedRange, MemoryPath, RangeUse } from './types.js';
+import { zeroFile } from './zero.js';
 
 /** A brick that is a process: the kernel has no part in it, a range is a range of the pool file. */
 export class PlainMemory implements MemoryPath {
@@ -70,26 +71,10 @@ export class PlainMemory implements MemoryPath {
     return Promise.resolve();
   }
 
-  async scrub(range: MappedRange): Promise<void> {
-    const map = this.#native.mapMemory({
-      path: this.#path(),
-      offset: range.remote,
-      length: range.size,
-      writable: true,
-    });
-    try {
-      await map.fill(0n);
-      const other = await map.findOther(0n);
-      if (other === -1n) return;
-      throw new SdmError(
-        'SDM_SCRUB',
-        `the pool was zeroed from ${hex(range.remote)}, but at ${hex(range.remote + other)} it ` +
-          'does not read zero: someone else writes to this range',
-        { details: { remote: hex(range.remote + other) } },
-      );
-    } finally {
-      map.close();
-    }
+  async scrub(range: MappedRange, keep: readonly Span[] = []): Promise<void> {
+    const path = this.#path();
+    const whole = { start: range.remote, end: range.remote + range.size };
+    for (const part of subtract(whole, keep)) await zeroFile(this.#native, path, part);
   }
 
   /** The pool is this machine's own memory: there is no far side to write back to. */

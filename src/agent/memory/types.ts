@@ -1,4 +1,5 @@
 import type { AttachmentMode, DeviceRange, ModuleView } from '../types.js';
+import type { Span } from '../attachments/spans.js';
 import type { Range } from './blocks.js';
 
 /** A range of an attachment: local, and where its bytes lie in the pool. */
@@ -44,8 +45,13 @@ export interface MemoryPath {
   expose(range: MappedRange): Promise<DeviceRange>;
   /** @throws SDM_DEVICE_MAPPED while a program maps it. */
   conceal(range: MappedRange): Promise<void>;
-  /** Zeroes the range and reads it back. @throws SDM_SCRUB. */
-  scrub(range: MappedRange): Promise<void>;
+  /**
+   * Zeroes the range and reads it back.
+   * @param keep remote ranges that others use: their bytes are left as they are. Where only whole
+   * ranges can be scrubbed, one that overlaps them is left to the last of its users.
+   * @throws SDM_SCRUB.
+   */
+  scrub(range: MappedRange, keep?: readonly Span[]): Promise<void>;
   /** Writes caches back and drops them. */
   flush(range: MappedRange): Promise<void>;
   view(): ModuleView;
