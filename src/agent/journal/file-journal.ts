@@ -1,0 +1,149 @@
+import type { FileLock } from '../../native/types.js';
+import type { SdmError } from '../../common/errors.js';
+import type {
+  Journal,
+  JournalEntry,
+  JournalModel,
+  JournalState,
+  JournalStats,
+} from '../attachments/journal.js';
+import { copyRecord } from '../attachments/record.js';
+import { encodeEntry } from './codec.js';
+import { closed } from './errors.js';
+import { modelOf } from './snapshot.js';
+import type { Encoded, Writer } from './writer.js';
+
+/** After this, notes are written though nobody waits for an entry. */
+const NOTE_MS = 50;
+
+/** An entry that was handed in and is not written yet. */
+interface Waiting extends Encoded {
+  readonly since: number;
+  /** Of who waits for it; undefined for a note. */
+  readonly done: { resolve(): void; reject(error: SdmError): void } | undefined;
+}
+
+const isAwaited = ({ done }: Waiting): boolean => done !== undefined;
+
+/**
+ * The journal in a file. Entries that are handed in while others are written go into the next group:
+ * one write and one fdatasync each, however many wait for it.
+ */
+export class FileJournal implements Journal {
+  readonly #directory: string;
+  readonly #writer: Writer;
+  readonly #lock: FileLock;
+  readonly #now: () => number;
+  /** What the file holds, and what is waiting. */
+  #model: JournalModel;
+  #queue: Waiting[] = [];
+  /** What is being written. */
+  #group: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #noteTimer: NodeJS.Timeout | undefined;
+  #notesDue = false;
+  #closed: Promise<void> | undefined;
+  #lastSyncMs = 0;
+
+  /** @param now milliseconds, for {@link stats}. */
+  constructor(directory: string, writer: Writer, lock: FileLock, now: () => number) {
+    this.#directory = directory;
+    this.#writer = writer;
+    this.#lock = lock;
+    this.#now = now;
+    this.#model = modelOf(writer.state);
+  }
+
+  record(entry: JournalEntry): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) throw closed(this.#directory);
+      this.#enqueue(entry, { resolve, reject });
+      this.#wake();
+    });
+  }
+
+  note(entry: JournalEntry): void {
+    if (this.#closed !== undefined) return;
+    this.#enqueue(entry, undefined);
+    // Not at once: most are soon followed by an entry that somebody waits for.
+    this.#noteTimer ??= setTimeout(() => {
+      this.#noteTimer = undefined;
+      this.#notesDue = this.#queue.length > 0;
+      if (this.#notesDue) this.#wake();
+    }, NOTE_MS).unref();
+  }
+
+  state(): JournalState {
+    return this.#model;
+  }
+
+  stats(): JournalStats {
+    const waiting = [...this.#group, ...this.#queue].filter(isAwaited);
+    const lagMs = waiting[0] === undefined ? 0 : this.#now() - waiting[0].since;
+    return { pending: waiting.length, lagMs, lastSyncMs: this.#lastSyncMs, ...this.#writer.stats };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#noteTimer);
+    this.#notesDue = this.#queue.length > 0;
+    this.#wake();
+    await this.#running;
+    await this.#writer.close();
+    this.#lock.close();
+  }
+
+  #enqueue(entry: JournalEntry, done: Waiting['done']): void {
+    const json = encodeEntry(entry);
+    this.#queue.push({ entry: copyOf(entry), json, since: this.#now(), done });
+    this.#model.apply(entry);
+  }
+
+  #wake(): void {
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // What is handed in within the same turn goes into the same group.
+    await Promise.resolve();
+    do {
+      while (this.#notesDue || this.#queue.some(isAwaited)) await this.#writeGroup();
+      await this.#writer.upkeep();
+    } while (this.#notesDue || this.#queue.some(isAwaited));
+    this.#running = undefined;
+  }
+
+  async #writeGroup(): Promise<void> {
+    const group = this.#queue;
+    this.#group = group;
+    this.#queue = [];
+    this.#notesDue = false;
+    const refused = await this.#writer.write(group, group.some(isAwaited));
+    this.#group = [];
+    if (refused.size > 0) this.#takeBack(group, refused);
+    const oldest = group.find(isAwaited);
+    if (oldest !== undefined) this.#lastSyncMs = this.#now() - oldest.since;
+    for (const waiting of group) {
+      const error = refused.get(waiting);
+      if (error === undefined) waiting.done?.resolve();
+      else waiting.done?.reject(error);
+    }
+  }
+
+  /** What was refused was never there. Notes that no refusal speaks for wait for the next group. */
+  #takeBack(group: readonly Waiting[], refused: ReadonlyMap<Waiting, SdmError>): void {
+    const notes = group.slice(group.findLastIndex(isAwaited) + 1);
+    this.#queue.unshift(...notes.filter((note) => refused.has(note)));
+    this.#model = modelOf(this.#writer.state);
+    for (const { entry } of this.#queue) this.#model.apply(entry);
+  }
+}
+
+/** As it is now: the record in it goes on changing. */
+function copyOf(entry: JournalEntry): JournalEntry {
+  return 'attachment' in entry ? { ...entry, attachment: copyRecord(entry.attachment) } : entry;
+}

@@ -1,0 +1,65 @@
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { native } from '../../native/index.js';
+import type { JournalFile, JournalFs } from './fs.js';
+import { readLogFile } from './read-file.js';
+
+const { O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } = constants;
+/** Of a block in `st_blocks`, whatever the file system's own is. */
+const STAT_BLOCK = 512;
+
+/** The real file system. All calls but `lock` are made on libuv's threads. */
+export const nodeFs: JournalFs = {
+  async makeDirectory(path) {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // A directory is only there after a power loss if the one above it was synced.
+    for (let made = path; ; made = dirname(made)) {
+      await syncDirectory(dirname(made));
+      if (made === first || made === dirname(made)) return;
+    }
+  },
+  lock: (path) => native.lockFile(path),
+  read: readLogFile,
+  open: openFile,
+  rename,
+  remove: (path) => rm(path, { force: true }),
+  syncDirectory,
+  async allocated(path) {
+    const { blocks } = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return { blocks: 0 };
+      throw error;
+    });
+    return blocks * STAT_BLOCK;
+  },
+  async free(path) {
+    const { bavail, bsize } = await statfs(path, { bigint: true });
+    return bavail * bsize;
+  },
+};
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, O_RDONLY | O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openFile(path: string): Promise<JournalFile> {
+  const handle = await open(path, O_RDWR | O_CREAT, 0o600);
+  return {
+    async write(bytes, position) {
+      for (let done = 0; done < bytes.length;) {
+        // Less than all is no error yet: a full disk says so at the next attempt.
+        const rest = bytes.length - done;
+        done += (await handle.write(bytes, done, rest, position + done)).bytesWritten;
+      }
+    },
+    truncate: (length) => handle.truncate(length),
+    datasync: () => handle.datasync(),
+    close: () => handle.close(),
+  };
+}
