@@ -6,6 +6,7 @@ import { projectDir } from '../../common/paths.js';
 import { attachmentCommands } from './attachments.js';
 import { configCommands } from './config.js';
 import { eventCommands } from './events.js';
+import { doctorCommand } from './doctor.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { print, printJson } from './output.js';
@@ -16,10 +17,10 @@ import { serviceCommands } from './service.js';
 import { transceiverCommands } from './transceivers.js';
 
 /** Exit codes; probe has its own. */
-export const EXIT = { OK: 0, FAILED: 1, USAGE: 2, UNREACHABLE: 3 } as const;
+export const EXIT = { OK: 0, FAILED: 1, USAGE: 2, UNREACHABLE: 3, CANCELLED: 130 } as const;
 
 const CODES = `
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers.
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 130 cancelled.
 (probe: 0 usable, 1 in part, 2 not; serve: 0 stopped as asked.)
 Errors are one line, "sdm-agent: CODE: message"; with --json also an object on stdout.`;
 
@@ -46,6 +47,7 @@ function build(): Command {
     .addHelpText('after', CODES);
   serveCommand(program);
   probeCommands(program);
+  doctorCommand(program);
   attachmentCommands(program);
   memportCommands(program);
   transceiverCommands(program);
@@ -98,6 +100,7 @@ function report(error: unknown, json: boolean): number {
     );
   }
   if (known === 'SDM_USAGE') return EXIT.USAGE;
+  if (known === 'SDM_CANCELLED') return EXIT.CANCELLED;
   return known === 'SDM_UNREACHABLE' ? EXIT.UNREACHABLE : EXIT.FAILED;
 }
 

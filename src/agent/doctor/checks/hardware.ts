@@ -1,0 +1,262 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { hex } from '../../../abi/codec.js';
+import { formatSize } from '../../../common/units.js';
+import type { Device } from '../../api/brick-schema.js';
+import { IVSHMEM_BAR } from '../../backend/pci.js';
+import { note, ok, problem, warning, type Finding } from '../finding.js';
+import { heldWithin } from '../read/iomem.js';
+import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
+import type { Surroundings } from '../surroundings.js';
+
+/** What sdmc_mem is called in /proc/iomem once it has parked the window. */
+const PARKED = 'sdm-window';
+
+/** The register block, the pool and the devices that carry them. */
+export function* hardware(s: Surroundings): Generator<Finding> {
+  if (s.settings.registers.backend === 'file') yield processBrick();
+  else yield* devices(s);
+  yield registers(s);
+  yield access(s);
+  yield pool(s);
+  if (s.settings.registers.backend === 'bar') yield* held(s);
+  yield* foreign(s);
+}
+
+function processBrick(): Finding {
+  return note(
+    'process',
+    'the registers are a file',
+    'this brick is a plain process: mode device only, and the kernel has no part in it, so kernel, ' +
+      'module and nodes are not examined',
+  );
+}
+
+function* devices(s: Surroundings): Generator<Finding> {
+  const { devices: found } = s.brick;
+  if (found.length === 0) {
+    yield problem(
+      'pci',
+      'this machine has no ivshmem device (PCI 1af4:1110)',
+      'there is nothing that could carry registers or pool',
+      {
+        mend:
+          'boot it as a brick, as `sdm rack up` does; or configure a register file ' +
+          '("registers": {"backend": "file", "path": …})',
+        command: 'lspci -d 1af4:1110 || dmesg | grep -i pci',
+      },
+    );
+    return;
+  }
+  const before: string[] = [];
+  for (const device of found) {
+    const finding = bound(device) ?? off(s, device);
+    if (finding === undefined) before.push(`${device.pci} (${device.role})`);
+    else yield finding;
+  }
+  if (before.length > 0) yield ok('pci', `${before.join(', ')}: no driver bound`);
+}
+
+function bound({ pci, role, driver }: Device): Finding | undefined {
+  if (driver === null) return undefined;
+  return problem(
+    'pci',
+    `the driver ${driver} is bound to ${pci} (${role})`,
+    'a device that a driver holds cannot be mapped by the agent, nor its BAR be parked by sdmc_mem',
+    { command: `echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind` },
+  );
+}
+
+/** Devices decode nothing until they are enabled, and the kernel lets only few do that. */
+function off(s: Surroundings, { pci, role }: Device): Finding | undefined {
+  if (role === 'other' || s.enabled.get(pci) !== '0' || s.runner.admin) return undefined;
+  return problem(
+    'pci',
+    `${pci} (${role}) is not enabled, and ${s.runner.name} lacks CAP_SYS_ADMIN`,
+    'a device that is off decodes no address, and the kernel lets only CAP_SYS_ADMIN enable it',
+    { command: `echo 1 > /sys/bus/pci/devices/${pci}/enable` },
+  );
+}
+
+function registers({ brick, settings }: Surroundings): Finding {
+  const found = brick.registers;
+  if (found !== null) {
+    return ok(
+      'registers',
+      `${found.at}: ${found.nports} memports, ${found.ntransceivers} transceivers, window of ` +
+        `${formatSize(BigInt(found.windowSize))}, granule ${formatSize(BigInt(found.granule))}`,
+    );
+  }
+  const { code = '', message = 'there are none' } = brick.lacks.registers ?? {};
+  const command = /`?(sdm-agent registers format [^`;]+)`?/.exec(message)?.[1];
+  const denied = /\b(EACCES|EPERM)\b/.test(message);
+  return problem(
+    'registers',
+    message,
+    `no memport can be set (${code})`,
+    denied
+      ? { mend: 'run this as root, or as whoever runs the agent' }
+      : command !== undefined
+        ? { mend: 'if that memory is to be a register block, format it', command }
+        : {
+            mend:
+              settings.registers.backend === 'bar'
+                ? 'name the right device as "registers.pci" in the configuration'
+                : 'name the right file as "registers.path" in the configuration',
+            command: 'sdm-agent probe --direct',
+          },
+  );
+}
+
+/** Where whoever runs the agent must be able to read and write. */
+function registersPath({ root, brick, settings }: Surroundings): string | undefined {
+  if (settings.registers.backend === 'file') return settings.registers.path;
+  const device = brick.devices.find(({ role }) => role === 'registers');
+  const { pci } = settings.registers;
+  const address = device?.pci ?? (pci === 'auto' ? undefined : pci);
+  if (address === undefined) return undefined;
+  return join(root, 'sys/bus/pci/devices', address, `resource${IVSHMEM_BAR}`);
+}
+
+function access(s: Surroundings): Finding {
+  const path = registersPath(s);
+  if (path === undefined || !existsSync(path)) {
+    return note('registers-access', 'not examined: the registers were not found');
+  }
+  const { runner } = s;
+  const bar = barredAt(path, runner);
+  if (bar === undefined && mayAccess(statSync(path), runner, ['read', 'write'])) {
+    return ok('registers-access', `${runner.name} may read and write ${path}`);
+  }
+  const which = bar ?? path;
+  return problem(
+    'registers-access',
+    `${runner.name} may not ${bar === undefined ? 'read and write' : 'enter'} ${which}, which is ` +
+      ownership(which, s.groups, s.root),
+    runner.from === 'service'
+      ? 'the agent runs as that user; a rule of udev gives it the registers'
+      : 'you are no root, and no service says who else runs the agent',
+    runner.from === 'service'
+      ? {
+          command:
+            'sdm-agent service install && udevadm trigger --action=add --subsystem-match=pci',
+        }
+      : { mend: 'run the agent as root, or as a service', command: 'sdm-agent service install' },
+  );
+}
+
+function pool(s: Surroundings): Finding {
+  const { brick, settings, config } = s;
+  if (brick.registers === null && brick.pool === null) {
+    return note('pool', 'not examined: the registers were not found');
+  }
+  if (brick.pool === null) {
+    const none = config.kind === 'valid' && settings.pool === undefined;
+    const { code = 'SDM_NO_POOL', message = 'there is no pool' } = brick.lacks.pool ?? {};
+    return (none ? warning : problem)(
+      'pool',
+      none ? 'no pool is configured' : message,
+      `memports can be set, but nothing be attached (${code})`,
+      {
+        mend: `set "pool" in ${config.path}: {"pci": "auto"}, {"pci": ADDRESS} or {"path": FILE}`,
+        command: 'sdm-agent probe --direct',
+      },
+    );
+  }
+  const { at, size } = brick.pool;
+  const found = `${at}, ${formatSize(BigInt(size))}`;
+  if (settings.pool === undefined || !('path' in settings.pool)) return ok('pool', found);
+  const path = settings.pool.path;
+  const { stats } = existing(path);
+  if (barredAt(path, s.runner) === undefined && mayAccess(stats, s.runner, ['read', 'write'])) {
+    return ok('pool', found);
+  }
+  return problem(
+    'pool',
+    `${s.runner.name} may not read and write ${path}, which is ${ownership(path, s.groups, s.root)}`,
+    'memory that is given back cannot be scrubbed',
+    { command: `chown ${s.runner.name} ${path}` },
+  );
+}
+
+/** BARs that something in the kernel has taken: mapping them is refused then. */
+function* held(s: Surroundings): Generator<Finding> {
+  for (const { pci, role, bars } of s.brick.devices) {
+    if (role === 'other') continue;
+    const bar = bars.find(({ index }) => index === IVSHMEM_BAR);
+    if (bar === undefined) continue;
+    const range = { start: BigInt(bar.start), size: BigInt(bar.size) };
+    const holders = heldWithin(s.root, range, pci);
+    yield role === 'registers' ? registersHeld(pci, holders) : poolHeld(pci, holders);
+  }
+}
+
+type Holders = ReturnType<typeof heldWithin>;
+
+const named = (holders: NonNullable<Holders>): string =>
+  holders.map(({ name, start, end }) => `"${name}" at ${hex(start)}-${hex(end)}`).join(', ');
+
+function registersHeld(pci: string, holders: Holders): Finding {
+  if (holders === undefined) return hidden('registers-held', pci);
+  if (holders.length === 0) return ok('registers-held', `nothing in the kernel holds ${pci}`);
+  return problem(
+    'registers-held',
+    `${named(holders)} is held in the BAR of ${pci}`,
+    'the kernel then refuses to map it (exclusive or, with IO_STRICT_DEVMEM, in use), with EINVAL',
+    { mend: 'unload what holds it', command: 'cat /proc/iomem; lsmod' },
+  );
+}
+
+function poolHeld(pci: string, holders: Holders): Finding {
+  if (holders === undefined) return hidden('pool-held', pci);
+  const others = holders.filter(({ name }) => name !== PARKED && !name.includes('sdmc_mem'));
+  if (others.length > 0 && !holders.some(({ name }) => name === PARKED)) {
+    return problem(
+      'pool-held',
+      `${named(others)} is held in the BAR of ${pci}`,
+      'sdmc_mem takes the whole BAR or nothing: the window cannot be parked, nothing be attached',
+      { mend: 'unload what holds it', command: 'cat /proc/iomem; lsmod' },
+    );
+  }
+  const parked = holders.some(({ name }) => name === PARKED);
+  return ok('pool-held', parked ? `${pci} is parked by sdmc_mem` : `nothing holds ${pci} yet`);
+}
+
+function hidden(id: 'registers-held' | 'pool-held', pci: string): Finding {
+  return note(id, `whether something holds the BAR of ${pci} is not known`, undefined, {
+    mend: 'run this as root: /proc/iomem hides addresses from others',
+  });
+}
+
+/** Memports that are set and that nobody here knows of. */
+function* foreign({ brick, agent }: Surroundings): Generator<Finding> {
+  const set = brick.registers?.set ?? [];
+  if (brick.registers === null) return;
+  if (agent.kind !== 'answers') {
+    if (set.length === 0) yield ok('foreign', 'no memport is set');
+    else {
+      yield note(
+        'foreign',
+        `${set.length} memports are set (${set.map(({ port }) => port).join(', ')})`,
+        'an agent that starts takes back those in its journal; the others it shows and leaves',
+        { command: 'sdm-agent probe --direct' },
+      );
+    }
+    return;
+  }
+  const stray = set.filter(({ owner }) => owner === 'foreign');
+  if (stray.length === 0) {
+    yield ok('foreign', `${set.length} memports are set, all known to the agent`);
+    return;
+  }
+  const ports = stray.map(({ port }) => port);
+  yield warning(
+    'foreign',
+    `memports ${ports.join(', ')} were set by nobody that the agent knows`,
+    'nothing new is placed where they lead; whether someone uses these ranges only you can know',
+    {
+      mend: 'once nobody uses them (`sdm-agent probe` says what lies behind)',
+      command: ports.map((port) => `sdm-agent memport clear ${port} --override`).join('; '),
+    },
+  );
+}
