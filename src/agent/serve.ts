@@ -41,6 +41,7 @@ export async function serve(config: ServeConfig): Promise<number> {
         agent,
         observation,
         probe: () => Promise.resolve(probeThroughAgent(agent, config)),
+        addresses: config.addresses,
       },
       log.child({ part: 'api' }),
     );

@@ -1,6 +1,6 @@
 import { SdmError } from '../../common/errors.js';
 import { hex } from '../numbers.js';
-import { sizeOf, type AddCommand, type AddSegment } from './types.js';
+import { sizeOf, type AddCommand, type AddSegment, type RemoveSegment } from './types.js';
 
 /** What is refused of a command before anything is touched. */
 export interface SegmentChecks {
@@ -25,9 +25,9 @@ export function checkAdd(command: AddCommand, { unit, remoteOverlap }: SegmentCh
   if (remoteOverlap) checkRemotesApart(command);
 }
 
-/** The first thing about a segment that is no multiple of `unit`; undefined: all is. */
+/** The first thing given of a segment that is no multiple of `unit`; undefined: all is. */
 export function misalignment(
-  { segments }: AddCommand,
+  segments: readonly RemoveSegment[],
   index: number,
   unit: bigint,
 ): Misalignment | undefined {
@@ -42,17 +42,16 @@ export function misalignment(
     const expected = past(size) === 1n && size > unit ? size - 1n : undefined;
     return { key: 'size', found: size, past: past(size), expected };
   }
-  if (past(segment.remote) === 0n) return undefined;
+  if (segment.remote === undefined || past(segment.remote) === 0n) return undefined;
   const meant = slipOf(segments)?.meant[index];
   const expected = meant === undefined || past(meant) !== 0n ? undefined : meant;
   const { remote } = segment;
   return { key: 'remote', found: remote, past: past(remote), expected };
 }
 
-function checkAligned(command: AddCommand, unit: bigint): void {
-  const { segments } = command;
+function checkAligned({ segments }: AddCommand, unit: bigint): void {
   for (const [index, segment] of segments.entries()) {
-    const wrong = misalignment(command, index, unit);
+    const wrong = misalignment(segments, index, unit);
     if (wrong === undefined) continue;
     const { key, found, past, expected } = wrong;
     const why = key === 'remote' && expected !== undefined ? slipOf(segments)!.text : '';
@@ -124,26 +123,27 @@ interface Slip {
  * The slip that D4.4's own example has: segments follow each other, and their remote addresses are
  * one byte apart, because the generator added index instead of index times size.
  */
-function slipOf(segments: readonly AddSegment[]): Slip | undefined {
+function slipOf(segments: readonly RemoveSegment[]): Slip | undefined {
   const order = segments.map((segment, index) => ({ segment, index }));
   order.sort((a, b) => (a.segment.start < b.segment.start ? -1 : 1));
-  const first = order[0]!.segment;
-  const size = sizeOf(first);
+  const { start, end, remote } = order[0]!.segment;
+  const size = sizeOf({ start, end });
+  if (remote === undefined || size === 1n || order.length < 2) return undefined;
   const slipped = order.every(
     ({ segment }, i) =>
       sizeOf(segment) === size &&
-      segment.start === first.start + BigInt(i) * size &&
-      segment.remote === first.remote + BigInt(i),
+      segment.start === start + BigInt(i) * size &&
+      segment.remote === remote + BigInt(i),
   );
-  if (!slipped || order.length < 2 || size === 1n) return undefined;
+  if (!slipped) return undefined;
   const meant = new Array<bigint>(segments.length);
-  for (const [i, { index }] of order.entries()) meant[index] = first.remote + BigInt(i) * size;
+  for (const [i, { index }] of order.entries()) meant[index] = remote + BigInt(i) * size;
   const more = order.slice(1).map((_, i) => `+${i + 1}`);
   const rest = more.length > 3 ? [...more.slice(0, 2), '…', more.at(-1)] : more;
   return {
     meant,
     text:
-      `: the segments follow each other, but their remotes are ${hex(first.remote)} and ` +
+      `: the segments follow each other, but their remotes are ${hex(remote)} and ` +
       `${rest.join(', ')}; the generator added the index where index times size was meant`,
   };
 }

@@ -27,6 +27,8 @@ export interface ApiContext {
   readonly agent: AgentCore;
   /** Looks at the whole brick: what `sdm-agent probe` prints. */
   readonly probe: () => Promise<Brick>;
+  /** Of this brick, for commands that name one; default: those of the interfaces. */
+  readonly addresses?: readonly string[] | undefined;
   /** What the core tells; without it there are no events, and only the API counts. */
   readonly observation?: Observation;
 }

@@ -14,6 +14,7 @@ import { brickRoutes } from './routes/brick.js';
 import { eventRoutes } from './routes/events.js';
 import { memportRoutes } from './routes/memports.js';
 import { metricRoutes } from './routes/metrics.js';
+import { remoteMemoryRoutes } from './routes/remote-memory.js';
 import { transceiverRoutes } from './routes/transceivers.js';
 import { Validation } from './validation.js';
 
@@ -98,6 +99,7 @@ export async function createServer(
   memportRoutes(app, context);
   transceiverRoutes(app, context);
   brickRoutes(app, context);
+  remoteMemoryRoutes(app, context);
   eventRoutes(app, streams);
   metricRoutes(app, new Metrics(context.agent, counts));
   app.get(

@@ -11,6 +11,7 @@ import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { print, printJson } from './output.js';
 import { probeCommands } from './probe.js';
+import { programCommand } from './program.js';
 import { registersCommands } from './registers.js';
 import { serveCommand } from './serve.js';
 import { serviceCommands } from './service.js';
@@ -49,6 +50,7 @@ function build(): Command {
   probeCommands(program);
   doctorCommand(program);
   attachmentCommands(program);
+  programCommand(program);
   memportCommands(program);
   transceiverCommands(program);
   eventCommands(program);
