@@ -1,29 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { checkIndex } from '../abi/numbers.js';
 import { featureNames, hasFeature } from '../abi/codec.js';
-import { SdmError } from '../common/errors.js';
 import type { Native } from '../native/types.js';
-import { MemoryJournal, type Journal } from './attachments/journal.js';
+import { AttachmentCommands } from './attachments/commands.js';
+import { checkIdentity } from './attachments/identity.js';
+import { MemoryJournal, type Journal, type JournalIdentity } from './attachments/journal.js';
 import { Machine } from './attachments/machine.js';
-import { normalise, viewOf } from './attachments/record.js';
-import {
-  checkRequest,
-  repeated,
-  reserve,
-  takenBy,
-  type ReserveParts,
-} from './attachments/reserve.js';
+import { Reconciler } from './attachments/reconcile.js';
+import { checkRequest } from './attachments/reserve.js';
 import type { StageContext } from './attachments/stages.js';
 import { AttachmentTable } from './attachments/table.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
 import type { LinkState } from './backend/types.js';
-import type { Observer } from './events.js';
-import type { Faults } from './faults.js';
+import { readBootId } from './boot.js';
+import { NO_OBSERVER, type Observer } from './events.js';
+import { NO_FAULTS, type Faults } from './faults.js';
 import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
+import { ManualMemports } from './manual.js';
 import { createMemory, describeMemory, type MemoryPath } from './memory/index.js';
 import { messageOf } from './memory/errors.js';
+import { restorePolicy } from './memory/policy.js';
 import { Memports } from './memports.js';
-import { CommandQueue } from './queue.js';
+import { checkCaller } from './owners.js';
+import { CommandQueue, HOLD, type Turn } from './queue.js';
+import { Restorer } from './restorer.js';
+import { Terms } from './terms.js';
 import {
   ALL_CHECKS,
   LOCAL,
@@ -57,78 +58,131 @@ export interface AgentDeps {
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
+/** What an agent works on, and with. */
+interface Parts {
+  readonly backend: RegisterBackend;
+  readonly memory: MemoryPath;
+  readonly journal: Journal;
+  readonly native: Native;
+  readonly identity: JournalIdentity;
+  readonly bootId: string;
+  readonly log: Log;
+  readonly observer: Observer;
+  readonly faults: Faults;
+}
+
 /** One brick: its memports, and the remote memory that it attaches through them. */
 export class Agent implements AgentCore {
   readonly #config: AgentConfig;
-  readonly #backend: RegisterBackend;
-  readonly #memory: MemoryPath;
-  readonly #journal: Journal;
+  readonly #parts: Parts;
   readonly #table = new AttachmentTable();
   readonly #memports: Memports;
-  readonly #machine: Machine;
+  readonly #manual: ManualMemports;
+  readonly #commands: AttachmentCommands;
+  readonly #terms: Terms;
   readonly #queue = new CommandQueue();
-  readonly #log: Log;
+  readonly #reconciler: Reconciler;
+  readonly #restorer: Restorer;
+  #reconciled: Promise<void> = Promise.resolve();
 
-  private constructor(
-    config: AgentConfig,
-    backend: RegisterBackend,
-    memory: MemoryPath,
-    journal: Journal,
-    log: Log,
-  ) {
+  private constructor(config: AgentConfig, parts: Parts) {
     this.#config = config;
-    this.#backend = backend;
-    this.#memory = memory;
-    this.#journal = journal;
-    this.#log = log;
-    this.#machine = new Machine(journal, log);
+    this.#parts = parts;
+    const { native } = parts;
+    const { shares, checks = ALL_CHECKS } = config;
     const table = this.#table;
-    this.#memports = new Memports({ backend, memory, journal, table, shares: config.shares });
+    const machine = new Machine(parts);
+    const memports = new Memports({ ...parts, table });
+    const manual = new ManualMemports({ ...parts, memports, machine, table, shares, checks });
+    const sysfs = config.sysfs ?? '/sys';
+    this.#memports = memports;
+    this.#manual = manual;
+    this.#commands = new AttachmentCommands(
+      { ...parts, memports, machine, table, shares, checks },
+      config.node,
+    );
+    this.#terms = new Terms(parts);
+    this.#reconciler = new Reconciler({
+      ...parts,
+      machine,
+      memports,
+      manual,
+      table,
+      restorePolicy: (saved) => restorePolicy(native, sysfs, saved),
+    });
+    this.#restorer = new Restorer({
+      ...parts,
+      table,
+      memports,
+      manual,
+      reconciler: this.#reconciler,
+      run: (name, keys, task) =>
+        this.#command(name, LOCAL, (turn) => task(this.#context(turn, { linkTimeoutMs: 0 })), keys),
+    });
   }
 
   /**
    * Opens and locks the register block, and takes the window if the kernel's side is there. Without
-   * module or pool the agent serves what is possible, and says at an attach what is missing.
-   * @throws SDM_NO_REGISTERS, SDM_CONFIG, and the addon's errors for a block that is locked,
-   * foreign or not to be opened.
+   * module or pool the agent serves what is possible, and says at an attach what is missing. Begins
+   * to reconcile: commands wait for that, questions are answered.
+   * @throws SDM_NO_REGISTERS, SDM_CONFIG, SDM_JOURNAL_FOREIGN, and the addon's errors for a block
+   * that is locked, foreign or not to be opened; the journal is then still open.
    */
   static async open(config: AgentConfig, deps: AgentDeps = {}): Promise<Agent> {
     const log = deps.log ?? SILENT;
     const sysfs = config.sysfs ?? '/sys';
     const native = deps.native ?? (await import('../native/index.js')).native;
     const journal = deps.journal ?? new MemoryJournal();
+    const bootId = deps.bootId ?? readBootId();
+    const faults = deps.faults ?? NO_FAULTS;
     const backend = openBackend(native, config, sysfs, log);
-    const memory =
-      deps.memory ??
-      createMemory(native, backend, sysfs, (saved) => journal.record({ kind: 'policy', saved }));
-    const agent = new Agent(config, backend, memory, journal, log);
-    await agent.#look();
+    const identity = { brick: config.brick, registers: `${backend.kind} ${backend.registers}` };
+    try {
+      checkIdentity(journal.state().begin, identity);
+    } catch (error) {
+      backend.close();
+      throw error;
+    }
+    // what was is put back either way: only that it is away must be safe
+    const note = async (saved: string | null): Promise<void> => {
+      if (saved === null) journal.note({ kind: 'policy', saved });
+      else await journal.record({ kind: 'policy', saved });
+    };
+    const memory = deps.memory ?? createMemory(native, backend, sysfs, note, faults);
+    const observer = deps.observer ?? NO_OBSERVER;
+    const parts = { backend, memory, journal, native, identity, bootId, log, observer, faults };
+    const agent = new Agent(config, parts);
+    await agent.#begin();
     return agent;
   }
 
   /**
-   * Compares the journal with the registers and the kernel, and completes or undoes what is its own.
-   * To be called once, before the first command; commands that come meanwhile wait.
+   * Resolves when journal, registers and kernel have been compared, and what is this agent's own
+   * was completed, undone or put right. Commands that come before wait for it.
+   * @throws SDM_JOURNAL: nothing can be journalled, and every command is refused.
    */
   reconcile(): Promise<void> {
-    return Promise.resolve();
+    return this.#reconciled;
   }
 
-  /** Says in the log what will be refused and why, and which memports are not ours. */
-  async #look(): Promise<void> {
+  async #begin(): Promise<void> {
+    const { memory, log } = this.#parts;
     try {
-      await this.#memory.prepare('device', -1);
+      await memory.prepare('device', -1);
     } catch (error) {
-      this.#log.warn({ err: error }, `attachments are not possible yet: ${messageOf(error)}`);
+      log.warn({ err: error }, `attachments are not possible yet: ${messageOf(error)}`);
     }
-    const foreign = this.memports().filter((port) => port.owner === 'foreign');
-    if (foreign.length === 0) return;
-    const memports = foreign.map((port) => port.port);
-    this.#log.warn({ memports }, 'memports are set that this agent knows nothing of: left as is');
+    this.#terms.load();
+    const context = this.#context(HOLD, { linkTimeoutMs: 0 });
+    this.#reconciled = this.#queue.run('reconcile', 0, () => this.#reconciler.run(context));
+    // who waits for it is told; so is every command
+    this.#reconciled.catch((error: unknown) =>
+      log.error({ err: error }, `the agent cannot reconcile: ${messageOf(error)}`),
+    );
   }
 
   brick(): BrickView {
-    const { info, kind, registers, pool } = this.#backend;
+    const { info, kind, registers, pool } = this.#parts.backend;
     return {
       brick: this.#config.brick,
       backend: kind,
@@ -150,11 +204,11 @@ export class Agent implements AgentCore {
   }
 
   listAttachments(): Attachment[] {
-    return this.#table.records().map(viewOf);
+    return this.#commands.views();
   }
 
   getAttachment(id: string): Attachment {
-    return viewOf(this.#table.get(id));
+    return this.#commands.view(this.#table.get(id));
   }
 
   /**
@@ -162,62 +216,31 @@ export class Agent implements AgentCore {
    * same attachment. After an error nothing is left, unless it is SDM_FAILED.
    * @throws SDM_INPUT, SDM_CONFLICT, SDM_TIMEOUT; SDM_MODE, SDM_NO_POOL, SDM_NO_MODULE,
    * SDM_WRONG_MODULE, SDM_WINDOW; SDM_NOT_OURS, SDM_RANGE_TAKEN, SDM_NO_SPACE, SDM_NO_MEMPORT;
-   * SDM_LINK_DOWN, SDM_MEMPORT_REFUSED, SDM_KERNEL_REFUSED, SDM_FAILED.
+   * SDM_LINK_DOWN, SDM_MEMPORT_REFUSED, SDM_KERNEL_REFUSED, SDM_FAILED; SDM_STALE_EPOCH, SDM_JOURNAL.
    */
   async attach(request: AttachRequest, caller: Caller = LOCAL): Promise<Attachment> {
     const id = request.id ?? `a-${randomBytes(5).toString('hex')}`;
     checkRequest(id, request);
-    const normal = normalise(request, this.#config.node);
-    return this.#command(`attach ${id}`, async () => {
-      const existing = this.#table.find(id);
-      if (existing !== undefined) return repeated(existing, normal, caller);
-      await this.#memory.prepare(normal.mode, normal.node);
-      const record = reserve(this.#parts(), id, normal, caller);
-      this.#table.add(record);
-      try {
-        await this.#machine.attach(this.#context(), record);
-      } finally {
-        if (record.state === 'free') this.#table.forget(record);
-      }
-      this.#log.info({ id, start: record.start, size: normal.size }, 'attached');
-      return viewOf(record);
-    });
+    const task = (turn: Turn): Promise<Attachment> =>
+      this.#commands.attach(this.#context(turn), id, request, caller);
+    return this.#command(`attach ${id}`, caller, task, [id]);
   }
 
   /**
    * Gives an attachment back; returns when nothing is left of it, with state `free`. Again for one
    * that was freed before: the same answer.
    * @throws SDM_NOT_FOUND, SDM_NOT_OWNER, SDM_TIMEOUT; SDM_OFFLINE_REFUSED, SDM_DEVICE_MAPPED: the
-   * attachment is as before; SDM_FAILED: it is `failed`, and detach can be tried again.
+   * attachment is as before; SDM_FAILED: it is `failed`, and detach can be tried again;
+   * SDM_STALE_EPOCH, SDM_JOURNAL.
    */
   async detach(
     id: string,
     options: DetachOptions = {},
     caller: Caller = LOCAL,
   ): Promise<Attachment> {
-    return this.#command(`detach ${id}`, async () => {
-      const freed = this.#table.findFreed(id);
-      if (freed !== undefined) return freed;
-      const record = this.#table.get(id);
-      if (record.owner !== caller.owner && options.override !== true) {
-        throw new SdmError(
-          'SDM_NOT_OWNER',
-          `attachment ${id} belongs to ${record.owner}, and ${caller.owner} asks: override to ` +
-            'detach it anyway',
-          { details: { attachment: id, owner: record.owner } },
-        );
-      }
-      const retain = record.retain;
-      record.retain = options.retain ?? retain;
-      try {
-        await this.#machine.detach(this.#context(options), record);
-      } finally {
-        if (record.state === 'free') this.#table.free(record);
-        else if (record.state !== 'failed') record.retain = retain;
-      }
-      this.#log.info({ id }, 'detached');
-      return viewOf(record);
-    });
+    const task = (turn: Turn): Promise<Attachment> =>
+      this.#commands.detach(this.#context(turn, options), id, options, caller);
+    return this.#command(`detach ${id}`, caller, task, [id]);
   }
 
   memports(): MemportView[] {
@@ -230,20 +253,34 @@ export class Agent implements AgentCore {
 
   /**
    * Sets a memport by hand.
-   * @throws SDM_INPUT; SDM_MEMPORT_FOREIGN, SDM_MEMPORT_OWNED, SDM_MEMPORT_SET, SDM_NOT_OURS,
-   * SDM_RANGE_TAKEN (none of them with override); SDM_MEMPORT_LIVE; SDM_MEMPORT_REFUSED.
+   * @throws SDM_INPUT; SDM_MEMPORT_FOREIGN, SDM_MEMPORT_OWNED, SDM_MEMPORT_SET, SDM_NOT_OWNER,
+   * SDM_NOT_OURS, SDM_RANGE_TAKEN (none of them with override); SDM_MEMPORT_LIVE;
+   * SDM_MEMPORT_REFUSED; SDM_STALE_EPOCH, SDM_JOURNAL.
    */
-  setMemport(port: number, spec: MemportSpec, options: MemportOptions = {}): Promise<MemportView> {
-    return this.#command(`set of memport ${port}`, () => this.#memports.set(port, spec, options));
+  async setMemport(
+    port: number,
+    spec: MemportSpec,
+    options: MemportOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<MemportView> {
+    return this.#onMemport(`set of memport ${port}`, port, options, caller, (context) =>
+      this.#manual.set(context, port, spec, options, caller),
+    );
   }
 
   /**
    * Clears a memport. One that is clear stays so.
-   * @throws SDM_INPUT; SDM_MEMPORT_FOREIGN, SDM_MEMPORT_OWNED (not with override);
-   * SDM_MEMPORT_LIVE; SDM_MEMPORT_REFUSED.
+   * @throws SDM_INPUT; SDM_MEMPORT_FOREIGN, SDM_MEMPORT_OWNED, SDM_NOT_OWNER (not with override);
+   * SDM_MEMPORT_LIVE; SDM_MEMPORT_REFUSED; SDM_STALE_EPOCH, SDM_JOURNAL.
    */
-  clearMemport(port: number, options: MemportOptions = {}): Promise<MemportView> {
-    return this.#command(`clear of memport ${port}`, () => this.#memports.clear(port, options));
+  async clearMemport(
+    port: number,
+    options: MemportOptions = {},
+    caller: Caller = LOCAL,
+  ): Promise<MemportView> {
+    return this.#onMemport(`clear of memport ${port}`, port, options, caller, (context) =>
+      this.#manual.clear(context, port, options, caller),
+    );
   }
 
   transceivers(): TransceiverView[] {
@@ -251,63 +288,110 @@ export class Agent implements AgentCore {
   }
 
   links(): LinkState {
-    return this.#backend.links();
+    return this.#parts.backend.links();
   }
 
   journal(): JournalView {
-    return { stats: this.#journal.stats(), epoch: this.#journal.state().epoch };
+    const { journal } = this.#parts;
+    return { stats: journal.stats(), epoch: journal.state().epoch };
   }
 
-  /** Asks the logic to reset a transceiver. @throws SDM_INPUT. */
-  resetTransceiver(transceiver: number): Promise<TransceiverView> {
-    return this.#command(`reset of transceiver ${transceiver}`, async () => {
-      checkIndex('transceiver', transceiver, this.#backend.info.ntransceivers);
-      this.#backend.resetLink(transceiver);
+  /**
+   * To be called when a link has changed: what waits since a boot for it to be up is tried again.
+   * Resolves when that has been tried; never rejects.
+   */
+  linkChanged(transceiver: number, up: boolean): Promise<void> {
+    return up ? this.#restorer.linkUp(transceiver) : Promise.resolve();
+  }
+
+  /** Asks the logic to reset a transceiver. @throws SDM_INPUT, SDM_STALE_EPOCH, SDM_JOURNAL. */
+  async resetTransceiver(transceiver: number, caller: Caller = LOCAL): Promise<TransceiverView> {
+    const { backend } = this.#parts;
+    return this.#command(`reset of transceiver ${transceiver}`, caller, async () => {
+      checkIndex('transceiver', transceiver, backend.info.ntransceivers);
+      backend.resetLink(transceiver);
       return this.transceivers()[transceiver]!;
     });
   }
 
   async memory(): Promise<MemoryView> {
-    const { remote } = takenBy(this.#parts());
-    const attached = this.#table.records().reduce((sum, { request }) => sum + request.size, 0n);
+    const { remote } = this.#memports.taken();
+    const attached = this.#table
+      .records()
+      .filter((record) => record.waits === undefined)
+      .reduce((sum, { request }) => sum + request.size, 0n);
     return describeMemory(
       this.#config.sysfs ?? '/sys',
-      this.#memory,
+      this.#parts.memory,
       this.#config.shares,
       remote,
       attached,
     );
   }
 
-  /** Waits for the running command, refuses the rest and unlocks the block. Memory stays attached. */
+  /**
+   * Waits for the commands that have begun, refuses the rest and unlocks the block. Memory stays
+   * attached.
+   */
   async close(): Promise<void> {
     await this.#queue.close();
-    this.#backend.close();
-    await this.#journal.close();
+    this.#parts.backend.close();
+    await this.#parts.journal.close();
   }
 
-  #command<T>(name: string, task: () => Promise<T>): Promise<T> {
-    return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, task);
+  /** A command on a memport, and with override on the attachment that it belongs to. */
+  async #onMemport(
+    name: string,
+    port: number,
+    options: MemportOptions,
+    caller: Caller,
+    task: (context: StageContext) => Promise<MemportView>,
+  ): Promise<MemportView> {
+    const owner = (): string | undefined =>
+      options.override === true ? this.#table.byMemport(port)?.id : undefined;
+    for (;;) {
+      const id = owner();
+      const keys = id === undefined ? [`memport ${port}`] : [`memport ${port}`, id];
+      const done = await this.#command(
+        name,
+        caller,
+        // it changed hands while this command waited: its new owner is to be waited for, too
+        async (turn) => (owner() === id ? task(this.#context(turn)) : undefined),
+        keys,
+      );
+      if (done !== undefined) return done;
+    }
   }
 
-  #context(options: DetachOptions = {}): StageContext {
-    return {
-      backend: this.#backend,
-      memory: this.#memory,
-      linkTimeoutMs: this.#config.linkTimeoutMs ?? LINK_MS,
-      offlineTimeoutMs: options.offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,
+  async #command<T>(
+    name: string,
+    caller: Caller,
+    task: (turn: Turn) => Promise<T>,
+    keys: readonly string[] = [],
+  ): Promise<T> {
+    checkCaller(caller);
+    const run = async (turn: Turn): Promise<T> => {
+      await this.#reconciled;
+      await this.#terms.admit(caller, turn);
+      return task(turn);
     };
+    return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, run, keys);
   }
 
-  #parts(): ReserveParts {
-    const { shares, checks = ALL_CHECKS } = this.#config;
+  #context(
+    turn: Turn,
+    {
+      linkTimeoutMs,
+      offlineTimeoutMs,
+    }: Partial<Pick<StageContext, 'linkTimeoutMs' | 'offlineTimeoutMs'>> = {},
+  ): StageContext {
+    const { backend, memory } = this.#parts;
     return {
-      backend: this.#backend,
-      memory: this.#memory,
-      memports: this.#memports,
-      table: this.#table,
-      shares,
-      checks,
+      backend,
+      memory,
+      turn,
+      linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
+      offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,
     };
   }
 }

@@ -1,61 +1,165 @@
 import { SdmError } from '../common/errors.js';
 
-interface Waiting {
-  readonly start: () => void;
-  readonly refuse: (error: SdmError) => void;
+/** What a running command has: the right to touch hardware and tables, alone. */
+export interface Turn {
+  /**
+   * Gives the turn away until the promise has settled, and takes it again after those that asked
+   * before. What was looked at before it may have changed. Not refused, and without a deadline of
+   * its own: a command that has begun must be able to end, and those before it have theirs.
+   */
+  away<T>(promise: Promise<T>): Promise<T>;
 }
 
-/** Commands one after another, in the order in which they came. */
+/** For what must not be interrupted: waits with the turn in hand. */
+export const HOLD: Turn = { away: (promise) => promise };
+
+interface Command {
+  readonly name: string;
+  /** Of performance.now(): when it first had the turn; before that, when it came. */
+  since: number;
+}
+
+interface Waiting {
+  readonly command: Command;
+  readonly start: () => void;
+  /** Absent for commands that have begun: these are never refused. */
+  readonly refuse?: (error: SdmError) => void;
+}
+
+/**
+ * Commands take turns: in the order in which they came, one at a time. While one waits for
+ * something that is not the brick, such as a disk, it may give its turn away. Commands with a key in
+ * common never overlap, not even then.
+ */
 export class CommandQueue {
-  readonly #waiting = new Set<Waiting>();
-  #running: { readonly name: string; readonly since: number } | undefined;
+  readonly #line = new Set<Waiting>();
+  /** By key: who has it, and who waits for it. */
+  readonly #keys = new Map<string, { holder: Command; readonly line: Set<Waiting> }>();
+  #holder: Command | undefined;
+  /** Commands that have begun and not ended, with or without the turn. */
+  #begun = 0;
   #closed = false;
-  #idle: (() => void) | undefined;
+  readonly #idle: (() => void)[] = [];
 
   /**
    * @param name for messages, such as "attach a1".
    * @param timeoutMs how long to wait for those before it; the task itself has its own deadlines.
+   * @param keys what it works on; those of all commands that name several are in one order.
    * @throws SDM_TIMEOUT; SDM_STOPPING after close().
    */
-  async run<T>(name: string, timeoutMs: number, task: () => Promise<T>): Promise<T> {
+  async run<T>(
+    name: string,
+    timeoutMs: number,
+    task: (turn: Turn) => Promise<T>,
+    keys: readonly string[] = [],
+  ): Promise<T> {
     if (this.#closed) throw stopping(name);
-    if (this.#running !== undefined) await this.#turn(name, timeoutMs);
-    this.#running = { name, since: performance.now() };
+    const command = { name, since: performance.now() };
+    const held: string[] = [];
     try {
-      return await task();
+      for (const key of keys) {
+        await this.#lock(key, command, timeoutMs);
+        held.push(key);
+      }
+      await this.#begin(command, timeoutMs);
+    } catch (error) {
+      this.#unlock(held);
+      throw error;
+    }
+    try {
+      return await task({ away: (promise) => this.#away(command, promise) });
     } finally {
-      this.#running = undefined;
-      this.#next();
+      this.#begun--;
+      this.#unlock(held);
+      this.#pass();
     }
   }
 
-  /** Refuses what waits and what comes; resolves when the running command has ended. */
+  /** Refuses what has not begun and what comes; resolves when all that has begun has ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const waiting of this.#waiting) waiting.refuse(stopping('a command'));
-    this.#waiting.clear();
-    if (this.#running !== undefined) await new Promise<void>((resolve) => (this.#idle = resolve));
+    for (const line of [this.#line, ...[...this.#keys.values()].map((key) => key.line)]) {
+      for (const waiting of line) {
+        if (waiting.refuse === undefined) continue;
+        line.delete(waiting);
+        waiting.refuse(stopping(waiting.command.name));
+      }
+    }
+    if (this.#begun > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #next(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
-      this.#idle?.();
+  async #lock(key: string, command: Command, timeoutMs: number): Promise<void> {
+    const known = this.#keys.get(key);
+    if (known === undefined) {
+      this.#keys.set(key, { holder: command, line: new Set() });
       return;
     }
-    this.#waiting.delete(first);
-    // keeps the place until the one that was called runs
-    this.#running = { name: 'a command', since: performance.now() };
-    first.start();
+    await this.#wait(known.line, command, timeoutMs, () => known.holder);
   }
 
-  #turn(name: string, timeoutMs: number): Promise<void> {
+  #unlock(keys: readonly string[]): void {
+    for (const key of keys) {
+      const known = this.#keys.get(key);
+      const [first] = known?.line ?? [];
+      if (known === undefined || first === undefined) {
+        this.#keys.delete(key);
+        continue;
+      }
+      known.line.delete(first);
+      known.holder = first.command;
+      first.start();
+    }
+  }
+
+  async #begin(command: Command, timeoutMs: number): Promise<void> {
+    if (this.#holder === undefined) this.#holder = command;
+    else await this.#wait(this.#line, command, timeoutMs, () => this.#holder);
+    // between being called and running, the agent may have been told to stop
+    if (this.#closed) {
+      this.#pass();
+      throw stopping(command.name);
+    }
+    command.since = performance.now();
+    this.#begun++;
+  }
+
+  async #away<T>(command: Command, promise: Promise<T>): Promise<T> {
+    this.#pass();
+    try {
+      return await promise;
+    } finally {
+      if (this.#holder === undefined) this.#holder = command;
+      else await new Promise<void>((start) => this.#line.add({ command, start }));
+    }
+  }
+
+  /** Gives the turn to the next. */
+  #pass(): void {
+    const [first] = this.#line;
+    this.#holder = first?.command;
+    if (first !== undefined) {
+      this.#line.delete(first);
+      first.start();
+    } else if (this.#begun === 0) {
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  /** @throws SDM_TIMEOUT; SDM_STOPPING if the queue is closed meanwhile. */
+  #wait(
+    line: Set<Waiting>,
+    command: Command,
+    timeoutMs: number,
+    before: () => Command | undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
+      const left = Math.max(0, command.since + timeoutMs - performance.now());
       const timer = setTimeout(() => {
-        this.#waiting.delete(waiting);
-        reject(this.#tooLong(name, timeoutMs));
-      }, timeoutMs);
+        line.delete(waiting);
+        reject(tooLong(command, timeoutMs, before()));
+      }, left);
       const waiting: Waiting = {
+        command,
         start: () => {
           clearTimeout(timer);
           resolve();
@@ -65,20 +169,19 @@ export class CommandQueue {
           reject(error);
         },
       };
-      this.#waiting.add(waiting);
+      line.add(waiting);
     });
   }
+}
 
-  #tooLong(name: string, timeoutMs: number): SdmError {
-    const running = this.#running;
-    const what =
-      running === undefined
-        ? 'other commands'
-        : `${running.name}, which has been running for ${Math.round(performance.now() - running.since)} ms`;
-    return new SdmError('SDM_TIMEOUT', `${name} waited ${timeoutMs} ms for ${what}`, {
-      details: { waitedMs: timeoutMs, running: running?.name ?? null },
-    });
-  }
+function tooLong(command: Command, timeoutMs: number, running: Command | undefined): SdmError {
+  const what =
+    running === undefined
+      ? 'other commands'
+      : `${running.name}, which has been running for ${Math.round(performance.now() - running.since)} ms`;
+  return new SdmError('SDM_TIMEOUT', `${command.name} waited ${timeoutMs} ms for ${what}`, {
+    details: { waitedMs: timeoutMs, running: running?.name ?? null },
+  });
 }
 
 function stopping(name: string): SdmError {

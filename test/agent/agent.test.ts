@@ -146,7 +146,7 @@ describe('attach', () => {
       code: 'SDM_CONFLICT',
       message: expect.stringContaining('(size is 0x200000, and 0x400000 is asked for)'),
     });
-    await expect(agent!.attach(request, { owner: 'rack' })).rejects.toMatchObject({
+    await expect(agent!.attach(request, { owner: 'rack', epoch: 1n })).rejects.toMatchObject({
       code: 'SDM_CONFLICT',
       message: expect.stringContaining('(its owner is local, and rack asks)'),
     });
@@ -264,7 +264,7 @@ describe('detach', () => {
   });
 
   test("another owner's only with override", async () => {
-    await agent!.attach({ id: 'a1', mode: 'device', size: 2n * MIB }, { owner: 'rack' });
+    await agent!.attach({ id: 'a1', mode: 'device', size: 2n * MIB }, { owner: 'rack', epoch: 1n });
     await expect(agent!.detach('a1')).rejects.toMatchObject({ code: 'SDM_NOT_OWNER' });
     expect((await agent!.detach('a1', { override: true })).state).toBe('free');
   });

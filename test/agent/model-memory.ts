@@ -24,6 +24,8 @@ export class ModelMemory implements MemoryPath {
   readonly regions = new Map<string, Region>();
   readonly calls: string[] = [];
   readonly scrubbed: Range[] = [];
+  /** Ranges that became RAM, as often as they did. */
+  readonly added: Range[] = [];
   /** Calls that fail, and how often yet. */
   readonly faults = new Map<FaultPoint, number>();
   /** A block that does not go offline. */
@@ -55,7 +57,8 @@ export class ModelMemory implements MemoryPath {
 
   claim(range: MappedRange): Promise<void> {
     return this.#call('claim', () => {
-      if (this.region(range) !== undefined) return;
+      const found = this.region(range);
+      if (found !== undefined) return this.#must(found, 'absent');
       const clash = this.held().some(
         (held) => held.start < range.start + range.size && range.start < held.start + held.size,
       );
@@ -82,8 +85,9 @@ export class ModelMemory implements MemoryPath {
   add(range: MappedRange, node: number): Promise<void> {
     return this.#call('add', () => {
       const region = this.#claimed(range);
-      if (region.state === 'ram') return;
+      if (region.state === 'ram' && region.node === node) return;
       this.#must(region, 'absent');
+      this.added.push(range);
       if (range.start % this.blockSize !== 0n || range.size % this.blockSize !== 0n) {
         throw refusal('not whole blocks');
       }
@@ -148,7 +152,9 @@ export class ModelMemory implements MemoryPath {
 
   scrub(range: MappedRange): Promise<void> {
     return this.#call('scrub', () => {
-      this.#must(this.#claimed(range), 'absent');
+      const region = this.region(range);
+      if (region === undefined) return;
+      this.#must(region, 'absent');
       this.scrubbed.push(range);
     });
   }

@@ -1,158 +1,132 @@
 import { SdmError } from '../../common/errors.js';
 import { codeOf, errorView, messageOf } from '../memory/errors.js';
-import type { Log, StepName } from '../types.js';
-import type { Journal } from './journal.js';
-import type { AttachmentRecord } from './record.js';
-import { STAGES, TOUCHED_BY, type Stage, type StageContext } from './stages.js';
+import type { AttachmentState } from '../types.js';
+import { linkOf, viewOf, type AttachmentRecord } from './record.js';
+import { STAGES, type StageContext } from './stages.js';
+import { StepFailure, Steps, type Tools } from './steps.js';
 
-/** A step that did not succeed. */
-class StepFailure {
-  constructor(
-    readonly step: StepName,
-    readonly index: number,
-    readonly error: unknown,
-    /** False: its intent could not be journalled, so nothing was done. */
-    readonly acted: boolean,
-  ) {}
+/** Which command an attachment is in the middle of. */
+type Doing = 'attach' | 'detach';
+
+/** What a command changes about the attachment itself. */
+export interface DetachChange {
+  readonly retain: boolean;
+  readonly owner: string;
 }
 
 /**
- * Drives an attachment through its stages. Before a step acts, its intent is journalled; what was
- * reached is kept in the record, so that a way back can start from any place.
+ * Drives an attachment to where it rests, and back. Two things of each command are safe in the
+ * journal before it goes on: that it begins, with all that it will use, before the first step; and
+ * how it ended, before the answer. While these are written, others have the turn.
  */
 export class Machine {
-  readonly #journal: Journal;
-  readonly #log: Log;
+  readonly #tools: Tools;
+  readonly #steps: Steps;
 
-  constructor(journal: Journal, log: Log) {
-    this.#journal = journal;
-    this.#log = log;
+  constructor(tools: Tools) {
+    this.#tools = tools;
+    this.#steps = new Steps(tools);
   }
 
   /**
-   * All or nothing: after a failure every stage that was reached is undone, in reverse.
+   * All or nothing: after a failure every stage that was reached is undone, in reverse. One that
+   * waits since a boot goes on waiting then, with the reason.
    * @throws the step's error, with `details.step`; then nothing is left and the record's state is
-   * `free`. SDM_FAILED: something could not be undone, and the record is `failed`.
+   * `free`, or it waits as before. SDM_FAILED: something could not be undone, and the record is
+   * `failed`. SDM_JOURNAL: nothing was done.
    */
   async attach(context: StageContext, record: AttachmentRecord): Promise<void> {
-    const stages = STAGES[record.request.mode];
-    await this.#journal.record({ kind: 'attach', attachment: record });
-    const failure = (await this.#up(context, record, stages)) ?? (await this.#rest(record));
+    const { journal, faults } = this.#tools;
+    const { waits } = record;
+    try {
+      await context.turn.away(journal.record({ kind: 'attach', attachment: record }));
+    } catch (error) {
+      if (waits === undefined) record.state = 'free';
+      throw error;
+    }
+    await faults.at('attach.journalled');
+    record.steps = [];
+    const failure =
+      (await this.#steps.up(context, record)) ?? (await this.#arrive(context, record));
     if (failure === undefined) return;
-    const cause = errorView(failure.error);
-    this.#log.warn({ id: record.id, step: failure.step, ...cause }, 'attach failed, undoing it');
-    const stuck = await this.#down(context, record, stages, record.reached - 1);
-    if (stuck !== undefined) throw await this.#fail(record, stuck, failure);
-    await this.#forget(record, failure);
-    throw withDetails(failure.error, {
-      message: `${cause.message} (attachment ${record.id}, step ${failure.step}; nothing is left of it)`,
-      details: { attachment: record.id, step: failure.step, undone: true },
-    });
+    await this.#giveUp(context, record, failure);
   }
 
   /**
    * The way back. Refused by the kernel or by programs, the attachment is as before; stuck later,
-   * it is `failed`, and another call tries again from there.
-   * @throws SDM_OFFLINE_REFUSED, SDM_DEVICE_MAPPED: as before. SDM_FAILED: see `error`.
+   * it is `failed`, and another call tries again.
+   * @throws SDM_OFFLINE_REFUSED, SDM_DEVICE_MAPPED: as before. SDM_FAILED: see `error`. SDM_JOURNAL:
+   * nothing was done.
    */
-  async detach(context: StageContext, record: AttachmentRecord): Promise<void> {
-    const stages = STAGES[record.request.mode];
+  async detach(
+    context: StageContext,
+    record: AttachmentRecord,
+    change: DetachChange,
+  ): Promise<void> {
+    const { journal, faults } = this.#tools;
+    const { waits, retain, owner } = record;
+    Object.assign(record, { ...change, waits: undefined });
+    try {
+      await context.turn.away(journal.record({ kind: 'detach', attachment: record }));
+    } catch (error) {
+      Object.assign(record, { waits, retain, owner });
+      throw error;
+    }
+    await faults.at('detach.journalled');
+    await this.takeDown(context, record);
+  }
+
+  /**
+   * All of the way back, of an attachment whose detach is in the journal: from the top, since every
+   * step passes over what is gone already.
+   * @throws as detach.
+   */
+  async takeDown(context: StageContext, record: AttachmentRecord): Promise<void> {
     const before = record.state;
-    await this.#journal.record({ kind: 'detach', attachment: record });
-    // what was stuck may have lost the ground it stood on: the stage above is undone once more
-    const again = before === 'failed' ? 1 : 0;
-    const from = Math.min(record.reached - 1 + again, stages.length - 1);
-    const stuck = await this.#down(context, record, stages, from);
+    const stuck = await this.#steps.down(context, record);
     if (stuck === undefined) {
       record.error = undefined;
-      await this.#forget(record, undefined);
+      await this.forget(context, record, 'detach');
       return;
     }
-    if (!stuck.acted && stuck.index === from) throw stuck.error;
-    const stage = stages[stuck.index];
-    if (stage?.revertible !== true) throw await this.#fail(record, stuck, undefined);
+    const stage = STAGES[record.request.mode][stuck.index];
+    if (stage?.revertible !== true || before === 'reserved') {
+      throw await this.fail(context, record, stuck);
+    }
     const steps = record.steps.length;
-    const revert = await this.#step(context, record, stages, stuck.index, 'up');
-    if (revert !== undefined) throw await this.#fail(record, revert, stuck);
+    const revert = await this.#steps.one(context, record, stuck.index, 'up');
+    if (revert !== undefined) throw await this.fail(context, record, revert, stuck);
     record.steps.length = steps;
     record.state = before;
+    record.retain = record.request.retain;
     record.error = errorView(stuck.error);
-    const unsaid = await this.#rest(record);
-    if (unsaid !== undefined) {
-      // the intent of the step that went forward again is in the journal: a restart begins there
-      this.#log.error({ id: record.id, err: unsaid.error }, 'the refusal could not be journalled');
-    }
+    await this.#rest(context, record).catch((error: unknown) => {
+      // that it began is in the journal: a restart takes it back, or is refused as well
+      this.#tools.log.error({ id: record.id, err: error }, 'the refusal could not be journalled');
+    });
     throw withDetails(stuck.error, { details: { attachment: record.id, step: stuck.step } });
   }
 
-  async #up(
-    context: StageContext,
-    record: AttachmentRecord,
-    stages: readonly Stage[],
-  ): Promise<StepFailure | undefined> {
-    for (const index of stages.keys()) {
-      const failure = await this.#step(context, record, stages, index, 'up');
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
+  /**
+   * Takes away what may be there of an attach that was begun, bytes included unless they are
+   * retained or it waits; see Reconciler.
+   * @throws SDM_FAILED.
+   */
+  async undo(context: StageContext, record: AttachmentRecord): Promise<void> {
+    const stuck = await this.#steps.down(context, record);
+    if (stuck !== undefined) throw await this.fail(context, record, stuck);
+    if (record.waits === undefined) await this.forget(context, record, 'attach');
   }
 
-  async #down(
-    context: StageContext,
-    record: AttachmentRecord,
-    stages: readonly Stage[],
-    from: number,
-  ): Promise<StepFailure | undefined> {
-    for (let index = from; index >= 0; index--) {
-      const failure = await this.#step(context, record, stages, index, 'down');
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
+  /** Journals what the record says now, and tells. @throws SDM_JOURNAL. */
+  async #rest(context: StageContext, record: AttachmentRecord): Promise<void> {
+    await context.turn.away(this.#tools.journal.record({ kind: 'rest', attachment: record }));
+    this.tell(context, record);
   }
 
-  async #step(
-    context: StageContext,
-    record: AttachmentRecord,
-    stages: readonly Stage[],
-    index: number,
-    direction: 'up' | 'down',
-  ): Promise<StepFailure | undefined> {
-    const stage = stages[index];
-    const step = stage?.[direction];
-    if (stage === undefined || step === undefined) return undefined;
-    if (step.applies?.(record) === false) return undefined;
-    // from the intent on, the stage may have left something behind
-    record.reached = index + 1;
-    if (direction === 'up' && stage.name === TOUCHED_BY[record.request.mode]) record.touched = true;
-    const started = performance.now();
-    let acted = false;
-    try {
-      if (step.passive !== true) {
-        this.#journal.note({ kind: 'at', id: record.id, direction, stage: stage.name });
-      }
-      acted = true;
-      await step.run(context, record);
-    } catch (error) {
-      return new StepFailure(step.name, index, error, acted);
-    }
-    const ms = Math.round((performance.now() - started) * 1000) / 1000;
-    record.steps.push({ step: step.name, ms });
-    this.#log.debug({ id: record.id, step: step.name, ms }, 'step done');
-    if (step.state !== undefined) record.state = step.state;
-    if (direction === 'down') record.reached = index;
-    return undefined;
-  }
-
-  /** Journals that the attachment stays as it is; a failure is one of the last step. */
-  async #rest(record: AttachmentRecord): Promise<StepFailure | undefined> {
-    try {
-      await this.#journal.record({ kind: 'rest', attachment: record });
-      return undefined;
-    } catch (error) {
-      const stages = STAGES[record.request.mode];
-      const index = stages.length - 1;
-      return new StepFailure(stages[index]?.up?.name ?? 'online', index, error, true);
-    }
+  /** The same for those who changed it otherwise. @throws SDM_JOURNAL. */
+  settle(context: StageContext, record: AttachmentRecord): Promise<void> {
+    return this.#rest(context, record);
   }
 
   /**
@@ -160,19 +134,30 @@ export class Machine {
    * go on with the way back, and could take them from their next owner.
    * @throws SDM_FAILED.
    */
-  async #forget(record: AttachmentRecord, first: StepFailure | undefined): Promise<void> {
+  async forget(
+    context: StageContext,
+    record: AttachmentRecord,
+    doing: Doing,
+    first?: StepFailure,
+  ): Promise<void> {
+    const { journal, faults } = this.#tools;
+    await faults.at(`${doing}.undone`);
     try {
-      await this.#journal.record({ kind: 'forget', id: record.id });
+      await context.turn.away(journal.record({ kind: 'forget', id: record.id }));
     } catch (error) {
-      throw await this.#fail(record, new StepFailure('free', 0, error, false), first);
+      throw await this.fail(context, record, new StepFailure('free', 0, error), first);
     }
+    record.state = 'free';
+    this.tell(context, record);
+    await faults.at(`${doing}.forgotten`);
   }
 
   /** Marks the record as failed, says what is left, and gives the error to throw. */
-  async #fail(
+  async fail(
+    context: StageContext,
     record: AttachmentRecord,
     stuck: StepFailure,
-    first: StepFailure | undefined,
+    first?: StepFailure,
   ): Promise<SdmError> {
     const left = STAGES[record.request.mode]
       .slice(0, record.reached)
@@ -196,16 +181,78 @@ export class Machine {
         cause: stuck.error,
       },
     );
-    record.state = 'failed';
-    record.error = errorView(error);
-    this.#log.error({ id: record.id, step: stuck.step, left }, error.message);
-    try {
-      await this.#journal.record({ kind: 'rest', attachment: record });
-    } catch (cause) {
-      // the intent of the step that failed is in the journal: a restart begins there
-      this.#log.error({ id: record.id, err: cause }, 'the failure could not be journalled');
-    }
+    await this.markFailed(context, record, error);
     return error;
+  }
+
+  /** The record is `failed` from now on, for a reason that is known. */
+  async markFailed(context: StageContext, record: AttachmentRecord, why: SdmError): Promise<void> {
+    record.state = 'failed';
+    record.waits = undefined;
+    record.error = errorView(why);
+    this.#tools.log.error({ id: record.id, code: why.code }, why.message);
+    try {
+      await context.turn.away(this.#tools.journal.record({ kind: 'rest', attachment: record }));
+    } catch (cause) {
+      // that a command began is in the journal: a restart goes on from there
+      this.#tools.log.error({ id: record.id, err: cause }, 'the failure could not be journalled');
+    }
+    this.tell(context, record);
+  }
+
+  tell({ backend }: StageContext, record: AttachmentRecord): void {
+    const attachment = viewOf(record, linkOf(record, backend.info, backend.linkStatus()));
+    const { id, state } = attachment;
+    this.#tools.observer.event({ kind: 'attachment', id, state, attachment });
+  }
+
+  /** Journals that it is in use; a failure is one of the last step. */
+  async #arrive(context: StageContext, record: AttachmentRecord): Promise<StepFailure | undefined> {
+    const { waits, error: before } = record;
+    try {
+      await this.#tools.faults.at('attach.rest');
+      Object.assign(record, { waits: undefined, error: undefined });
+      await this.#rest(context, record);
+      await this.#tools.faults.at('attach.rested');
+      return undefined;
+    } catch (error) {
+      Object.assign(record, { waits, error: before });
+      const stages = STAGES[record.request.mode];
+      const index = stages.length - 1;
+      return new StepFailure(stages[index]?.up?.name ?? 'online', index, error);
+    }
+  }
+
+  /** After a step of an attach failed. @throws always. */
+  async #giveUp(
+    context: StageContext,
+    record: AttachmentRecord,
+    failure: StepFailure,
+  ): Promise<never> {
+    const cause = errorView(failure.error);
+    this.#tools.log.warn({ id: record.id, step: failure.step, ...cause }, 'attach failed, undoing');
+    const stuck = await this.#steps.down(context, record, record.reached - 1);
+    if (stuck !== undefined) throw await this.fail(context, record, stuck, failure);
+    let outcome = 'nothing is left of it';
+    if (record.waits === undefined) await this.forget(context, record, 'attach', failure);
+    else {
+      outcome = 'it waits as before';
+      await this.wait(context, record, failure.error);
+    }
+    throw withDetails(failure.error, {
+      message: `${cause.message} (attachment ${record.id}, step ${failure.step}; ${outcome})`,
+      details: { attachment: record.id, step: failure.step, undone: true },
+    });
+  }
+
+  /** It waits, and for what reason. Where that is not journalled, a restart comes to the same. */
+  async wait(context: StageContext, record: AttachmentRecord, why: unknown): Promise<void> {
+    record.state = 'reserved' satisfies AttachmentState;
+    record.steps = [];
+    if (why !== undefined) record.error = errorView(why);
+    await this.#rest(context, record).catch((error: unknown) => {
+      this.#tools.log.error({ id: record.id, err: error }, 'the wait could not be journalled');
+    });
   }
 }
 

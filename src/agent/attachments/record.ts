@@ -1,4 +1,5 @@
-import { hex } from '../../abi/codec.js';
+import { hex, transceiverOf } from '../../abi/codec.js';
+import type { RegisterBlockInfo } from '../../native/types.js';
 import type {
   AttachRequest,
   Attachment,
@@ -84,8 +85,22 @@ export function copyRecord(record: AttachmentRecord): AttachmentRecord {
   return { ...record, steps: [...record.steps] };
 }
 
+/**
+ * The link that it goes over; undefined where the block has none.
+ * @param status LINK_STATUS.
+ */
+export function linkOf(
+  record: AttachmentRecord,
+  info: RegisterBlockInfo,
+  status: bigint,
+): 'up' | 'down' | undefined {
+  const transceiver = transceiverOf(record.outId, info);
+  if (transceiver === undefined) return undefined;
+  return ((status >> BigInt(transceiver)) & 1n) === 1n ? 'up' : 'down';
+}
+
 /** What the outside sees of a record. */
-export function viewOf(record: AttachmentRecord): Attachment {
+export function viewOf(record: AttachmentRecord, link: 'up' | 'down' | undefined): Attachment {
   const { request, waits, blocks, device, error } = record;
   return {
     id: record.id,
@@ -103,6 +118,7 @@ export function viewOf(record: AttachmentRecord): Attachment {
     inId: request.inId,
     owner: record.owner,
     steps: [...record.steps],
+    ...(link === undefined ? {} : { link }),
     ...(waits === undefined ? {} : { waits }),
     ...(blocks === undefined ? {} : { blocks }),
     ...(device === undefined ? {} : { device }),

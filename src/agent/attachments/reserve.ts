@@ -4,17 +4,16 @@ import type { RegisterBackend } from '../backend/types.js';
 import { blocksOf } from '../memory/blocks.js';
 import type { MemoryPath } from '../memory/types.js';
 import type { Memports } from '../memports.js';
+import { mayCommand } from '../owners.js';
 import {
   ATTACHMENT_MODES,
   type AttachRequest,
-  type Attachment,
   type Caller,
   type Checks,
   type Share,
 } from '../types.js';
-import { place, type Span } from './placement.js';
-import { differences, viewOf, type AttachmentRecord, type NormalRequest } from './record.js';
-import type { AttachmentTable } from './table.js';
+import { place } from './placement.js';
+import { differences, type AttachmentRecord, type NormalRequest } from './record.js';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -23,28 +22,13 @@ export interface ReserveParts {
   readonly backend: RegisterBackend;
   readonly memory: MemoryPath;
   readonly memports: Memports;
-  readonly table: AttachmentTable;
   readonly shares: readonly Share[];
   readonly checks: Checks;
 }
 
-/** Ranges in use by set memports and by attachments, those whose memport is clear included. */
-export function takenBy({ memports, table }: Pick<ReserveParts, 'memports' | 'table'>): {
-  local: Span[];
-  remote: Span[];
-} {
-  const { local, remote } = memports.taken();
-  for (const record of table.records()) {
-    const { memport, request } = record;
-    local.push({ start: record.start, end: record.start + request.size, memport });
-    remote.push({ start: record.remote, end: record.remote + request.size, memport });
-  }
-  return { local, remote };
-}
-
 /**
  * Chooses range, memport and network id. Nothing is held until the record is in the table.
- * @throws as `place`; SDM_NO_MEMPORT.
+ * @throws as `place` and `Memports.free`.
  */
 export function reserve(
   parts: ReserveParts,
@@ -54,7 +38,8 @@ export function reserve(
 ): AttachmentRecord {
   const { info, pool } = parts.backend;
   const { blockSize } = parts.memory;
-  const { local, remote } = takenBy(parts);
+  const set = parts.backend.setMemports();
+  const { local, remote } = parts.memports.taken(set);
   for (const held of parts.memory.held()) {
     local.push({ start: held.start, end: held.start + held.size });
   }
@@ -67,7 +52,7 @@ export function reserve(
     owner: caller.owner,
     request,
     ...placed,
-    memport: parts.memports.free(),
+    memport: parts.memports.free(request.memport, set),
     outId: request.outId ?? firstUp(parts.backend),
     blocks: ram ? blocksOf({ start: placed.start, size: request.size }, blockSize) : undefined,
     state: 'reserved',
@@ -113,17 +98,20 @@ export function checkRequest(id: string, request: AttachRequest): void {
   }
 }
 
-/** The answer to an id that is known already. */
-export function repeated(
+/**
+ * Lets the command through that asks for what is there already.
+ * @throws SDM_CONFLICT where something else is asked for, or by someone else.
+ */
+export function checkRepeated(
   record: AttachmentRecord,
   request: NormalRequest,
   caller: Caller,
-): Attachment {
+): void {
   const { id } = record;
   const differing = differences(record.request, request).map(
     ([key, was, is]) => `${key} is ${was}, and ${is} is asked for`,
   );
-  if (record.owner !== caller.owner) {
+  if (!mayCommand(record.owner, caller)) {
     differing.push(`its owner is ${record.owner}, and ${caller.owner} asks`);
   }
   if (differing.length > 0) {
@@ -141,5 +129,4 @@ export function repeated(
       { details: { attachment: id } },
     );
   }
-  return viewOf(record);
 }

@@ -9,7 +9,9 @@ import {
 import { SdmError } from '../../common/errors.js';
 import { waitFor } from '../../common/wait.js';
 import type { RegisterBackend } from '../backend/types.js';
+import type { Turn } from '../queue.js';
 import { codeOf } from '../memory/errors.js';
+import type { Range } from '../memory/blocks.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
 import type { AttachmentMode, AttachmentState, StepName } from '../types.js';
 import type { AttachmentRecord } from './record.js';
@@ -18,6 +20,8 @@ import type { AttachmentRecord } from './record.js';
 export interface StageContext {
   readonly backend: RegisterBackend;
   readonly memory: MemoryPath;
+  /** Of the command: given away only while nothing is looked at or changed. */
+  readonly turn: Turn;
   readonly linkTimeoutMs: number;
   readonly offlineTimeoutMs: number;
 }
@@ -51,14 +55,15 @@ export const PROGRAM_MS = 1_000;
 /** Between two looks at a link. */
 const LINK_POLL_MS = 20;
 
-function rangeOf(record: AttachmentRecord): MappedRange {
+export function rangeOf(record: AttachmentRecord): MappedRange {
   return { start: record.start, size: record.request.size, remote: record.remote };
 }
 
 const reserve: Stage = {
   name: 'reserve',
   up: { name: 'reserved', state: 'reserved', passive: true, run: () => {} },
-  down: { name: 'free', state: 'free', passive: true, run: () => {} },
+  // it is in the state `free` once that is safe in the journal
+  down: { name: 'free', passive: true, run: () => {} },
 };
 
 /** Ports between bricks are connected by whoever made the reservation; on its own a brick has none. */
@@ -74,27 +79,40 @@ const link: Stage = {
     name: 'linked',
     state: 'linked',
     passive: true,
-    async run({ backend, linkTimeoutMs }, record) {
+    async run({ backend, turn, linkTimeoutMs }, record) {
       const transceiver = transceiverOf(record.outId, backend.info);
       if (transceiver === undefined) return;
       const up = (): true | undefined =>
         ((backend.linkStatus() >> BigInt(transceiver)) & 1n) === 1n || undefined;
+      if (up() === true) return;
+      const down = (cause?: unknown): SdmError =>
+        linkDown(record, transceiver, linkTimeoutMs, cause);
+      if (linkTimeoutMs === 0) throw down();
       const wait = { timeoutMs: linkTimeoutMs, intervalMs: LINK_POLL_MS };
-      await waitFor(`transceiver ${transceiver}`, up, wait).catch((cause: unknown) => {
-        if (codeOf(cause) !== 'SDM_TIMEOUT') throw cause;
-        throw new SdmError(
-          'SDM_LINK_DOWN',
-          `transceiver ${transceiver}, which network id ${record.outId} goes over, stayed down ` +
-            `for ${linkTimeoutMs} ms: check the path, or name another one as outId`,
-          { details: { transceiver, waitedMs: linkTimeoutMs }, cause },
-        );
+      await turn.away(waitFor(`transceiver ${transceiver}`, up, wait)).catch((cause: unknown) => {
+        throw codeOf(cause) === 'SDM_TIMEOUT' ? down(cause) : cause;
       });
     },
   },
 };
 
+function linkDown(
+  record: AttachmentRecord,
+  transceiver: number,
+  waitedMs: number,
+  cause: unknown,
+): SdmError {
+  const found = waitedMs === 0 ? 'is down' : `stayed down for ${waitedMs} ms`;
+  return new SdmError(
+    'SDM_LINK_DOWN',
+    `transceiver ${transceiver}, which network id ${record.outId} goes over, ${found}: check the ` +
+      'path, or name another one as outId',
+    { details: { transceiver, waitedMs }, cause },
+  );
+}
+
 /** True if the memport is set to exactly what the attachment asked for: a step done before. */
-function isOurs(port: MemportRegisters, record: AttachmentRecord): boolean {
+export function isOurs(port: MemportRegisters, record: AttachmentRecord): boolean {
   return (
     port.start === record.start &&
     port.end === record.start + record.request.size - 1n &&
@@ -104,39 +122,64 @@ function isOurs(port: MemportRegisters, record: AttachmentRecord): boolean {
   );
 }
 
-const program: Stage = {
+/** Sets the memport, unless it is set to that already. */
+export function program({ backend }: StageContext, record: AttachmentRecord): void {
+  const { start, remote, outId, memport } = record;
+  const found = backend.memport(memport);
+  if (found.set && !isOurs(found, record)) {
+    throw new SdmError(
+      'SDM_MEMPORT_FOREIGN',
+      `memport ${memport} was free when it was chosen and is set to ${hex(found.start)} now: ` +
+        'another program writes to these registers',
+      { details: { memport } },
+    );
+  }
+  if (found.set && found.status === STATUS.ACTIVE) return;
+  const end = start + record.request.size - 1n;
+  const fields = { start, end, remote, outId, inId: record.request.inId };
+  const status = backend.activate(memport, fields, PROGRAM_MS);
+  if (status !== STATUS.ACTIVE) throw memportRefused(memport, status);
+}
+
+const programming: Stage = {
   name: 'program',
   up: {
     name: 'programmed',
     state: 'programmed',
-    run({ backend }, record) {
-      const { start, remote, outId, memport } = record;
-      const found = backend.memports()[memport];
-      if (found?.set === true && !isOurs(found, record)) {
-        throw new SdmError(
-          'SDM_MEMPORT_FOREIGN',
-          `memport ${memport} was free when it was chosen and is set to ${hex(found.start)} now: ` +
-            'another program writes to these registers',
-          { details: { memport } },
-        );
-      }
-      const end = start + record.request.size - 1n;
-      const fields = { start, end, remote, outId, inId: record.request.inId };
-      const status = backend.activate(memport, fields, PROGRAM_MS);
-      if (status !== STATUS.ACTIVE) throw memportRefused(memport, status);
-    },
+    run: (context, record) => program(context, record),
   },
   down: {
     name: 'cleared',
     state: 'cleared',
-    run({ backend }, record) {
-      const found = backend.memports()[record.memport];
-      if (found?.set === true && !isOurs(found, record)) return;
+    run({ backend, memory }, record) {
+      const found = backend.memport(record.memport);
+      if (found.set && !isOurs(found, record)) return;
+      if (found.set) checkNobodyElse(memory, record);
+      else if (found.status === STATUS.INACTIVE) return;
       const status = backend.clear(record.memport, PROGRAM_MS);
       if (status !== STATUS.INACTIVE) throw memportRefused(record.memport, status);
     },
   },
 };
+
+/** Whether the kernel's side holds exactly this range. */
+export function isHeld(memory: MemoryPath, range: Range): boolean {
+  return memory.held().some(({ start, size }) => start === range.start && size === range.size);
+}
+
+/** What the attachment had there is released by now: any region left is someone else's. */
+function checkNobodyElse(memory: MemoryPath, record: AttachmentRecord): void {
+  const { start, size } = rangeOf(record);
+  const other = memory.held().find((r) => r.start < start + size && start < r.start + r.size);
+  if (other === undefined) return;
+  throw new SdmError(
+    'SDM_MEMPORT_LIVE',
+    `memport ${record.memport} stays set: sdmc_mem holds ${hex(other.start)}-` +
+      `${hex(other.start + other.size - 1n)}, which it leads to and which is not of this ` +
+      'attachment: give that back first',
+    { details: { memport: record.memport, start: hex(other.start), size: hex(other.size) } },
+  );
+}
 
 /**
  * The device's refusal of a memport as an error.
@@ -167,13 +210,23 @@ const flush: Stage = {
   },
 };
 
-/** Before the flush, so that the zeroes, too, are written back. */
+/**
+ * Before the flush, so that the zeroes, too, are written back. Of what was in use before the last
+ * boot only the bytes are left: they are reached once more.
+ */
 const scrub: Stage = {
   name: 'scrub',
   down: {
     name: 'scrubbed',
-    applies: (record) => record.touched && !record.retain,
-    run: ({ memory }, record) => memory.scrub(rangeOf(record)),
+    applies: (record) => record.touched && !record.retain && record.waits === undefined,
+    async run(context, record) {
+      const { memory } = context;
+      const range = rangeOf(record);
+      program(context, record);
+      if (!isHeld(memory, range)) await memory.claim(range);
+      await memory.scrub(range);
+      record.touched = false;
+    },
   },
 };
 
@@ -227,7 +280,7 @@ const expose: Stage = {
   },
 };
 
-const COMMON = [reserve, wire, link, program, claim, flush, scrub] as const;
+const COMMON = [reserve, wire, link, programming, claim, flush, scrub] as const;
 
 /** The way of a mode, from the first stage to the one it rests in. */
 export const STAGES: Readonly<Record<AttachmentMode, readonly Stage[]>> = {

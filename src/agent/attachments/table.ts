@@ -1,6 +1,6 @@
 import { SdmError } from '../../common/errors.js';
 import type { Attachment } from '../types.js';
-import { viewOf, type AttachmentRecord } from './record.js';
+import type { AttachmentRecord } from './record.js';
 
 /** How many freed attachments are remembered, so that a repeated detach gets the same answer. */
 const FREED_MAX = 1024;
@@ -8,10 +8,12 @@ const FREED_MAX = 1024;
 /** Attachments by id, and the last ones that were freed. */
 export class AttachmentTable {
   readonly #records = new Map<string, AttachmentRecord>();
+  readonly #ports = new Map<number, AttachmentRecord>();
   readonly #freed = new Map<string, Attachment>();
 
   add(record: AttachmentRecord): void {
     this.#records.set(record.id, record);
+    this.#ports.set(record.memport, record);
     this.#freed.delete(record.id);
   }
 
@@ -36,7 +38,11 @@ export class AttachmentTable {
 
   /** Attachment whose memport it is. */
   byMemport(port: number): AttachmentRecord | undefined {
-    return this.records().find((record) => record.memport === port);
+    return this.#ports.get(port);
+  }
+
+  all(): IterableIterator<AttachmentRecord> {
+    return this.#records.values();
   }
 
   records(): AttachmentRecord[] {
@@ -44,16 +50,16 @@ export class AttachmentTable {
   }
 
   forget(record: AttachmentRecord): void {
+    if (this.#records.get(record.id) !== record) return;
     this.#records.delete(record.id);
+    if (this.#ports.get(record.memport) === record) this.#ports.delete(record.memport);
   }
 
-  /** Forgets it, but remembers that it was. */
-  free(record: AttachmentRecord): Attachment {
-    const view = viewOf(record);
+  /** Forgets it, but remembers that it was, as it is shown here. */
+  free(record: AttachmentRecord, view: Attachment): void {
     this.forget(record);
     this.#freed.set(record.id, view);
     const [oldest] = this.#freed.keys();
     if (this.#freed.size > FREED_MAX && oldest !== undefined) this.#freed.delete(oldest);
-    return view;
   }
 }

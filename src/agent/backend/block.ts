@@ -1,20 +1,23 @@
 import {
+  MEMPORT_BASE,
+  MEMPORT_STRIDE,
   readMemport,
   REG,
-  snapshotBase,
-  snapshotWords,
   stagedStatus,
   writeStaging,
   writeStagingClear,
   type MemportRegisters,
 } from '../../abi/codec.js';
 import type { RegisterBlock, RegisterBlockInfo } from '../../native/types.js';
-import type { LinkState, MemportFields, Pool, RegisterBackend } from './types.js';
+import { SNAPSHOT_PORT_WORDS } from '../../native/types.js';
+import { MemportSnapshot } from './snapshot.js';
+import type { LinkState, MemportFields, NumberedMemport, Pool, RegisterBackend } from './types.js';
 
 /** A backend over a block that the addon has mapped: what `file` and `bar` share. */
 export class BlockBackend implements RegisterBackend {
   readonly #block: RegisterBlock;
-  readonly #snapshot: BigUint64Array;
+  readonly #snapshot: MemportSnapshot;
+  readonly #one = new BigUint64Array(SNAPSHOT_PORT_WORDS);
 
   constructor(
     readonly kind: RegisterBackend['kind'],
@@ -23,7 +26,7 @@ export class BlockBackend implements RegisterBackend {
     block: RegisterBlock,
   ) {
     this.#block = block;
-    this.#snapshot = new BigUint64Array(snapshotWords(block.info.nports));
+    this.#snapshot = new MemportSnapshot(block.info.nports);
   }
 
   get info(): RegisterBlockInfo {
@@ -31,10 +34,25 @@ export class BlockBackend implements RegisterBackend {
   }
 
   memports(): MemportRegisters[] {
-    this.#block.snapshot(this.#snapshot);
-    return Array.from({ length: this.info.nports }, (_, port) =>
-      readMemport(this.#snapshot, snapshotBase(port)),
-    );
+    this.#block.snapshot(this.#snapshot.words);
+    return Array.from({ length: this.info.nports }, (_, port) => this.#snapshot.memport(port));
+  }
+
+  setMemports(): NumberedMemport[] {
+    this.#block.snapshot(this.#snapshot.words);
+    const set: NumberedMemport[] = [];
+    for (let port = 0; port < this.#snapshot.nports; port++) {
+      if (this.#snapshot.isSet(port)) set.push(this.#snapshot.memport(port));
+    }
+    return set;
+  }
+
+  memport(port: number): MemportRegisters {
+    const base = MEMPORT_BASE + port * MEMPORT_STRIDE;
+    for (let word = 0; word < SNAPSHOT_PORT_WORDS; word++) {
+      this.#one[word] = this.#block.read(base + 8 * word);
+    }
+    return readMemport(this.#one, 0);
   }
 
   activate(port: number, fields: MemportFields, deadlineMs: number): number {
@@ -64,6 +82,10 @@ export class BlockBackend implements RegisterBackend {
 
   resetLink(transceiver: number): void {
     this.#block.resetLink(transceiver);
+  }
+
+  writeEpoch(epoch: bigint): void {
+    this.#block.writeEpoch(epoch);
   }
 
   close(): void {

@@ -2,6 +2,10 @@ import type { MemportRegisters } from '../../abi/codec.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
 import type { BackendKind } from '../types.js';
 
+export interface NumberedMemport extends MemportRegisters {
+  readonly port: number;
+}
+
 /** What a memport maps. Bytes; `end` is inclusive. */
 export interface MemportFields {
   readonly start: bigint;
@@ -36,6 +40,10 @@ export interface RegisterBackend {
   readonly pool: Pool | undefined;
   /** All memports as they are now. */
   memports(): MemportRegisters[];
+  /** Those that are set; far cheaper than all of them, since nothing is made of the others. */
+  setMemports(): NumberedMemport[];
+  /** One memport as it is now, without reading the others. */
+  memport(port: number): MemportRegisters;
   /**
    * Writes the fields, then SET = 1.
    * @returns the STATUS it ended with; BUSY: the deadline (ms) passed.
@@ -47,6 +55,8 @@ export interface RegisterBackend {
   linkStatus(): bigint;
   links(): LinkState;
   resetLink(transceiver: number): void;
+  /** Writes EPOCH, the mirror of the journal's. */
+  writeEpoch(epoch: bigint): void;
   /** Unlocks and unmaps. Memports stay as they are. Idempotent. */
   close(): void;
 }

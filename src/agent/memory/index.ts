@@ -1,6 +1,7 @@
 import { hasFeature } from '../../abi/codec.js';
 import type { Native } from '../../native/types.js';
 import type { RegisterBackend } from '../backend/types.js';
+import type { Faults } from '../faults.js';
 import { localWindow } from '../backend/window.js';
 import type { MemoryView, Share } from '../types.js';
 import type { Range } from './blocks.js';
@@ -19,10 +20,11 @@ export function createMemory(
   backend: RegisterBackend,
   sysfs: string,
   note: PolicyNote,
+  faults: Faults,
 ): MemoryPath {
   return backend.kind === 'file'
     ? new PlainMemory(native, backend.pool)
-    : new KernelMemory({ native, sysfs, window: windowOf(backend), note });
+    : new KernelMemory({ native, sysfs, window: windowOf(backend), note, faults });
 }
 
 function windowOf({ info, pool }: RegisterBackend): Range | undefined {

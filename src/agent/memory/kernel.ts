@@ -1,6 +1,7 @@
 import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
+import type { Faults } from '../faults.js';
 import type { AttachmentMode, DeviceRange, ModuleView, RegionState } from '../types.js';
 import { readBlockSize, type Range } from './blocks.js';
 import { errnoOf, messageOf } from './errors.js';
@@ -29,6 +30,7 @@ export interface KernelMemoryOptions {
   /** The local range in which remote memory appears; undefined: this brick has no pool. */
   readonly window: Range | undefined;
   readonly note: PolicyNote;
+  readonly faults?: Faults;
 }
 
 /** The way through the kernel: sdmc_mem holds the window, user space onlines the blocks. */
@@ -72,11 +74,15 @@ export class KernelMemory implements MemoryPath {
     return this.#reach('release', range, undefined);
   }
 
-  add(range: MappedRange, node: number): Promise<void> {
-    const { native, sysfs, note } = this.#options;
-    return withPolicyOffline(native, sysfs, note, () =>
-      this.#reach('add', range, 'ram', ` ${node}`),
-    );
+  async add(range: MappedRange, node: number): Promise<void> {
+    const { native, sysfs, note, faults } = this.#options;
+    const found = this.#module.region(range);
+    if (found?.state === 'ram') {
+      this.#checkJoined(range, found.node, node);
+      return;
+    }
+    const add = (): Promise<void> => this.#reach('add', range, 'ram', ` ${node}`);
+    await withPolicyOffline(native, sysfs, note, add, faults);
   }
 
   remove(range: MappedRange): Promise<void> {
@@ -88,9 +94,11 @@ export class KernelMemory implements MemoryPath {
     return onlineBlocks(native, sysfs, range, this.#blocks());
   }
 
-  offline(range: MappedRange, timeoutMs: number): Promise<void> {
+  async offline(range: MappedRange, timeoutMs: number): Promise<void> {
     const { native, sysfs } = this.#options;
-    return offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, (block) =>
+    // blocks that lie there otherwise are of a region that someone else added
+    if (this.#module.region(range)?.state !== 'ram') return;
+    await offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, (block) =>
       this.#explain(range, block),
     );
   }
@@ -193,6 +201,16 @@ export class KernelMemory implements MemoryPath {
     );
   }
 
+  #checkJoined(range: Range, found: number, wanted: number): void {
+    if (found === wanted) return;
+    throw new SdmError(
+      'SDM_KERNEL_REFUSED',
+      `${describe(range)} is RAM of node ${found} already, and node ${wanted} was asked for: ` +
+        'someone else added it',
+      { details: { command: 'add', start: hex(range.start), errno: null, node: found } },
+    );
+  }
+
   #checkNode(node: number): void {
     this.#blocks();
     const possible = possibleNodes(this.#options.sysfs);
@@ -230,22 +248,29 @@ export class KernelMemory implements MemoryPath {
     return found?.block === block ? found : undefined;
   }
 
-  /** A command whose outcome is a state of the region: one that is there already is a success. */
+  /**
+   * A command whose outcome is a state of the region. One that is there already is a success, and
+   * not asked for: the module would complain in the kernel's log.
+   */
   async #reach(
     command: WindowCommand,
     range: Range,
     wanted: RegionState | undefined,
     extra: string = '',
   ): Promise<void> {
+    const there = (): boolean => {
+      const region = this.#module.region(range);
+      // what was never claimed is as absent as can be
+      const gone = wanted === 'absent' && region === undefined && command !== 'claim';
+      return region?.state === wanted || gone;
+    };
+    if (there()) return;
     try {
       // These two touch every line of the caches.
       const bulk = command === 'add' || command === 'expose';
       await this.#command(command, range, extra, bulk ? bulkMs(range) : COMMAND_MS);
     } catch (error) {
-      const region = this.#module.region(range);
-      // what was never claimed is as absent as can be
-      const gone = wanted === 'absent' && region === undefined && command !== 'claim';
-      if (region?.state !== wanted && !gone) throw error;
+      if (!there()) throw error;
     }
   }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Agent } from '../../../src/agent/agent.js';
 import { MemoryJournal, type JournalEntry } from '../../../src/agent/attachments/journal.js';
 import type { AttachmentMode } from '../../../src/agent/types.js';
+import { SdmError } from '../../../src/common/errors.js';
 import { makeBrick, MIB, type TestBrick } from '../brick.js';
 import { ModelMemory, type FaultPoint } from '../model-memory.js';
 
@@ -14,9 +15,14 @@ class FaultyJournal extends MemoryJournal {
   refuse: ((entry: JournalEntry) => boolean) | undefined;
 
   override async record(entry: JournalEntry): Promise<void> {
-    if (this.refuse?.(entry) === true) throw new Error('disk full');
-    this.entries.push(entry.kind === 'step' ? `${entry.direction} ${entry.stage}` : entry.kind);
+    if (this.refuse?.(entry) === true) throw new SdmError('SDM_JOURNAL', 'disk full');
+    this.entries.push(entry.kind);
     await super.record(entry);
+  }
+
+  override note(entry: JournalEntry): void {
+    this.entries.push(entry.kind === 'at' ? `${entry.direction} ${entry.stage}` : entry.kind);
+    super.note(entry);
   }
 }
 
@@ -30,6 +36,8 @@ beforeEach(async () => {
   memory = new ModelMemory(BLOCK);
   journal = new FaultyJournal();
   agent = await Agent.open(brick.config, { memory, journal });
+  await agent.reconcile();
+  journal.entries.length = 0;
 });
 afterEach(async () => {
   await agent.close();
@@ -49,17 +57,25 @@ function expectNothing(): void {
 }
 
 describe('the way forward and back', () => {
-  test('system-ram: every step after its intent', async () => {
+  test('system-ram: announced before the first step and before the answer', async () => {
     const attached = await attach();
     expect(attached).toMatchObject({ state: 'online', node: 1, blocks: [8, 9, 10] });
     expect(memory.region(attached)).toMatchObject({ state: 'ram', node: 1 });
     expect(memory.region(attached)!.online.size).toBe(3);
-    expect(journal.entries).toEqual(['up program', 'up claim', 'up add', 'up online', 'rest']);
-    expect(journal.state().attachments.get('a1')).toMatchObject({ state: 'online', touched: true });
+    expect(journal.entries).toEqual([
+      'attach',
+      ...['up program', 'up claim', 'up add', 'up online'],
+      'rest',
+    ]);
+    expect(journal.state().attachments.get('a1')).toMatchObject({
+      record: { state: 'online', touched: true },
+      doing: undefined,
+    });
 
     journal.entries.length = 0;
     const freed = await agent.detach('a1');
     expect(journal.entries).toEqual([
+      'detach',
       'down online',
       'down add',
       'down scrub',
@@ -119,16 +135,19 @@ describe('an attach that fails leaves nothing', () => {
     expect(memory.scrubbed).toHaveLength(1);
   });
 
-  test.each(['program', 'claim', 'add', 'online'])(
-    'an intent that cannot be journalled is not acted on: %s',
-    async (stage) => {
-      journal.refuse = (entry) =>
-        entry.kind === 'step' && entry.direction === 'up' && entry.stage === stage;
-      await expect(attach()).rejects.toMatchObject({
+  test.each(['system-ram', 'device'] as const)(
+    'where it cannot be announced, nothing is done at all: %s',
+    async (mode) => {
+      journal.refuse = (entry) => entry.kind === 'attach';
+      await expect(attach(mode)).rejects.toMatchObject({
+        code: 'SDM_JOURNAL',
         message: expect.stringContaining('disk full'),
       });
       expectNothing();
-      expect(memory.calls).not.toContain(stage);
+      expect(memory.calls).toEqual([]);
+      expect(journal.entries).toEqual([]);
+      journal.refuse = undefined;
+      expect((await attach(mode)).memport).toBe(0);
     },
   );
 
@@ -147,14 +166,16 @@ describe('an attach that fails leaves nothing', () => {
     },
   );
 
-  test('a journal that refuses all from then on: failed, until it works again', async () => {
+  test('a journal that refuses all from then on: undone, and its place taken until it works', async () => {
     let full = false;
     journal.refuse = (entry) => (full ||= entry.kind === 'rest');
     await expect(attach()).rejects.toMatchObject({
       code: 'SDM_FAILED',
-      details: { step: 'offline', left: expect.arrayContaining(['online', 'program']) },
+      details: { step: 'free', left: [], first: { code: 'SDM_JOURNAL' } },
     });
     expect(agent.getAttachment('a1').state).toBe('failed');
+    expect(memory.regions.size).toBe(0);
+    expect(agent.memport(0)).toMatchObject({ set: false, owner: 'attachment' });
     journal.refuse = undefined;
     expect((await agent.detach('a1')).state).toBe('free');
     expectNothing();
@@ -177,7 +198,10 @@ describe('an attach that fails leaves nothing', () => {
 
   test('someone else sets the memport at the same time: theirs is left alone', async () => {
     await agent.setMemport(0, { start: 62n * MIB, size: 2n * MIB, remote: 62n * MIB });
-    await journal.record({ kind: 'memport', port: 0, spec: null });
+    // as by a program that writes to the registers, once the memport was chosen
+    await agent.close();
+    agent = await Agent.open(brick.config, { memory });
+
     expect((await attach()).memport).toBe(1);
     expect(agent.memport(0)).toMatchObject({ owner: 'foreign', set: true });
   });
@@ -209,7 +233,9 @@ describe('what cannot be undone', () => {
         state: 'failed',
         error: { code: 'SDM_FAILED' },
       });
-      expect(journal.state().attachments.get('a1')).toMatchObject({ state: 'failed' });
+      expect(journal.state().attachments.get('a1')).toMatchObject({
+        record: { state: 'failed' },
+      });
       memory.failAfter = false;
       // its range and memport are not given to another one
       const other = await attach(mode, 'a2');

@@ -30,7 +30,8 @@ function moduleFiles(): Record<string, string> {
 
 function region(state: string, mapped = 0): Record<string, string> {
   const root = `${SDM}/regions/0x8008000000-0x801fffffff`;
-  return { [`${root}/state`]: state, [`${root}/mapped`]: `${mapped}`, [`${root}/node`]: '-1' };
+  const node = state === 'ram' ? '1' : '-1';
+  return { [`${root}/state`]: state, [`${root}/mapped`]: `${mapped}`, [`${root}/node`]: node };
 }
 
 function block(number: number, state: string, zones: string): Record<string, string> {
@@ -266,6 +267,7 @@ describe('scrub', () => {
 describe('blocks', () => {
   beforeEach(() => {
     for (const number of BLOCKS) tree.write(block(number, 'offline', 'Normal Movable'));
+    tree.write(region('ram'));
   });
 
   test('go online one by one, movable', async () => {
@@ -306,6 +308,16 @@ describe('blocks', () => {
       details: { errno: 'ENOENT', zones: null },
     });
     await memory().offline(RANGE, 1000);
+  });
+
+  test('of a region that is not ours are never taken offline', async () => {
+    await memory().online(RANGE);
+    tree.write(region('absent'));
+    written = [];
+    await memory().offline(RANGE, 1000);
+    const other = { ...RANGE, size: RANGE.size - 128n * MIB };
+    await memory().offline(other, 1000);
+    expect(written).toEqual([]);
   });
 
   test('go offline; a refusal says block, errno and what the module saw', async () => {

@@ -1,0 +1,106 @@
+import { SdmError } from '../common/errors.js';
+import type { Journal, JournalState } from './attachments/journal.js';
+import type { RegisterBackend } from './backend/types.js';
+import type { Observer } from './events.js';
+import type { Faults } from './faults.js';
+import type { Turn } from './queue.js';
+import type { Caller, Log } from './types.js';
+
+type Term = NonNullable<JournalState['epoch']>;
+
+export interface TermsOptions {
+  readonly backend: RegisterBackend;
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly observer: Observer;
+  readonly faults: Faults;
+}
+
+/**
+ * The controllers' terms. One controller commands at a time: the one with the highest epoch. A
+ * higher one is safe in the journal before its first command does anything, so that the one before
+ * it is refused from then on, also after a crash.
+ */
+export class Terms {
+  readonly #options: TermsOptions;
+  /** The highest one seen, safe or about to be. */
+  #current: Term | undefined;
+  /** The highest one that is safe. */
+  #safe: Term | undefined;
+  /** While the current one is not yet safe. */
+  #taking: Promise<void> | undefined;
+
+  constructor(options: TermsOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on from the journal; the register is its mirror. */
+  load(): void {
+    const { backend, journal } = this.#options;
+    this.#safe = journal.state().epoch;
+    this.#current = this.#safe;
+    backend.writeEpoch(this.#current?.epoch ?? 0n);
+  }
+
+  /**
+   * Lets a command in, or not. Whoever has no term is let in; who may command what is asked later.
+   * @throws SDM_STALE_EPOCH; SDM_JOURNAL for a higher term that could not be journalled: the one
+   * before it goes on.
+   */
+  async admit(caller: Caller, turn: Turn): Promise<void> {
+    const { owner, epoch } = caller;
+    if (epoch === undefined) return;
+    for (;;) {
+      const current = this.#current;
+      if (current === undefined || epoch > current.epoch) {
+        await this.#take({ epoch, controller: owner }, turn);
+      } else if (epoch < current.epoch || owner !== current.controller) {
+        throw stale(caller, current);
+      } else if (this.#taking === undefined) {
+        return;
+      } else {
+        await turn.away(this.#taking);
+      }
+    }
+  }
+
+  async #take(term: Term, turn: Turn): Promise<void> {
+    const { backend, journal, log, observer, faults } = this.#options;
+    const taking = journal.record({ kind: 'epoch', ...term });
+    this.#current = term;
+    this.#taking = taking;
+    try {
+      await turn.away(taking);
+    } catch (error) {
+      if (this.#current === term) this.#current = this.#safe;
+      throw error;
+    } finally {
+      if (this.#taking === taking) this.#taking = undefined;
+    }
+    await faults.at('epoch.journalled');
+    if (this.#safe === undefined || this.#safe.epoch < term.epoch) {
+      this.#safe = term;
+      backend.writeEpoch(term.epoch);
+    }
+    log.info({ epoch: term.epoch, controller: term.controller }, 'a controller took over');
+    observer.event({ kind: 'epoch', ...term });
+  }
+}
+
+function stale({ owner, epoch }: Caller, current: Term): SdmError {
+  const found =
+    epoch === current.epoch
+      ? `epoch ${epoch} is that of ${current.controller}`
+      : `epoch ${epoch} is over: ${current.controller} commands with ${current.epoch}`;
+  return new SdmError(
+    'SDM_STALE_EPOCH',
+    `${owner} is refused: ${found}; only a higher epoch can take over`,
+    {
+      details: {
+        epoch: String(epoch),
+        current: String(current.epoch),
+        controller: current.controller,
+      },
+    },
+  );
+}
