@@ -38,8 +38,9 @@ export class LogFile {
 
   /**
    * Goes on with a file, of which `whole` is what is whole. That is written once more where it
-   * lies, since the agent before may have ended over a disk that failed: what can be read need not
-   * be on it, and the kernel does not try again by itself.
+   * lies, and its name made to last: what can be read need not be on disk. The agent before may have
+   * been killed before it synced, or have ended over a disk that failed, and then the kernel does
+   * not try again by itself.
    */
   static async reopen(
     fs: JournalFs,
@@ -52,6 +53,7 @@ export class LogFile {
       await file.truncate(whole.length);
       await file.write(whole, 0);
       await file.datasync();
+      await fs.syncDirectory(directory);
     } catch (error) {
       await closeQuietly(file);
       throw error;

@@ -13,11 +13,12 @@ const STAT_BLOCK = 512;
 export const nodeFs: JournalFs = {
   async makeDirectory(path) {
     const first = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
     // A directory is only there after a power loss if the one above it was synced.
-    for (let made = path; ; made = dirname(made)) {
-      await syncDirectory(dirname(made));
-      if (made === first || made === dirname(made)) return;
+    for (let made = path; made.length >= (first ?? path).length; made = dirname(made)) {
+      await syncDirectory(dirname(made)).catch((error: NodeJS.ErrnoException) => {
+        // Not ours to open, so not ours to have made.
+        if (error.code !== 'EACCES' || first !== undefined) throw error;
+      });
     }
   },
   lock: (path) => native.lockFile(path),

@@ -76,7 +76,7 @@ class Inode {
 
   #page(page: number): Buffer {
     const bytes = Buffer.alloc(PAGE);
-    this.content.copy(bytes, 0, page * PAGE, (page + 1) * PAGE);
+    bytes.set(this.content.subarray(page * PAGE, (page + 1) * PAGE));
     return bytes;
   }
 
