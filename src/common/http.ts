@@ -112,7 +112,8 @@ export interface UnixStreamRequest {
  * GETs an answer over a Unix socket and gives its text piece by piece, as it comes. Whoever stops
  * reading closes the connection. Ends where the other side ends it.
  * @throws SdmError SDM_UNREACHABLE if nobody answers or the connection breaks; SDM_TIMEOUT if the
- *   answer does not begin in time; the other side's own error if the status is not 2xx.
+ *   answer does not begin in time; the other side's own error if the status is not 2xx; the reason of
+ *   the signal.
  */
 export async function* stream(options: UnixStreamRequest): AsyncGenerator<string> {
   const { socketPath, path, headers = {}, timeoutMs = 30_000, signal } = options;
@@ -121,10 +122,6 @@ export async function* stream(options: UnixStreamRequest): AsyncGenerator<string
     ...{ socketPath, path, headers, agent: false },
     ...(signal === undefined ? {} : { signal }),
   });
-  const broke = (cause: unknown): unknown =>
-    cause instanceof SdmError || signal?.aborted === true
-      ? cause
-      : unreachable(socketPath, asked, cause);
   try {
     const response = await begin(request, asked, timeoutMs);
     const status = response.statusCode ?? 0;
@@ -140,7 +137,9 @@ export async function* stream(options: UnixStreamRequest): AsyncGenerator<string
     }
     throw refusal(options, status, parsed(text));
   } catch (error) {
-    throw broke(error);
+    // what the connection says of an abort differs with the moment
+    if (signal?.aborted === true) throw signal.reason;
+    throw error instanceof SdmError ? error : unreachable(socketPath, asked, error);
   } finally {
     request.destroy();
   }

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { call, exchange } from '../../src/common/http.js';
+import { call, exchange, stream, type UnixStreamRequest } from '../../src/common/http.js';
 
 let dir: string;
 let server: Server | undefined;
@@ -121,3 +121,88 @@ describe('call', () => {
     await expect(call({ socketPath, path: '/' })).rejects.toMatchObject({ code: 'SDM_INTERNAL' });
   });
 });
+
+describe('stream', () => {
+  const read = async (options: Omit<UnixStreamRequest, 'path'>): Promise<string> => {
+    let text = '';
+    for await (const piece of stream({ ...options, path: '/x' })) text += piece;
+    return text;
+  };
+
+  it('says that there is no socket', async () => {
+    await expect(read({ socketPath: join(dir, 'none') })).rejects.toMatchObject({
+      code: 'SDM_UNREACHABLE',
+      message: expect.stringMatching(/GET \/x.*no such socket/),
+    });
+  });
+
+  it('gives up on an answer that does not begin', async () => {
+    const socketPath = await listen(() => {});
+    await expect(read({ socketPath, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'SDM_TIMEOUT',
+      message: expect.stringContaining('GET /x'),
+    });
+  });
+
+  it("throws the other side's own error", async () => {
+    const body = JSON.stringify({ code: 'SDM_TOO_MANY', message: 'full', details: { n: 1 } });
+    const socketPath = await listen((_request, response) => response.writeHead(503).end(body));
+    await expect(read({ socketPath })).rejects.toMatchObject({
+      code: 'SDM_TOO_MANY',
+      message: 'full',
+      details: { n: 1 },
+    });
+  });
+
+  it('throws for a refusal in another form', async () => {
+    const socketPath = await listen((_request, response) => response.writeHead(404).end('no'));
+    await expect(read({ socketPath })).rejects.toMatchObject({
+      code: 'SDM_INTERNAL',
+      details: { status: 404, body: 'no' },
+    });
+  });
+
+  it('says that a connection broke in the middle', async () => {
+    const socketPath = await listen((_request, response) => {
+      response.write('a', () => response.destroy());
+    });
+    await expect(read({ socketPath })).rejects.toMatchObject({ code: 'SDM_UNREACHABLE' });
+  });
+
+  it('gives the pieces as they come, characters whole, with the headers that were asked for', async () => {
+    const euro = Buffer.from('€');
+    const socketPath = await listen((request, response) => {
+      response.write(`${String(request.headers['last-event-id'])} `);
+      response.write(euro.subarray(0, 1), () => response.end(euro.subarray(1)));
+    });
+    expect(await read({ socketPath, headers: { 'last-event-id': '7' } })).toBe('7 €');
+  });
+
+  it('closes the connection when nobody reads on, or its signal fires', async () => {
+    for (const how of ['break', 'abort'] as const) {
+      let gone: Promise<void> = Promise.reject(new Error('never asked'));
+      gone.catch(() => {});
+      const socketPath = await listen((_request, response) => {
+        gone = new Promise((resolve) => response.once('close', resolve));
+        response.write('a');
+      });
+      const { signal, abort } = aborter();
+      const reading = (async () => {
+        for await (const _ of stream({ socketPath, path: '/x', signal })) {
+          if (how === 'break') break;
+          abort();
+        }
+      })();
+      if (how === 'abort') await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+      else await reading;
+      await gone;
+      await new Promise<void>((resolve) => server!.close(() => resolve()));
+      server = undefined;
+    }
+  });
+});
+
+function aborter(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
