@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { closed, Nullable } from '../api/forms.js';
 import { hardware } from './checks/hardware.js';
+import { journal } from './checks/journal.js';
 import { kernel } from './checks/kernel.js';
 import { limits } from './checks/limits.js';
 import { links } from './checks/links.js';
@@ -68,6 +69,7 @@ function* judge(s: Surroundings): Generator<Finding> {
   yield* setup(s);
   yield* service(s);
   yield* state(s);
+  yield journal(s);
   yield* hardware(s);
   yield links(s);
   if (s.settings.registers.backend === 'bar') {

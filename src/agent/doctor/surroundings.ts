@@ -10,6 +10,7 @@ import { DEFAULT_NODE, DEFAULT_SOCKET, DEFAULT_STATE_DIR } from '../defaults.js'
 import { readText } from '../memory/sysfs.js';
 import { probeDirectly } from '../probe/collect.js';
 import type { Opener } from '../probe/registers.js';
+import { readJournal, type JournalFile } from './read/journal.js';
 import { readCommandLine, readKernelConfig, type KernelConfig } from './read/kernel-config.js';
 import { askLinks, readLinks, type Links } from './read/links.js';
 import { readLimits, type Limits } from './read/limits.js';
@@ -90,6 +91,7 @@ export interface Surroundings {
   readonly commandLine: ReadonlyMap<string, string>;
   readonly moduleFile: ModuleFile | undefined;
   readonly links: Links;
+  readonly journal: JournalFile;
   readonly limits: Limits;
   readonly statfs: (path: string) => Space;
 }
@@ -144,6 +146,7 @@ export async function look(options: DoctorOptions): Promise<Surroundings> {
     commandLine: readCommandLine(root),
     moduleFile: await findModuleFile(root, release, options.modinfo),
     links: agent.kind === 'answers' ? await askLinks(ask) : readLinks(root, opener, brick),
+    journal: await readJournal(settings.stateDir),
     limits: readLimits(root, unit),
     statfs: options.statfs ?? spaceOf,
   };

@@ -2,9 +2,9 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../../../abi/codec.js';
 import { formatSize } from '../../../common/units.js';
-import type { Device } from '../../api/brick-schema.js';
 import { IVSHMEM_BAR } from '../../backend/pci.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
+import type { JournalFile } from '../read/journal.js';
 import { heldWithin } from '../read/iomem.js';
 import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
@@ -15,12 +15,12 @@ const PARKED = 'sdm-window';
 /** The register block, the pool and the devices that carry them. */
 export function* hardware(s: Surroundings): Generator<Finding> {
   if (s.settings.registers.backend === 'file') yield processBrick();
-  else yield* devices(s);
+  else yield devices(s);
   yield registers(s);
   yield access(s);
   yield pool(s);
   if (s.settings.registers.backend === 'bar') yield* held(s);
-  yield* foreign(s);
+  yield foreign(s);
 }
 
 function processBrick(): Finding {
@@ -32,10 +32,10 @@ function processBrick(): Finding {
   );
 }
 
-function* devices(s: Surroundings): Generator<Finding> {
+function devices(s: Surroundings): Finding {
   const { devices: found } = s.brick;
   if (found.length === 0) {
-    yield problem(
+    return problem(
       'pci',
       'this machine has no ivshmem device (PCI 1af4:1110)',
       'there is nothing that could carry registers or pool',
@@ -46,35 +46,36 @@ function* devices(s: Surroundings): Generator<Finding> {
         command: 'lspci -d 1af4:1110 || dmesg | grep -i pci',
       },
     );
-    return;
   }
-  const before: string[] = [];
-  for (const device of found) {
-    const finding = bound(device) ?? off(s, device);
-    if (finding === undefined) before.push(`${device.pci} (${device.role})`);
-    else yield finding;
+  const bound = found.filter(({ driver }) => driver !== null);
+  if (bound.length > 0) {
+    return problem(
+      'pci',
+      bound
+        .map(({ pci, role, driver }) => `the driver ${driver} is bound to ${pci} (${role})`)
+        .join(', '),
+      'a device that a driver holds cannot be mapped by the agent, nor its BAR be parked by sdmc_mem',
+      {
+        command: bound
+          .map(({ pci, driver }) => `echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind`)
+          .join('; '),
+      },
+    );
   }
-  if (before.length > 0) yield ok('pci', `${before.join(', ')}: no driver bound`);
-}
-
-function bound({ pci, role, driver }: Device): Finding | undefined {
-  if (driver === null) return undefined;
-  return problem(
+  // Who looked may have enabled the registers by that; whoever runs the agent must be able to.
+  const off = found.filter(({ pci, role }) => role !== 'other' && s.enabled.get(pci) === '0');
+  if (off.length > 0 && !s.runner.admin) {
+    const list = off.map(({ pci, role }) => `${pci} (${role})`).join(', ');
+    return problem(
+      'pci',
+      `${list}: not enabled, and ${s.runner.name} lacks CAP_SYS_ADMIN`,
+      'a device that is off decodes no address, and the kernel lets only CAP_SYS_ADMIN enable it',
+      { command: off.map(({ pci }) => `echo 1 > /sys/bus/pci/devices/${pci}/enable`).join('; ') },
+    );
+  }
+  return ok(
     'pci',
-    `the driver ${driver} is bound to ${pci} (${role})`,
-    'a device that a driver holds cannot be mapped by the agent, nor its BAR be parked by sdmc_mem',
-    { command: `echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind` },
-  );
-}
-
-/** Devices decode nothing until they are enabled, and the kernel lets only few do that. */
-function off(s: Surroundings, { pci, role }: Device): Finding | undefined {
-  if (role === 'other' || s.enabled.get(pci) !== '0' || s.runner.admin) return undefined;
-  return problem(
-    'pci',
-    `${pci} (${role}) is not enabled, and ${s.runner.name} lacks CAP_SYS_ADMIN`,
-    'a device that is off decodes no address, and the kernel lets only CAP_SYS_ADMIN enable it',
-    { command: `echo 1 > /sys/bus/pci/devices/${pci}/enable` },
+    `${found.map(({ pci, role }) => `${pci} (${role})`).join(', ')}: no driver bound`,
   );
 }
 
@@ -229,34 +230,35 @@ function hidden(id: 'registers-held' | 'pool-held', pci: string): Finding {
 }
 
 /** Memports that are set and that nobody here knows of. */
-function* foreign({ brick, agent }: Surroundings): Generator<Finding> {
-  const set = brick.registers?.set ?? [];
-  if (brick.registers === null) return;
-  if (agent.kind !== 'answers') {
-    if (set.length === 0) yield ok('foreign', 'no memport is set');
-    else {
-      yield note(
-        'foreign',
-        `${set.length} memports are set (${set.map(({ port }) => port).join(', ')})`,
-        'an agent that starts takes back those in its journal; the others it shows and leaves',
-        { command: 'sdm-agent probe --direct' },
-      );
-    }
-    return;
-  }
-  const stray = set.filter(({ owner }) => owner === 'foreign');
-  if (stray.length === 0) {
-    yield ok('foreign', `${set.length} memports are set, all known to the agent`);
-    return;
-  }
+function foreign({ brick, agent, journal }: Surroundings): Finding {
+  if (brick.registers === null)
+    return note('foreign', 'not examined: the registers were not found');
+  const { set } = brick.registers;
+  if (set.length === 0) return ok('foreign', 'no memport is set');
+  const answers = agent.kind === 'answers';
+  const stray = set.filter(({ port, owner }) =>
+    answers ? owner === 'foreign' : !journalled(journal, port),
+  );
+  const who = answers ? 'the agent' : 'the journal';
+  if (stray.length === 0)
+    return ok('foreign', `${set.length} memports are set, all known to ${who}`);
   const ports = stray.map(({ port }) => port);
-  yield warning(
+  return warning(
     'foreign',
-    `memports ${ports.join(', ')} were set by nobody that the agent knows`,
-    'nothing new is placed where they lead; whether someone uses these ranges only you can know',
+    `memports that are set and that ${who} does not know: ${ports.join(', ')}`,
+    'the agent shows and leaves them, and places nothing new where they lead; whether someone uses ' +
+      'these ranges only you can know',
     {
       mend: 'once nobody uses them (`sdm-agent probe` says what lies behind)',
       command: ports.map((port) => `sdm-agent memport clear ${port} --override`).join('; '),
     },
+  );
+}
+
+function journalled(journal: JournalFile, port: number): boolean {
+  if (journal.kind !== 'whole') return false;
+  const { attachments, memports } = journal.state;
+  return (
+    memports.has(port) || [...attachments.values()].some(({ record }) => record.memport === port)
   );
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { formatSize, roughSize } from '../../../common/units.js';
+import { RESERVE_SIZE } from '../../journal/reserve.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import { mountOf } from '../read/mounts.js';
 import { findGroup } from '../read/names.js';
@@ -7,7 +8,7 @@ import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
 
 /** A journal is small: its checkpoint and what came since. Below the one it soon cannot be written. */
-const SPACE_MIN = 4n << 20n;
+const SPACE_MIN = 4n * BigInt(RESERVE_SIZE);
 const SPACE_LOW = 64n << 20n;
 /** What is gone after a reboot. */
 const VOLATILE = new Set(['tmpfs', 'ramfs', 'rootfs', 'devtmpfs']);

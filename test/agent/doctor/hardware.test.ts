@@ -1,0 +1,168 @@
+import { describe, it } from 'vitest';
+import { encodeOffset } from '../../../src/abi/codec.js';
+import { memport } from '../../abi/examples.js';
+import { POOL, POOL_BASE, POOL_SIZE, REGISTERS, pciDevice } from '../probe/tree.js';
+import { block, hexRange, holdRow, status, STRANGER, type Row } from './examining.js';
+
+const DEVICES = 'sys/bus/pci/devices';
+const range = (start: bigint): Parameters<typeof memport>[0] => ({
+  start: POOL_BASE + start,
+  end: POOL_BASE + start + 0x1fffffn,
+  offset: encodeOffset(POOL_BASE + start, start),
+  set: true,
+  status: 1,
+});
+const others = { 'proc/self/status': status(STRANGER + 1) };
+const iomem = (held: string, bar = POOL): string =>
+  `10000000-3efeffff : pcie\n  ${hexRange(0x10010000n, 0x10000n)} : ${REGISTERS}\n${bar === REGISTERS ? held : ''}` +
+  `8000000000-ffffffffff : pcie\n  ${hexRange(POOL_BASE, POOL_SIZE)} : ${POOL}\n${bar === POOL ? held : ''}`;
+
+const ROWS: Row[] = [
+  [
+    'no device',
+    {
+      tree: {
+        [`${DEVICES}/${REGISTERS}/vendor`]: '0x8086\n',
+        [`${DEVICES}/${POOL}/vendor`]: '0x8086\n',
+      },
+    },
+    'pci',
+    'problem',
+    { found: /1af4:1110/, mend: /sdm rack up/ },
+  ],
+  [
+    'a driver holds the pool',
+    { tree: { [`${DEVICES}/${POOL}/driver`]: { link: '/sys/bus/pci/drivers/uio_ivshmem' } } },
+    'pci',
+    'problem',
+    { command: /^echo 0000:00:03\.0 > \/sys\/bus\/pci\/drivers\/uio_ivshmem\/unbind$/ },
+  ],
+  [
+    'a device is off, and root runs the agent',
+    {
+      tree: { [`${DEVICES}/${POOL}/enable`]: '0\n', 'proc/self/status': status(0, 1n << 21n) },
+    },
+    'pci',
+    'ok',
+    {},
+  ],
+  [
+    'a device is off, and who runs the agent may not enable it',
+    { tree: { [`${DEVICES}/${POOL}/enable`]: '0\n' } },
+    'pci',
+    'problem',
+    { cause: /CAP_SYS_ADMIN/, command: /^echo 1 > .*0000:00:03\.0\/enable$/ },
+  ],
+  [
+    'the block is not formatted',
+    { tree: { [`${DEVICES}/${REGISTERS}/resource2`]: Buffer.alloc(0x10000) } },
+    'registers',
+    'problem',
+    { command: /^sdm-agent registers format/ },
+  ],
+  [
+    'the registers are not where they are configured',
+    { config: { registers: { backend: 'bar', pci: '0000:00:09.0' } } },
+    'registers',
+    'problem',
+    { found: /0000:00:09\.0/, mend: /registers\.pci/ },
+  ],
+  [
+    'the registers are of another user',
+    { tree: others },
+    'registers-access',
+    'problem',
+    { found: /resource2, which is/, mend: /as a service/ },
+  ],
+  [
+    'the registers are of another user, who may pass by modes',
+    { tree: { 'proc/self/status': status(STRANGER + 1, 1n << 1n) } },
+    'registers-access',
+    'ok',
+    {},
+  ],
+  [
+    'the registers may only be read',
+    { modes: { [`${DEVICES}/${REGISTERS}/resource2`]: 0o400 } },
+    'registers-access',
+    'problem',
+    { found: /0400/ },
+  ],
+  [
+    'several devices could be the pool',
+    { tree: pciDevice('0000:00:04.0', 0x9000000000n, POOL_SIZE) },
+    'pool',
+    'problem',
+    { found: /Choose one/, mend: /"pool"/ },
+  ],
+  ['no pool is configured', { config: { pool: undefined } }, 'pool', 'ok', {}],
+  [
+    'something holds the registers',
+    { tree: { 'proc/iomem': iomem(`    ${hexRange(0x10010000n, 0x1000n)} : uio\n`, REGISTERS) } },
+    'registers-held',
+    'problem',
+    { found: /"uio" at 0x10010000-0x10010fff/, cause: /IO_STRICT_DEVMEM/ },
+  ],
+  [
+    'something else holds the pool',
+    {
+      tree: { 'proc/iomem': iomem(`    ${hexRange(POOL_BASE, 1n << 28n)} : System RAM (kmem)\n`) },
+    },
+    'pool-held',
+    'problem',
+    { found: /kmem/, cause: /parked/ },
+  ],
+  [
+    'the pool is parked, and RAM lies in it',
+    {
+      tree: {
+        'proc/iomem': iomem(
+          `    ${hexRange(POOL_BASE, POOL_SIZE)} : sdm-window\n` +
+            `      ${hexRange(POOL_BASE + (1n << 28n), 1n << 28n)} : System RAM (sdmc_mem)\n`,
+        ),
+      },
+    },
+    'pool-held',
+    'ok',
+    { found: /parked/ },
+  ],
+  [
+    'nothing holds the pool',
+    { tree: { 'proc/iomem': iomem('') } },
+    'pool-held',
+    'ok',
+    { found: /nothing/ },
+  ],
+  [
+    '/proc/iomem hides addresses',
+    { tree: { 'proc/iomem': `00000000-00000000 : ${REGISTERS}\n00000000-00000000 : ${POOL}\n` } },
+    'pool-held',
+    'note',
+    { mend: /root/ },
+  ],
+  [
+    'memports are set that no journal knows',
+    { tree: { [`${DEVICES}/${REGISTERS}/resource2`]: block([memport(range(0x200000n))]) } },
+    'foreign',
+    'warning',
+    { found: /: 0$/, command: /^sdm-agent memport clear 0 --override$/ },
+  ],
+  [
+    'a link is down',
+    { tree: { [`${DEVICES}/${REGISTERS}/resource2`]: block([], { linkStatus: 0b1101n }) } },
+    'links',
+    'warning',
+    { found: /down: 1 of 4/, command: /transceiver reset 1/ },
+  ],
+  [
+    'all links are down',
+    { tree: { [`${DEVICES}/${REGISTERS}/resource2`]: block([], { linkStatus: 0n }) } },
+    'links',
+    'problem',
+    { cause: /SDM_LINK_DOWN/, mend: /LINK_STATUS/ },
+  ],
+];
+
+describe('registers and pool', () => {
+  it.each(ROWS)('%s', (...row) => holdRow(row));
+});
