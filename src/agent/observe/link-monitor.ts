@@ -11,7 +11,7 @@ const MASK = (1n << 64n) - 1n;
 /** What the monitor asks of the agent. */
 export interface WatchedAgent extends Pick<AgentCore, 'links' | 'transceivers'> {
   /** A link changed: what waited for it may go on. */
-  linkChanged?(transceiver: number, up: boolean): unknown;
+  linkChanged(transceiver: number, up: boolean): Promise<void>;
 }
 
 /**
@@ -93,7 +93,7 @@ export class LinkMonitor {
     const log = (error: unknown): void =>
       this.#log.error({ err: error, transceiver }, 'the agent could not act on a change of a link');
     Promise.resolve()
-      .then(() => this.#agent.linkChanged?.(transceiver, up))
+      .then(() => this.#agent.linkChanged(transceiver, up))
       .catch(log);
   }
 

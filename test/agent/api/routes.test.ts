@@ -61,6 +61,11 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 const SIZE = '0x10000000';
 const MEMPORT = { start: '0x8010000000', size: SIZE, remote: '0x10000000' };
 
+const D44 = {
+  action: 'Add',
+  segments: [{ startA: '8010000000', endA: '801fffffff', offset: '8000008000000000', net: 0 }],
+};
+
 const SUCCESSES: [Method, string, unknown, number][] = [
   ['GET', '/v1/brick', undefined, 200],
   ['GET', '/v1/memory', undefined, 200],
@@ -78,6 +83,7 @@ const SUCCESSES: [Method, string, unknown, number][] = [
   ['DELETE', '/v1/memports/3', undefined, 200],
   ['GET', '/v1/transceivers', undefined, 200],
   ['POST', '/v1/transceivers/0/reset', undefined, 200],
+  ['POST', '/RemoteMemory', D44, 200],
 ];
 
 /** These cannot fail but by a defect; and what a stream tells was asked of the core before. */

@@ -12,6 +12,8 @@ import { makeBrick, MIB, type TestBrick } from '../brick.js';
 type LinkEvent = Extract<EventBody, { kind: 'link' }>;
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 const ALL_UP = 0b1111n;
+/** An agent over whose links nothing goes. */
+const IDLE = { transceivers: () => [], linkChanged: () => Promise.resolve() };
 
 /** A monitor, and what it told: `look()` compares once, as its timer would. */
 function watch(agent: WatchedAgent) {
@@ -29,7 +31,7 @@ function watch(agent: WatchedAgent) {
 
 describe('a block that reads garbage', () => {
   let read: () => LinkState;
-  const agent = { links: () => read(), transceivers: () => [] };
+  const agent = { ...IDLE, links: () => read() };
 
   it('is complained of once per time that it cannot be read, and watched on', () => {
     read = () => {
@@ -75,8 +77,8 @@ describe('a block that reads garbage', () => {
 describe('what is told', () => {
   let state: { status: bigint; downs: bigint[] };
   const agent: WatchedAgent = {
+    ...IDLE,
     links: () => ({ status: state.status, downs: [...state.downs] }),
-    transceivers: () => [],
   };
   beforeEach(() => {
     state = { status: 0b11n, downs: [0n, 0n] };
@@ -168,8 +170,8 @@ describe('the agent', () => {
   it('is told of every change, and its failure is only logged', async () => {
     const told: unknown[] = [];
     const { news, errors } = watch({
+      ...IDLE,
       links: () => known,
-      transceivers: () => [],
       linkChanged: (...args) => {
         told.push(args);
         return Promise.reject(new Error('no'));
@@ -189,6 +191,7 @@ describe('the agent', () => {
 
   it('that fails to name the attachments does not end the watch', () => {
     const { news, errors } = watch({
+      ...IDLE,
       links: () => known,
       transceivers: () => {
         throw new Error('no');
