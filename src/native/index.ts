@@ -11,12 +11,17 @@ export * from './types.js';
 
 const NAME = 'sdm_native';
 
-/** The directory with build/Release, above this file: in a checkout, an installation or a guest. */
-function moduleRoot(): string {
+/** What was compiled where it is, and what a package brings; scripts/lib/prebuilt.mjs says the same. */
+const BUILT = `build/Release/${NAME}.node`;
+const PREBUILT = `prebuilds/linux-${process.arch}/${NAME}.node`;
+
+/** The nearest directory above this file with one of these: a checkout, an installation or a guest. */
+function moduleRoot(): { readonly directory: string; readonly file: string } {
   const start = dirname(fileURLToPath(import.meta.url));
   for (let directory = start; ; directory = dirname(directory)) {
-    if (existsSync(join(directory, `build/Release/${NAME}.node`))) return directory;
-    if (directory === dirname(directory)) throw new Error(`no build/Release/${NAME}.node`);
+    const file = [BUILT, PREBUILT].find((path) => existsSync(join(directory, path)));
+    if (file !== undefined) return { directory, file };
+    if (directory === dirname(directory)) throw new Error(`no ${BUILT} and no ${PREBUILT}`);
   }
 }
 
@@ -31,7 +36,9 @@ function load(): Native {
   const named = process.env.SDM_NATIVE;
   try {
     if (named) return createRequire(import.meta.url)(resolve(named)) as Native;
-    return bindings({ bindings: NAME, module_root: moduleRoot() });
+    const { directory, file } = moduleRoot();
+    if (file === PREBUILT) return createRequire(import.meta.url)(join(directory, file)) as Native;
+    return bindings({ bindings: NAME, module_root: directory });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const todo = named ? 'SDM_NATIVE names it: build it there' : howToBuild();
