@@ -389,6 +389,7 @@ export class Agent implements AgentCore {
     return {
       backend,
       memory,
+      table: this.#table,
       turn,
       linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
       offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,

@@ -14,12 +14,16 @@ import { codeOf } from '../memory/errors.js';
 import type { Range } from '../memory/blocks.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
 import type { AttachmentMode, AttachmentState, StepName } from '../types.js';
+import { usedByOthers } from './overlap.js';
 import type { AttachmentRecord } from './record.js';
+import type { AttachmentTable } from './table.js';
 
 /** What stages work on. */
 export interface StageContext {
   readonly backend: RegisterBackend;
   readonly memory: MemoryPath;
+  /** Of all attachments: some may lead to the same bytes. */
+  readonly table: AttachmentTable;
   /** Of the command: given away only while nothing is looked at or changed. */
   readonly turn: Turn;
   readonly linkTimeoutMs: number;
@@ -224,7 +228,7 @@ const scrub: Stage = {
       const range = rangeOf(record);
       program(context, record);
       if (!isHeld(memory, range)) await memory.claim(range);
-      await memory.scrub(range);
+      await memory.scrub(range, usedByOthers(context, record));
       record.touched = false;
     },
   },

@@ -1,6 +1,7 @@
 import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
+import { overlaps, type Span } from '../attachments/spans.js';
 import type { Faults } from '../faults.js';
 import type { AttachmentMode, DeviceRange, ModuleView, RegionState } from '../types.js';
 import { readBlockSize, type Range } from './blocks.js';
@@ -124,7 +125,10 @@ export class KernelMemory implements MemoryPath {
     }
   }
 
-  async scrub(range: MappedRange): Promise<void> {
+  /** The module scrubs whole regions: one that others use in part is left to the last of them. */
+  async scrub(range: MappedRange, keep: readonly Span[]): Promise<void> {
+    const bytes = { start: range.remote, end: range.remote + range.size };
+    if (keep.some((other) => overlaps(other, bytes))) return;
     if (this.#module.region(range) === undefined) return;
     await this.#command('scrub', range, '', bulkMs(range));
     try {

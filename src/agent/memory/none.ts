@@ -71,7 +71,7 @@ export class PlainMemory implements MemoryPath {
     return Promise.resolve();
   }
 
-  async scrub(range: MappedRange, keep: readonly Span[] = []): Promise<void> {
+  async scrub(range: MappedRange, keep: readonly Span[]): Promise<void> {
     const path = this.#path();
     const whole = { start: range.remote, end: range.remote + range.size };
     for (const part of subtract(whole, keep)) await zeroFile(this.#native, path, part);

@@ -51,7 +51,7 @@ export interface MemoryPath {
    * ranges can be scrubbed, one that overlaps them is left to the last of its users.
    * @throws SDM_SCRUB.
    */
-  scrub(range: MappedRange, keep?: readonly Span[]): Promise<void>;
+  scrub(range: MappedRange, keep: readonly Span[]): Promise<void>;
   /** Writes caches back and drops them. */
   flush(range: MappedRange): Promise<void>;
   view(): ModuleView;

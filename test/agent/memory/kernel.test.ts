@@ -207,7 +207,7 @@ describe('commands are idempotent', () => {
     const path = memory();
     await path.remove(RANGE);
     await path.conceal(RANGE);
-    await path.scrub(RANGE);
+    await path.scrub(RANGE, []);
     await path.flush(RANGE);
     await path.release(RANGE);
     await expect(path.claim(RANGE)).rejects.toMatchObject({ code: 'SDM_KERNEL_REFUSED' });
@@ -248,11 +248,23 @@ describe('use of a range', () => {
 describe('scrub', () => {
   test('zeroes, then verifies', async () => {
     tree.write(region('absent'));
-    await memory().scrub(RANGE);
+    await memory().scrub(RANGE, []);
     expect(written).toEqual([
       `${SDM}/scrub=0x8008000000 0x18000000`,
       `${SDM}/verify=0x8008000000 0x18000000`,
     ]);
+  });
+
+  test('is left to the last that uses any of its bytes', async () => {
+    tree.write(region('absent'));
+    const end = RANGE.remote + RANGE.size;
+    await memory().scrub(RANGE, [{ start: end - 1n, end: end + 1n }]);
+    expect(written).toEqual([]);
+    await memory().scrub(RANGE, [
+      { start: 0n, end: RANGE.remote },
+      { start: end, end: end + 1n },
+    ]);
+    expect(written.length).toBe(2);
   });
 
   test('what does not read zero is an error of its own', async () => {
@@ -260,7 +272,7 @@ describe('scrub', () => {
     kernel = (path) => {
       if (basename(path) === 'verify') throw errno('ENOTEMPTY');
     };
-    await expect(memory().scrub(RANGE)).rejects.toMatchObject({ code: 'SDM_SCRUB' });
+    await expect(memory().scrub(RANGE, [])).rejects.toMatchObject({ code: 'SDM_SCRUB' });
   });
 });
 

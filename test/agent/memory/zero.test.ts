@@ -132,6 +132,6 @@ describe('a scrub', () => {
   test('without a pool says so', async () => {
     const memory = new PlainMemory(native, undefined);
     const range = { start: 0n, size: 0x1000n, remote: 0x1000n };
-    await expect(memory.scrub(range)).rejects.toMatchObject({ code: 'SDM_NO_POOL' });
+    await expect(memory.scrub(range, [])).rejects.toMatchObject({ code: 'SDM_NO_POOL' });
   });
 });
