@@ -58,10 +58,13 @@ export class CommandQueue {
     const held: string[] = [];
     try {
       for (const key of keys) {
-        await this.#lock(key, command, timeoutMs);
+        const before = this.#lock(key, command, timeoutMs);
+        if (before !== undefined) await before;
         held.push(key);
       }
-      await this.#begin(command, timeoutMs);
+      if (this.#holder === undefined) this.#holder = command;
+      else await this.#wait(this.#line, command, timeoutMs, () => this.#holder);
+      this.#begin(command);
     } catch (error) {
       this.#unlock(held);
       throw error;
@@ -88,13 +91,14 @@ export class CommandQueue {
     if (this.#begun > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  async #lock(key: string, command: Command, timeoutMs: number): Promise<void> {
+  /** @returns undefined where it has the key at once. */
+  #lock(key: string, command: Command, timeoutMs: number): Promise<void> | undefined {
     const known = this.#keys.get(key);
-    if (known === undefined) {
-      this.#keys.set(key, { holder: command, line: new Set() });
-      return;
+    if (known !== undefined) {
+      return this.#wait(known.line, command, timeoutMs, () => known.holder);
     }
-    await this.#wait(known.line, command, timeoutMs, () => known.holder);
+    this.#keys.set(key, { holder: command, line: new Set() });
+    return undefined;
   }
 
   #unlock(keys: readonly string[]): void {
@@ -111,9 +115,8 @@ export class CommandQueue {
     }
   }
 
-  async #begin(command: Command, timeoutMs: number): Promise<void> {
-    if (this.#holder === undefined) this.#holder = command;
-    else await this.#wait(this.#line, command, timeoutMs, () => this.#holder);
+  /** With the turn in hand. @throws SDM_STOPPING. */
+  #begin(command: Command): void {
     // between being called and running, the agent may have been told to stop
     if (this.#closed) {
       this.#pass();
