@@ -1,5 +1,5 @@
-// Builds dist/: TypeScript, and the agent with all it needs, for guests. Does nothing when nothing
-// changed.
+// Builds dist/: TypeScript, the agent with all it needs as a bundle, and V8's code cache of that.
+// Does nothing when nothing changed.
 //
 //   node scripts/build.mjs            build
 //   node scripts/build.mjs --check    only say whether dist/ is up to date; exit code 3 if it is not
@@ -7,12 +7,14 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lacksCodeCache, makeCodeCache } from './code-cache.mjs';
 import { Failure, runScript } from './lib/failure.mjs';
 import { filesBelow, hashInputs } from './lib/files.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'dist/.stamp');
 const bundle = join(root, 'dist/bundle');
+const cache = join(root, 'dist/cache');
 const STALE = 3;
 /** What decides how dist/ comes out: directories with all that is in them, and files. */
 const INPUTS = [
@@ -22,6 +24,7 @@ const INPUTS = [
   'package.json',
   'package-lock.json',
   'scripts/build.mjs',
+  'scripts/bundle',
   'scripts/lib',
 ];
 
@@ -53,42 +56,27 @@ function compile() {
   if (status !== 0) throw new Failure('TypeScript found errors: they are above.');
 }
 
-async function makeBundle() {
-  const { build } = await import('esbuild');
-  const entry = join(root, 'src/cli/sdm-agent.ts');
-  // Made beside and renamed: the guests' artifacts are made of whatever lies there.
-  const temporary = `${bundle}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  await build({
-    entryPoints: [entry],
-    outdir: temporary,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    // What is imported when it is needed stays apart: on an emulated CPU a command that only asks
-    // the agent would spend seconds on reading the server's code.
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    // `bindings` finds the addon from the file that requires it: that works in the bundle because
-    // it lies in dist/bundle of a directory with build/Release, here as in a guest.
-    // Packages in CommonJS call require() for Node's own modules.
-    banner: {
-      js: [
-        "import { createRequire as sdmCreateRequire } from 'node:module';",
-        "import { fileURLToPath as sdmFileURLToPath } from 'node:url';",
-        'const require = sdmCreateRequire(import.meta.url);',
-        'const __filename = sdmFileURLToPath(import.meta.url);',
-        "const __dirname = sdmFileURLToPath(new URL('.', import.meta.url));",
-      ].join('\n'),
-    },
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-  });
-  rmSync(bundle, { recursive: true, force: true });
-  renameSync(temporary, bundle);
+/** Made beside and renamed: the guests' artifacts are made of whatever lies there. */
+async function replaceBundle() {
+  // Only here: it needs the npm packages, and a build without them has something to say.
+  const { makeBundle } = await import('./bundle/make.mjs');
+  const temporary = `${bundle}.${process.pid}`;
+  try {
+    await makeBundle(root, temporary);
+    rmSync(bundle, { recursive: true, force: true });
+    renameSync(temporary, bundle);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  // Those of other bundles are of no use any more.
+  rmSync(cache, { recursive: true, force: true });
+}
+
+/** After the stamp: there may be none, and dist/ is complete all the same. */
+async function addCodeCache() {
+  if (process.argv.includes('--check') || !lacksCodeCache()) return;
+  const said = await makeCodeCache();
+  if (said !== '') console.log(said);
 }
 
 async function main() {
@@ -96,6 +84,7 @@ async function main() {
   const hash = hashInputs(root, INPUTS, process.version);
   const current = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && existsSync(bundle);
   if (current) {
+    await addCodeCache();
     console.log('dist/ is up to date');
   } else if (process.argv.includes('--check')) {
     console.log('dist/ is older than the sources');
@@ -105,8 +94,9 @@ async function main() {
     removeStale();
     compile();
     for (const name of ['sdm', 'sdm-agent']) chmodSync(join(root, 'bin', name), 0o755);
-    await makeBundle();
+    await replaceBundle();
     writeFileSync(stamp, hash);
+    await addCodeCache();
     console.log(`dist/ built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   }
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { Ajv, type ValidateFunction } from 'ajv';
 import { explainOne, type Explanation } from '../common/schema-errors.js';
-import { ConfigFile } from './config-schema.js';
+import type { ConfigFile } from './config-schema.js';
+import { schemaErrors } from './config-validator.js';
 
 /** The kernel's limit for the path of a Unix socket, without the closing zero. */
 const SOCKET_PATH_MAX = 107;
@@ -9,16 +9,9 @@ const SOCKET_PATH_MAX = 107;
 /** Something in a configuration that cannot be. */
 export type Fault = Explanation;
 
-/** Made at the first use: a command that reads no configuration does not pay for it. */
-let validator: ValidateFunction | undefined;
-
 /** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */
 export function faultsOf(value: unknown): readonly Fault[] {
-  // Checking our own schema against JSON Schema's would take most of the time of a start.
-  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
-  const options = { ...own, strict: false, verbose: true, allErrors: true } as const;
-  const validate = (validator ??= new Ajv(options).compile(ConfigFile));
-  const faults = validate(value) ? [] : (validate.errors ?? []).map(explainOne);
+  const faults = schemaErrors(value).map(explainOne);
   const sound = (key: string): boolean => !faults.some((fault) => isPartOf(fault.key, key));
   // What keys must be to each other can only be said of keys that are sound by themselves.
   return [...faults, ...crossFaults(value as ConfigFile, sound)];

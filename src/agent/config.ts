@@ -14,7 +14,7 @@ import {
 } from './defaults.js';
 import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
 
-export { ConfigFile } from './config-schema.js';
+export type { ConfigFile } from './config-schema.js';
 
 /** What `serve` runs on: the core's part with defaults filled in, and the server's own. */
 export interface ServeConfig extends AgentConfig {

@@ -4,4 +4,5 @@ import { main } from './agent/main.js';
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
-await main(process.argv.slice(2));
+// It never rejects. Not awaited: the bundle's parts are functions, not modules.
+void main(process.argv.slice(2));

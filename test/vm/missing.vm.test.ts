@@ -25,7 +25,7 @@ async function restartAgent(): Promise<void> {
   await inBrick(
     rack,
     1,
-    String.raw`old=$(ps -o pid,args | sed -n 's/^ *\([0-9]*\) .*sdm-agent.mjs serv[e] .*/\1/p') && ` +
+    String.raw`old=$(ps -o pid,args | sed -n 's/^ *\([0-9]*\) .*sdm-agent.cjs serv[e] .*/\1/p') && ` +
       'kill $old && ' +
       // 300 looks, 30 s and more: an agent without attachments stops in a moment.
       'n=300 && while [ -d /proc/$old ]; do [ $((n -= 1)) -gt 0 ] || { ' +

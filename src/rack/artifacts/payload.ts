@@ -42,7 +42,7 @@ const MANIFEST = '{ "name": "sdm", "type": "module" }\n';
 
 /** What a shell in the guest runs for `sdm-agent`. */
 const AGENT_COMMAND = `#!/bin/sh
-exec /usr/bin/node ${GUEST.bundle}/sdm-agent.mjs "$@"
+exec /usr/bin/node ${GUEST.bundle}/sdm-agent.cjs "$@"
 `;
 
 /** What is made of this project's sources alone: paths of directories. */
