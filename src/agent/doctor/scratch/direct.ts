@@ -65,9 +65,9 @@ function tryOn(
     seen = backend.memports()[port];
   } finally {
     cleared = backend.clear(port, PROGRAM_MS);
+    if (cleared === STATUS.INACTIVE) restore(root, native, backend, port, before);
   }
   if (cleared !== STATUS.INACTIVE) return leftSet(scratch, `STATUS ${statusName(cleared)}`);
-  restore(root, native, backend, port, before);
   if (status !== STATUS.ACTIVE) return refused(scratch, status);
   if (
     seen?.set !== true ||

@@ -1,5 +1,4 @@
 import { hex, STATUS, statusName } from '../../../abi/codec.js';
-import { SdmError } from '../../../common/errors.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import type { Scratch } from './choose.js';
 
@@ -81,8 +80,9 @@ const RACES = new Set([
 ]);
 
 export function failed(error: unknown, command: string): Finding {
-  const { message } = error as Error;
-  const code = error instanceof SdmError ? error.code : String((error as { code?: unknown }).code);
+  // The addon's errors are no SdmErrors, but have their codes.
+  const { message, code: given } = error as Error & { readonly code?: unknown };
+  const code = typeof given === 'string' ? given : 'SDM_INTERNAL';
   if (RACES.has(code)) {
     return warning('scratch', message, `something else was under way (${code})`, {
       mend: 'run this again',
