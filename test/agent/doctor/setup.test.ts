@@ -73,6 +73,13 @@ const ROWS: Row[] = [
     'warning',
     { cause: /System RAM|system RAM/i },
   ],
+  [
+    'a share ends beyond the pool',
+    { config: { shares: [{ start: '0x8000000', size: '0x100000000' }] } },
+    'shares',
+    'warning',
+    { found: /shares\[0\] .*0x100000000/ },
+  ],
   ['neither pool nor shares', { config: `{${MINIMAL}}` }, 'shares', 'note', { cause: /memports/ }],
   [
     'an agent may not be asked',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { hex } from '../../../abi/codec.js';
 import { faultText } from '../../config.js';
 import { readText } from '../../memory/sysfs.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
@@ -59,7 +60,7 @@ function bootId({ root }: Surroundings): Finding {
   );
 }
 
-function* config({ config: state }: Surroundings): Generator<Finding> {
+function* config({ config: state, brick }: Surroundings): Generator<Finding> {
   const { path } = state;
   if (state.kind === 'unread') {
     const missing = state.why.includes('(ENOENT)');
@@ -86,13 +87,26 @@ function* config({ config: state }: Surroundings): Generator<Finding> {
     return;
   }
   yield ok('config', `${path} is valid`);
-  yield shares(path, state.config);
+  yield shares(path, state.config, brick.pool?.size);
 }
 
 function shares(
   path: string,
   config: Extract<Surroundings['config'], { kind: 'valid' }>['config'],
+  pool: string | undefined,
 ): Finding {
+  const end = pool === undefined ? undefined : BigInt(pool);
+  const beyond = config.shares.flatMap(({ start, size }, i) =>
+    end !== undefined && start + size > end ? [`shares[${i}]`] : [],
+  );
+  if (end !== undefined && beyond.length > 0) {
+    return warning(
+      'shares',
+      `${beyond.join(', ')} reach beyond the pool, which ends at ${hex(end)}`,
+      'nothing is attached from there, so less than they say',
+      { mend: `correct their sizes in ${path}, or enlarge the pool` },
+    );
+  }
   const own = config.shares.filter(({ shared }) => !shared).length;
   const both = config.shares.length - own;
   if (own > 0) return ok('shares', `${own} of its own, ${both} shared`);
