@@ -154,6 +154,9 @@ class Run {
     while (more) more = await this.#step();
     const open = this.#handed.filter(({ entry, fate }) => fate === 'open' && entry.kind !== 'at');
     expect(open).toEqual([]);
+    const there = this.#handed.filter(({ fate }) => fate !== 'refused');
+    const state = withoutNotes(this.#journal.state());
+    expect(state).toEqual(withoutNotes(applied(this.#base, there)));
   }
 
   #record(entry: JournalEntry): void {
@@ -242,7 +245,7 @@ describe('whatever happens, and wherever the power goes', () => {
         await run.do({ do: 'settle' });
         await run.do({ do: 'reopen' });
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 200) },
+      { numRuns: Number(process.env['RUNS'] ?? 150) },
     );
   });
 });
