@@ -36,9 +36,16 @@ export class LinkMonitor {
     this.#known = this.#read();
   }
 
-  /** @param everyMs between two looks. Does not keep the process alive. */
+  /**
+   * The agent hears of every link that is up: one may have come up after the agent had found it down,
+   * and before the first look.
+   * @param everyMs between two looks. Does not keep the process alive.
+   */
   start(everyMs: number): void {
     this.look();
+    for (const transceiver of this.#known?.downs.keys() ?? []) {
+      if (isUp(this.#known, transceiver)) this.#changed(transceiver, true);
+    }
     this.#timer ??= setInterval(() => this.look(), everyMs).unref();
   }
 
@@ -65,9 +72,8 @@ export class LinkMonitor {
   }
 
   #compare(transceiver: number, before: LinkState, found: LinkState, downs: bigint): void {
-    const bit = 1n << BigInt(transceiver);
-    const up = (found.status & bit) !== 0n;
-    const changed = ((before.status ^ found.status) & bit) !== 0n;
+    const up = isUp(found, transceiver);
+    const changed = up !== isUp(before, transceiver);
     let fell = (downs - (before.downs[transceiver] ?? 0n)) & MASK;
     if (changed) {
       this.#uncounted.delete(transceiver);
@@ -118,6 +124,10 @@ export class LinkMonitor {
       return undefined;
     }
   }
+}
+
+function isUp(links: LinkState | undefined, transceiver: number): boolean {
+  return (((links?.status ?? 0n) >> BigInt(transceiver)) & 1n) === 1n;
 }
 
 function same(a: LinkState, b: LinkState): boolean {

@@ -189,6 +189,24 @@ describe('the agent', () => {
     expect(errors).toHaveLength(2);
   });
 
+  it('hears of every link that is up when the watch begins', async () => {
+    const told: unknown[] = [];
+    const { monitor, events } = watch({
+      ...IDLE,
+      links: () => ({ status: 0b101n, downs: [0n, 0n, 0n] }),
+      linkChanged: (...args) => Promise.resolve(void told.push(args)),
+    });
+    expect(told).toEqual([]);
+    monitor.start(60_000);
+    monitor.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual([
+      [0, true],
+      [2, true],
+    ]);
+    expect(events).toEqual([]);
+  });
+
   it('that fails to name the attachments does not end the watch', () => {
     const { news, errors } = watch({
       ...IDLE,
