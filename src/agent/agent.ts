@@ -372,8 +372,12 @@ export class Agent implements AgentCore {
     checkCaller(caller);
     const run = async (turn: Turn): Promise<T> => {
       await this.#reconciled;
-      await this.#terms.admit(caller, turn);
-      return task(turn);
+      const ended = await this.#terms.admit(caller, turn);
+      try {
+        return await task(turn);
+      } finally {
+        ended();
+      }
     };
     return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, run, keys);
   }

@@ -27,8 +27,12 @@ export class Terms {
   #current: Term | undefined;
   /** The highest one that is safe. */
   #safe: Term | undefined;
-  /** While the current one is not yet safe. */
+  /** While the current one takes over. */
   #taking: Promise<void> | undefined;
+  /** How many commands of a term are under way. */
+  readonly #running = new Map<bigint, number>();
+  /** Told when a term has none left. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: TermsOptions) {
     this.#options = options;
@@ -44,30 +48,32 @@ export class Terms {
 
   /**
    * Lets a command in, or not. Whoever has no term is let in; who may command what is asked later.
+   * @returns to be called when the command has ended.
    * @throws SDM_STALE_EPOCH; SDM_JOURNAL for a higher term that could not be journalled: the one
    * before it goes on.
    */
-  async admit(caller: Caller, turn: Turn): Promise<void> {
+  async admit(caller: Caller, turn: Turn): Promise<() => void> {
     const { owner, epoch } = caller;
-    if (epoch === undefined) return;
+    if (epoch === undefined) return () => {};
     for (;;) {
       const current = this.#current;
       if (current === undefined || epoch > current.epoch) {
         await this.#take({ epoch, controller: owner }, turn);
       } else if (epoch < current.epoch || owner !== current.controller) {
         throw stale(caller, current);
-      } else if (this.#taking === undefined) {
-        return;
-      } else {
+      } else if (this.#taking !== undefined) {
         await turn.away(this.#taking);
+      } else {
+        this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
+        return () => this.#ended(epoch);
       }
     }
   }
 
   async #take(term: Term, turn: Turn): Promise<void> {
-    const { backend, journal, log, observer, faults } = this.#options;
-    const taking = journal.record({ kind: 'epoch', ...term });
+    const { backend, log, observer, faults } = this.#options;
     this.#current = term;
+    const taking = this.#fence(term);
     this.#taking = taking;
     try {
       await turn.away(taking);
@@ -84,6 +90,27 @@ export class Terms {
     }
     log.info({ epoch: term.epoch, controller: term.controller }, 'a controller took over');
     observer.event({ kind: 'epoch', ...term });
+  }
+
+  /**
+   * The term is safe, and nothing that an earlier one commanded is still under way: all of that
+   * came before. What is under way ends by itself, under deadlines of its own.
+   */
+  async #fence(term: Term): Promise<void> {
+    await this.#options.journal.record({ kind: 'epoch', ...term });
+    while ([...this.#running.keys()].some((epoch) => epoch < term.epoch)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #ended(epoch: bigint): void {
+    const left = (this.#running.get(epoch) ?? 0) - 1;
+    if (left > 0) {
+      this.#running.set(epoch, left);
+      return;
+    }
+    this.#running.delete(epoch);
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 
