@@ -5,6 +5,7 @@ import { createServer, type Server } from './api/server.js';
 import { claimSocketPath, listen } from './api/socket.js';
 import type { ServeConfig } from './config.js';
 import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
+import { openJournal } from './journal/index.js';
 import { Observation } from './observe/index.js';
 import { LinkMonitor } from './observe/link-monitor.js';
 import { probeThroughAgent } from './probe/collect.js';
@@ -18,15 +19,20 @@ const FLUSH_MS = 1_000;
  * Serves until SIGTERM or SIGINT. The running command is finished, those that wait are refused; what
  * is attached stays attached. A second signal ends at once.
  * @returns the exit code: 0, or 1 if the deadline for stopping passed.
- * @throws SdmError for a configuration, a socket or a register block that cannot be used.
+ * @throws SdmError for a configuration, a socket, a journal or a register block that cannot be used.
  */
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
   const observation = new Observation();
+  const journal = await openJournal(config.stateDir, { log: log.child({ part: 'journal' }) });
   const agent = await Agent.open(config, {
     log: log.child({ part: 'core' }),
     native,
+    journal,
     observer: observation,
+  }).catch(async (error: unknown) => {
+    await journal.close();
+    throw error;
   });
   // Looks before the agent reconciles, so that no change after that is missed.
   const links = new LinkMonitor(agent, observation, log.child({ part: 'links' }));

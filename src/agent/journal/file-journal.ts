@@ -134,10 +134,9 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** What was refused was never there. Notes that no refusal speaks for wait for the next group. */
+  /** What was refused was never there. Notes have nobody to be told: they try again. */
   #takeBack(group: readonly Waiting[], refused: ReadonlyMap<Waiting, SdmError>): void {
-    const notes = group.slice(group.findLastIndex(isAwaited) + 1);
-    this.#queue.unshift(...notes.filter((note) => refused.has(note)));
+    this.#queue.unshift(...group.filter((waiting) => refused.has(waiting) && !isAwaited(waiting)));
     this.#model = modelOf(this.#writer.state);
     for (const { entry } of this.#queue) this.#model.apply(entry);
   }

@@ -20,8 +20,8 @@ export interface JournalFs {
   syncDirectory(path: string): Promise<void>;
   /** Bytes that a file occupies on disk; 0 if it is not there. */
   allocated(path: string): Promise<number>;
-  /** Bytes that can still be written to the file system of `path`. */
-  free(path: string): Promise<bigint>;
+  /** Bytes that can still be written to the file system of `path`; undefined where it counts none. */
+  free(path: string): Promise<bigint | undefined>;
 }
 
 export interface JournalFile {

@@ -35,8 +35,9 @@ export const nodeFs: JournalFs = {
     return blocks * STAT_BLOCK;
   },
   async free(path) {
-    const { bavail, bsize } = await statfs(path, { bigint: true });
-    return bavail * bsize;
+    const { blocks, bavail, bsize } = await statfs(path, { bigint: true });
+    // ramfs, which many start from, has no size.
+    return blocks === 0n ? undefined : bavail * bsize;
   },
 };
 

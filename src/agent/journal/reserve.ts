@@ -49,7 +49,7 @@ export class Reserve {
     if (this.#held) return true;
     try {
       const free = await this.#fs.free(this.#directory);
-      if (free < BigInt(RESERVE_SIZE + MARGIN)) return false;
+      if (free !== undefined && free < BigInt(RESERVE_SIZE + MARGIN)) return false;
       await this.#fill();
       this.#held = true;
     } catch {
