@@ -54,7 +54,9 @@ function checkAligned({ segments }: AddCommand, unit: bigint): void {
     const wrong = misalignment(segments, index, unit);
     if (wrong === undefined) continue;
     const { key, found, past, expected } = wrong;
-    const why = key === 'remote' && expected !== undefined ? slipOf(segments)!.text : '';
+    const slip = key === 'remote' && expected !== undefined ? slipOf(segments) : undefined;
+    // such remotes overlap as well
+    const off = slip === undefined ? '' : ', "remoteOverlap": false';
     const last = expected === undefined ? undefined : segment.start + expected - 1n;
     const meant =
       key === 'size' && last !== undefined
@@ -63,8 +65,8 @@ function checkAligned({ segments }: AddCommand, unit: bigint): void {
     throw new SdmError(
       'SDM_INPUT',
       `${nameOf(index, segment)}: ${key} ${hex(found)} is ${hex(past)} past a multiple of ` +
-        `${hex(unit)}; expected ${meant}${why}. Correct the command, or let the agent take what ` +
-        'the hardware takes: "checks": {"alignment": false} in its configuration',
+        `${hex(unit)}; expected ${meant}${slip?.text ?? ''}. Correct the command, or let the agent take what ` +
+        `the hardware takes: "checks": {"alignment": false${off}} in its configuration`,
       {
         details: {
           segment: index,

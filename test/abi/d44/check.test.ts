@@ -28,7 +28,7 @@ describe("the document's example", () => {
           '0x10000000; expected 0x830000000: the segments follow each other, but their remotes are ' +
           '0x800000000 and +1, +2, +3; the generator added the index where index times size was ' +
           'meant. Correct the command, or let the agent take what the hardware takes: "checks": ' +
-          '{"alignment": false} in its configuration',
+          '{"alignment": false, "remoteOverlap": false} in its configuration',
         details: {
           segment: 0,
           startA: '0x430000000',
