@@ -77,14 +77,24 @@ function seen(agent: Agent): Seen {
       agent.listAttachments().map((a) => [a.id, `${a.size / UNIT} of ${a.owner}`]),
     ),
     ports: Object.fromEntries(
-      agent.memports().flatMap(({ port, owner, by }) => (owner === 'manual' ? [[port, by ?? '']] : [])),
+      agent
+        .memports()
+        .flatMap(({ port, owner, by }) => (owner === 'manual' ? [[port, by ?? '']] : [])),
     ),
   };
 }
 
 /** Holds whatever was commanded: nothing is owned twice, and all that is set is owned. */
-function checkBrick(agent: Agent, memory: ModelMemory): void {
+function checkBrick(agent: Agent, memory: ModelMemory, journal: TestJournal): void {
   const attachments = agent.listAttachments();
+  const known = journal.state();
+  expect(
+    [...known.attachments.values()].map(({ record, doing }) => [record.id, record.owner, doing]),
+  ).toEqual(attachments.map((a) => [a.id, a.owner, undefined]));
+  const byHand = agent.memports().filter((found) => found.owner === 'manual');
+  expect([...known.memports].map(([port, { by }]) => [port, by]).sort()).toEqual(
+    byHand.map((found) => [found.port, found.by]),
+  );
   const set = agent.memports().filter((found) => found.set);
   for (const found of set) expect(['attachment', 'manual']).toContain(found.owner);
   for (const a of attachments) {
@@ -147,7 +157,7 @@ describe('two controllers, people, and commands at the same time', () => {
             while (held && !done) await journal.releaseWaiting();
             const outcomes = await running;
             await journal.release();
-            checkBrick(agent, memory);
+            checkBrick(agent, memory, journal);
             const next = explain(model, commands, outcomes, seen(agent));
             expect(next, JSON.stringify({ outcomes, seen: seen(agent) })).toBeDefined();
             model = next!;
