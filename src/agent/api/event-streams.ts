@@ -66,6 +66,7 @@ export class EventStreams {
    * @param follow goes on with those to come; otherwise the stream ends with the last one there is.
    */
   open(response: ServerResponse, id: string | undefined, follow: boolean): void {
+    if (response.closed) return;
     const position = this.#log.after(id);
     const stream = new EventStream(this.#log, response, position, {
       until: follow ? undefined : this.#log.next,

@@ -1,12 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectDir } from '../../common/paths.js';
+import { readdirSync } from 'node:fs';
+import { packageVersion } from '../../common/version.js';
 import type { Define } from './metrics.js';
 
 /** The process itself, under the names that Prometheus's own libraries use. */
 export function processMetrics(gauge: Define, counter: Define): void {
   const started = Date.now() / 1000 - process.uptime();
-  const version = ownVersion();
+  const version = packageVersion();
   gauge('sdm_build_info', 'Always 1.', ['version', 'nodejs_version'], (put) =>
     put(1, { version, nodejs_version: process.versions.node }),
   );
@@ -34,12 +33,4 @@ export function processMetrics(gauge: Define, counter: Define): void {
       put((performance.now() - asked) / 1000);
     },
   );
-}
-
-/** An agent in a guest has a manifest with no version. */
-function ownVersion(): string {
-  const manifest = JSON.parse(readFileSync(join(projectDir(), 'package.json'), 'utf8')) as {
-    version?: string;
-  };
-  return manifest.version ?? 'unknown';
 }

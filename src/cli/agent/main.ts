@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { SdmError } from '../../common/errors.js';
-import { projectDir } from '../../common/paths.js';
+import { packageVersion } from '../../common/version.js';
 import { attachmentCommands } from './attachments.js';
 import { configCommands } from './config.js';
 import { eventCommands } from './events.js';
@@ -63,10 +61,7 @@ function build(): Command {
 
 /** Read only when it is asked for. */
 function printVersion(): void {
-  const manifest = JSON.parse(readFileSync(join(projectDir(), 'package.json'), 'utf8')) as {
-    version?: string;
-  };
-  print(manifest.version ?? 'unknown');
+  print(packageVersion());
   throw new CommanderError(EXIT.OK, 'commander.version', '');
 }
 

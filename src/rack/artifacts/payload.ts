@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
 import { run } from '../../common/exec.js';
+import { packageVersion } from '../../common/version.js';
 import type { Context } from './context.js';
 import { writeCpio, type CpioEntry } from './cpio.js';
 import { ensureDist } from './dist.js';
@@ -38,7 +39,7 @@ const GUEST = {
 };
 
 /** Marks the root of the package, from which the addon is looked for. */
-const MANIFEST = '{ "name": "sdm", "type": "module" }\n';
+const MANIFEST = `${JSON.stringify({ name: 'sdm', version: packageVersion(), type: 'module' })}\n`;
 
 /** What a shell in the guest runs for `sdm-agent`. */
 const AGENT_COMMAND = `#!/bin/sh
