@@ -9,7 +9,7 @@ export interface StreamLimits {
   readonly maxStreams: number;
   /** Between two comments on a stream on which nothing happens. */
   readonly keepAliveMs: number;
-  /** A client that takes nothing for that long is cut off. */
+  /** A client that has not taken within it what was sent is cut off. */
   readonly stallMs: number;
 }
 

@@ -199,7 +199,8 @@ describe('what happens', () => {
 
 describe('a client that does not read', () => {
   it('is cut off, and nobody else feels it', async () => {
-    await listen({ stallMs: 50 });
+    // long enough for the other client, which shares this busy process
+    await listen({ stallMs: 3_000 });
     const deaf = await silent();
     const reader = new Reader();
     // each is longer than what the kernel's buffers hold for a client
