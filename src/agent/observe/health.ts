@@ -19,7 +19,7 @@ export function problemsOf(agent: AgentCore): Problem[] {
     .transceivers()
     .filter((t) => !t.up && t.attachments.length > 0)
     .map(({ transceiver, attachments: over }): Problem => {
-      const text = `transceiver ${transceiver} is down, which ${over.join(', ')} goes over`;
+      const text = `transceiver ${transceiver} is down, and it carries ${over.join(', ')}`;
       return { about: 'link', text };
     });
   return [...journal, ...down, ...attachments.flatMap(problemOf)];
