@@ -1,5 +1,5 @@
 import { SdmError } from '../../src/common/errors.js';
-import { run } from '../../src/common/exec.js';
+import { run, type RunOptions } from '../../src/common/exec.js';
 
 /** Runs a command that measures itself, and gives what it printed to be read as JSON. */
 function parse(command: string, stdout: string): unknown {
@@ -13,23 +13,33 @@ function parse(command: string, stdout: string): unknown {
 }
 
 /**
- * Runs a command that prints a JSON object and gives the number `name` of it.
- * @throws SDM_COMMAND or SDM_TIMEOUT if it fails, SDM_BENCH if it does not print that number.
+ * Runs a command that prints a JSON object and gives the numbers `names` of it.
+ * @throws SDM_COMMAND or SDM_TIMEOUT if it fails, SDM_BENCH if it does not print these numbers.
  */
+export async function measureAll<const N extends string>(
+  argv: readonly [string, ...string[]],
+  names: readonly N[],
+  options: Pick<RunOptions, 'signal' | 'env'> = {},
+): Promise<Record<N, number>> {
+  const { stdout } = await run(argv, options);
+  const parsed = parse(argv[0], stdout);
+  const values = (typeof parsed === 'object' ? parsed : null) as Record<string, unknown> | null;
+  const numbers = names.map((name) => {
+    const value = values?.[name];
+    if (typeof value === 'number') return [name, value] as const;
+    throw new SdmError(
+      'SDM_BENCH',
+      `${argv[0]} printed ${stdout.trim()}; expected an object with a number "${name}"`,
+    );
+  });
+  return Object.fromEntries(numbers) as Record<N, number>;
+}
+
+/** The same for one number. */
 export async function measureOne(
   argv: readonly [string, ...string[]],
   name: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { stdout } = await run(argv, { signal });
-  const parsed = parse(argv[0], stdout);
-  const value =
-    typeof parsed === 'object' && parsed !== null
-      ? (parsed as Record<string, unknown>)[name]
-      : undefined;
-  if (typeof value === 'number') return value;
-  throw new SdmError(
-    'SDM_BENCH',
-    `${argv[0]} printed ${stdout.trim()}; expected an object with a number "${name}"`,
-  );
+  return (await measureAll(argv, [name], { signal }))[name]!;
 }

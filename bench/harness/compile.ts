@@ -1,9 +1,6 @@
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { run } from '../../src/common/exec.js';
-
-/** From dist/bench/harness. */
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+import { projectDir } from '../../src/common/paths.js';
 
 /**
  * Compiles C sources, given from the project's root, the way a C programmer would: -O2.
@@ -14,7 +11,7 @@ export async function compile(
   sources: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const files = sources.map((source) => path.join(ROOT, source));
+  const files = sources.map((source) => path.join(projectDir(), source));
   const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra'];
   await run([process.env['CC'] ?? 'cc', ...flags, '-o', output, ...files], {
     signal,
