@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent } from '../../../src/agent/agent.js';
 import { createServer, type Server } from '../../../src/agent/api/server.js';
+import { openJournal } from '../../../src/agent/journal/index.js';
 import { Observation } from '../../../src/agent/observe/index.js';
 import { LinkMonitor } from '../../../src/agent/observe/link-monitor.js';
 import { createLog } from '../../../src/common/log.js';
@@ -18,7 +19,8 @@ let server: Server;
 beforeEach(async () => {
   brick = makeBrick();
   observation = new Observation();
-  agent = await Agent.open(brick.config, { observer: observation });
+  const journal = await openJournal(join(brick.directory, 'state'), { log: SILENT });
+  agent = await Agent.open(brick.config, { observer: observation, journal });
   const probe = () => Promise.reject(new Error('not here'));
   server = await createServer({ brick: 'b', agent, observation, probe }, SILENT);
 });
@@ -105,6 +107,10 @@ describe('/metrics', () => {
     expect(metric(during, 'sdm_memports', { owner: 'attachment' })).toBe(2);
     expect(metric(during, 'sdm_memports', { owner: 'manual' })).toBe(1);
     expect(metric(during, 'sdm_memports', { owner: 'none' })).toBe(29);
+    const programmed = { step: 'programmed' };
+    expect(metric(during, 'sdm_step_duration_seconds_count', programmed)).toBe(2);
+    expect(metric(during, 'sdm_events_total', { kind: 'attachment' })).toBe(2);
+    expect(metric(during, 'sdm_events_total', { kind: 'memport' })).toBe(1);
 
     for (const id of ['a', 'b']) {
       await server.app.inject({ method: 'DELETE', url: `/v1/attachments/${id}` });
@@ -113,6 +119,8 @@ describe('/metrics', () => {
     // the series stays: a graph would show the last value for minutes
     expect(metric(after, 'sdm_attached_bytes', device)).toBe(0);
     expect(metric(after, 'sdm_attachments', { state: 'present' })).toBe(0);
+    expect(metric(after, 'sdm_step_duration_seconds_count', { step: 'cleared' })).toBe(2);
+    expect(metric(after, 'sdm_events_total', { kind: 'attachment' })).toBe(4);
   });
 
   it('follows the links', async () => {
@@ -145,6 +153,26 @@ describe('/metrics', () => {
     await post({ mode: 'device', size: '0x200000', outId: '0x1' });
     await post({ size: '0x200000' });
     expect(await counts()).toEqual([1, 2, 1, 1]);
+    expect(metric(await scrape(), 'sdm_steps_failed_total', { step: 'linked' })).toBe(1);
+  });
+
+  it('follows the term and the journal', async () => {
+    expect(metric(await scrape(), 'sdm_epoch')).toBe(0);
+    await server.app.inject({
+      method: 'POST',
+      url: '/v1/attachments',
+      headers: { 'sdm-controller': 'rack-a', 'sdm-epoch': '0x10' },
+      payload: { mode: 'device', size: '0x200000' },
+    });
+    const families = await scrape();
+    expect(metric(families, 'sdm_epoch')).toBe(16);
+    expect(metric(families, 'sdm_events_total', { kind: 'epoch' })).toBe(1);
+    expect(metric(families, 'sdm_journal_failed')).toBe(0);
+    expect(metric(families, 'sdm_journal_pending_entries')).toBe(0);
+    expect(metric(families, 'sdm_journal_lag_seconds')).toBe(0);
+    expect(metric(families, 'sdm_journal_last_sync_seconds')).toBeGreaterThan(0);
+    const { size } = statSync(join(brick.directory, 'state', 'journal'));
+    expect(metric(families, 'sdm_journal_size_bytes')).toBe(size);
   });
 
   it('has bounded labels: nothing that a client makes up', async () => {

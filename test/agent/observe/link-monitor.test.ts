@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { REG } from '../../../src/abi/codec.js';
 import { Agent } from '../../../src/agent/agent.js';
+import { MemoryJournal } from '../../../src/agent/attachments/journal.js';
 import type { LinkState } from '../../../src/agent/backend/types.js';
 import type { EventBody } from '../../../src/agent/events.js';
 import { LinkMonitor, type WatchedAgent } from '../../../src/agent/observe/link-monitor.js';
@@ -246,6 +247,30 @@ describe('over a real block', () => {
     expect(agent.transceivers().map(({ up }) => up)).toEqual([true, true, false, true]);
     await setLink(brick.registers, 2, true);
     expect(news()).toEqual([[2, true, 1n]]);
+  });
+
+  it('has the agent restore what a boot took and a link that was down kept away', async () => {
+    const journal = new MemoryJournal();
+    await agent.close();
+    agent = await Agent.open(brick.config, { journal, bootId: 'before' });
+    await agent.attach({ id: 'a', mode: 'device', size: 2n * MIB, outId: 2n });
+    await agent.close();
+    await setLink(brick.registers, 2, false);
+    agent = await Agent.open(brick.config, { journal, bootId: 'after' });
+    await agent.reconcile();
+    expect(agent.getAttachment('a')).toMatchObject({
+      state: 'reserved',
+      waits: 'restore',
+      link: 'down',
+      error: { code: 'SDM_LINK_DOWN' },
+    });
+    const { monitor } = watch(agent);
+    await setLink(brick.registers, 2, true);
+    monitor.look();
+    await expect
+      .poll(() => agent.getAttachment('a'), { timeout: 20_000, interval: 5 })
+      .toMatchObject({ state: 'present', link: 'up' });
+    expect(agent.getAttachment('a').waits).toBeUndefined();
   });
 
   it('goes on when all registers of links are overwritten', () => {
