@@ -16,7 +16,6 @@ const open = (disk: PowerLossDisk): Promise<Journal> =>
 
 /** What a power loss leaves of what was not synced. */
 const NOTHING = (): number => 0;
-const ALL = (limit: number): number => limit - 1;
 const HALF = (
   (i) => (limit: number) =>
     i++ % limit
@@ -100,7 +99,6 @@ test('the work does all that a journal does', () => {
 
 describe.each([
   ['nothing', NOTHING],
-  ['all', ALL],
   ['a part', HALF],
 ])('the power goes, and of what was not synced %s is left', (_name, choose) => {
   test('at every call', async () => {
