@@ -13,6 +13,7 @@ import { AttachmentTable } from './attachments/table.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
 import type { LinkState } from './backend/types.js';
 import { readBootId } from './boot.js';
+import { commandBudgetMs } from './budget.js';
 import { NO_OBSERVER, type Observer } from './events.js';
 import { NO_FAULTS, type Faults } from './faults.js';
 import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
@@ -223,7 +224,7 @@ export class Agent implements AgentCore {
     checkRequest(id, request);
     const task = (turn: Turn): Promise<Attachment> =>
       this.#commands.attach(this.#context(turn), id, request, caller);
-    return this.#command(`attach ${id}`, caller, task, [id]);
+    return this.#command(`attach ${id}`, caller, task, [id], () => this.#budgetMs(request.size));
   }
 
   /**
@@ -240,7 +241,9 @@ export class Agent implements AgentCore {
   ): Promise<Attachment> {
     const task = (turn: Turn): Promise<Attachment> =>
       this.#commands.detach(this.#context(turn, options), id, options, caller);
-    return this.#command(`detach ${id}`, caller, task, [id]);
+    const budget = (): number =>
+      this.#budgetMs(this.#table.find(id)?.request.size ?? 0n, options.offlineTimeoutMs);
+    return this.#command(`detach ${id}`, caller, task, [id], budget);
   }
 
   memports(): MemportView[] {
@@ -329,6 +332,11 @@ export class Agent implements AgentCore {
     );
   }
 
+  /** A command that hangs, in a sentence; undefined while all is well. */
+  overdue(): string | undefined {
+    return this.#queue.overdue();
+  }
+
   /**
    * Waits for the commands that have begun, refuses the rest and unlocks the block. Memory stays
    * attached.
@@ -368,6 +376,7 @@ export class Agent implements AgentCore {
     caller: Caller,
     task: (turn: Turn) => Promise<T>,
     keys: readonly string[] = [],
+    budgetMs: () => number = () => this.#budgetMs(this.#parts.backend.info.windowSize),
   ): Promise<T> {
     checkCaller(caller);
     const run = async (turn: Turn): Promise<T> => {
@@ -379,7 +388,13 @@ export class Agent implements AgentCore {
         ended();
       }
     };
-    return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, run, keys);
+    return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, run, keys, budgetMs);
+  }
+
+  /** Of a command about `size` bytes. @param offlineTimeoutMs the request's own. */
+  #budgetMs(size: bigint, offlineTimeoutMs?: number): number {
+    const offline = offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS;
+    return commandBudgetMs(size, offline + (this.#config.linkTimeoutMs ?? LINK_MS));
   }
 
   #context(

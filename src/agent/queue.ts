@@ -17,6 +17,8 @@ interface Command {
   readonly name: string;
   /** Of performance.now(): when it first had the turn; before that, when it came. */
   since: number;
+  /** How long it may keep the turn before something must be wrong, ms. */
+  readonly budgetMs: () => number;
 }
 
 interface Waiting {
@@ -36,6 +38,8 @@ export class CommandQueue {
   /** By key: who has it, and who waits for it. */
   readonly #keys = new Map<string, { holder: Command; readonly line: Set<Waiting> }>();
   #holder: Command | undefined;
+  /** Of performance.now(): when the holder got the turn that it has. */
+  #heldSince = 0;
   /** Commands that have begun and not ended, with or without the turn. */
   #begun = 0;
   #closed = false;
@@ -45,6 +49,7 @@ export class CommandQueue {
    * @param name for messages, such as "attach a1".
    * @param timeoutMs how long to wait for those before it; the task itself has its own deadlines.
    * @param keys what it works on; those of all commands that name several are in one order.
+   * @param budgetMs how long it may keep the turn before {@link overdue} names it; default: forever.
    * @throws SDM_TIMEOUT; SDM_STOPPING after close().
    */
   async run<T>(
@@ -52,9 +57,10 @@ export class CommandQueue {
     timeoutMs: number,
     task: (turn: Turn) => Promise<T>,
     keys: readonly string[] = [],
+    budgetMs: () => number = () => Infinity,
   ): Promise<T> {
     if (this.#closed) throw stopping(name);
-    const command = { name, since: performance.now() };
+    const command = { name, since: performance.now(), budgetMs };
     const held: string[] = [];
     try {
       for (const key of keys) {
@@ -62,7 +68,7 @@ export class CommandQueue {
         if (before !== undefined) await before;
         held.push(key);
       }
-      if (this.#holder === undefined) this.#holder = command;
+      if (this.#holder === undefined) this.#give(command);
       else await this.#wait(this.#line, command, timeoutMs, () => this.#holder);
       this.#begin(command);
     } catch (error) {
@@ -76,6 +82,16 @@ export class CommandQueue {
       this.#unlock(held);
       this.#pass();
     }
+  }
+
+  /** The command that keeps the turn for longer than it ever should, in a sentence. */
+  overdue(): string | undefined {
+    const held = performance.now() - this.#heldSince;
+    if (this.#holder === undefined || held <= this.#holder.budgetMs()) return undefined;
+    return (
+      `${this.#holder.name} has been at work for ${Math.round(held / 1000)} s, longer than all of ` +
+      'its deadlines together'
+    );
   }
 
   /** Refuses what has not begun and what comes; resolves when all that has begun has ended. */
@@ -131,15 +147,20 @@ export class CommandQueue {
     try {
       return await promise;
     } finally {
-      if (this.#holder === undefined) this.#holder = command;
+      if (this.#holder === undefined) this.#give(command);
       else await new Promise<void>((start) => this.#line.add({ command, start }));
     }
+  }
+
+  #give(command: Command | undefined): void {
+    this.#holder = command;
+    this.#heldSince = performance.now();
   }
 
   /** Gives the turn to the next. */
   #pass(): void {
     const [first] = this.#line;
-    this.#holder = first?.command;
+    this.#give(first?.command);
     if (first !== undefined) {
       this.#line.delete(first);
       first.start();

@@ -8,7 +8,9 @@ import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
 import { openJournal } from './journal/index.js';
 import { Observation } from './observe/index.js';
 import { LinkMonitor } from './observe/link-monitor.js';
+import { statusLine } from './observe/status-line.js';
 import { probeThroughAgent } from './probe/collect.js';
+import { Watchdog } from './watchdog.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
 const STOP_MARGIN_MS = 30_000;
@@ -34,10 +36,17 @@ export async function serve(config: ServeConfig): Promise<number> {
     await journal.close();
     throw error;
   });
+  const watchdog = new Watchdog({
+    native,
+    log,
+    overdue: () => agent.overdue(),
+    status: () => statusLine(agent),
+  });
   // Looks before the agent reconciles, so that no change after that is missed.
   const links = new LinkMonitor(agent, observation, log.child({ part: 'links' }));
   let server: Server | undefined;
   let claim: FileLock | undefined;
+  watchdog.starting();
   try {
     // With the registers locked: whoever loses that race must not touch the winner's socket.
     claim = await claimSocketPath(native, config.socket, log);
@@ -55,27 +64,24 @@ export async function serve(config: ServeConfig): Promise<number> {
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
   } catch (error) {
+    watchdog.stop();
     await (server === undefined ? agent.close() : finish(server.app, agent));
     claim?.close();
     throw error;
   }
 
   const stopped = untilSignal();
-  native.sdNotify('READY=1');
+  watchdog.ready();
   const { socket, brick } = config;
   log.info({ brick, socket }, 'ready');
   process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
 
   const signal = await stopped;
-  native.sdNotify('STOPPING=1');
+  const deadlineMs = (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS;
+  watchdog.stopping(deadlineMs + STOP_MARGIN_MS);
   log.info({ signal }, 'stopping: the running command is finished first');
   links.stop();
-  const code = await stop(
-    server,
-    agent,
-    (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS,
-    log,
-  );
+  const code = await stop(server, agent, deadlineMs, log);
   claim.close();
   return code;
 }
