@@ -1,5 +1,6 @@
-import { Type, type Static } from 'typebox';
-import { closed, Nullable } from '../api/forms.js';
+import type { Finding } from './report.js';
+
+export type { Finding } from './report.js';
 
 export const LEVELS = ['ok', 'note', 'warning', 'problem'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -57,24 +58,6 @@ export const CHECKS = {
   overcommit: 'limits',
 } as const satisfies Record<string, Area>;
 export type CheckId = keyof typeof CHECKS;
-
-export const Finding = Type.Object(
-  {
-    id: Type.Enum(Object.keys(CHECKS) as CheckId[], { description: 'stable' }),
-    area: Type.Enum(AREAS),
-    level: Type.Enum(LEVELS, {
-      description:
-        'ok; note: good to know; warning: works, with a cost or a risk; problem: a part of the ' +
-        'agent does not work',
-    }),
-    found: Type.String({ description: 'what is so' }),
-    cause: Nullable(Type.String({ description: 'why that matters, or where it comes from' })),
-    mend: Nullable(Type.String({ description: 'what to do, in words' })),
-    command: Nullable(Type.String({ description: 'the same as a command of the shell, for root' })),
-  },
-  closed,
-);
-export type Finding = Static<typeof Finding>;
 
 /** What to do about a finding: in words, or exactly, as a command for root's shell. */
 export interface Mend {

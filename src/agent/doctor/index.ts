@@ -1,5 +1,3 @@
-import { Type, type Static } from 'typebox';
-import { closed, Nullable } from '../api/forms.js';
 import { hardware } from './checks/hardware.js';
 import { journal } from './checks/journal.js';
 import { kernel } from './checks/kernel.js';
@@ -11,35 +9,13 @@ import { numa } from './checks/numa.js';
 import { service } from './checks/service.js';
 import { setup } from './checks/setup.js';
 import { state } from './checks/state.js';
-import { AREAS, Finding, LEVELS, type Level } from './finding.js';
+import { AREAS, LEVELS, type Finding, type Level } from './finding.js';
+import type { Report } from './report.js';
 import { scratch } from './scratch/index.js';
 import { look, type DoctorOptions, type Surroundings } from './surroundings.js';
 
+export type { Report } from './report.js';
 export type { DoctorOptions } from './surroundings.js';
-
-const Count = Type.Integer({ minimum: 0 });
-
-/** What `sdm-agent doctor --json` prints. */
-export const Report = Type.Object(
-  {
-    brick: Nullable(Type.String({ description: 'its name, where there is a configuration' })),
-    config: Type.String({ description: 'path of the configuration' }),
-    socket: Type.String(),
-    agent: Type.Enum(['answers', 'none', 'denied', 'silent']),
-    runner: Type.Object(
-      {
-        name: Type.String({ description: 'who runs the agent' }),
-        uid: Type.Integer({ description: '-1: no such user' }),
-        from: Type.Enum(['service', 'you'], { description: 'how that is known' }),
-      },
-      closed,
-    ),
-    counts: Type.Object({ ok: Count, note: Count, warning: Count, problem: Count }, closed),
-    findings: Type.Array(Finding, { description: 'by area' }),
-  },
-  closed,
-);
-export type Report = Static<typeof Report>;
 
 /**
  * Examines a brick for running the agent. Changes nothing, but that a device that was off is enabled

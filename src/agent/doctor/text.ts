@@ -1,6 +1,6 @@
 import { formatTable } from '../../common/table.js';
 import { LEVELS, type Finding, type Level } from './finding.js';
-import type { Report } from './index.js';
+import type { Report } from './report.js';
 
 const NAMES: Readonly<Record<Level, readonly [one: string, many: string]>> = {
   ok: ['is fine', 'are fine'],

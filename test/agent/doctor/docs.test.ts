@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CHECKS, Finding, LEVELS } from '../../../src/agent/doctor/finding.js';
-import { Report } from '../../../src/agent/doctor/index.js';
+import { CHECKS, LEVELS } from '../../../src/agent/doctor/finding.js';
+import { Finding, Report } from '../../../src/agent/doctor/report.js';
 
 const doc = readFileSync(resolve(import.meta.dirname, '../../../docs/doctor.md'), 'utf8');
 

@@ -9,7 +9,8 @@ import {
   type Finding,
   type Level,
 } from '../../../src/agent/doctor/finding.js';
-import { examine, Report, type DoctorOptions } from '../../../src/agent/doctor/index.js';
+import { examine, type DoctorOptions } from '../../../src/agent/doctor/index.js';
+import { Report } from '../../../src/agent/doctor/report.js';
 import { reportText } from '../../../src/agent/doctor/text.js';
 import { SdmError } from '../../../src/common/errors.js';
 import { native } from '../../../src/native/index.js';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { JournalModel, type JournalState } from '../../attachments/journal.js';
 import { damaged } from '../../journal/errors.js';
-import { readLog, type Damage } from '../../journal/lines.js';
+import type { Damage } from '../../journal/lines.js';
 import { FILES, readLogFile } from '../../journal/read-file.js';
 
 /** The journal as it lies in the state directory, read without its lock. */
@@ -32,6 +32,8 @@ export async function readJournal(stateDir: string): Promise<JournalFile> {
     return { kind: 'unread', why: message, denied: code === 'EACCES' || code === 'EPERM' };
   }
   if (bytes === undefined) return { kind: 'none' };
+  // With the schemas of all entries, which take their time to load.
+  const { readLog } = await import('../../journal/lines.js');
   const { lines, damage } = readLog(bytes);
   if (damage !== undefined && damage.kind !== 'torn') {
     return { kind: 'damaged', why: damaged(path, damage).message };
