@@ -124,12 +124,21 @@ describe('a disk that is full', () => {
     const length = disk.files.get('journal')!.length;
     expect(length).toBe(journal.stats().bytes);
     expect(length).toBeGreaterThanOrEqual(bytes);
-    // of what was refused nothing is left, whatever the power does
-    disk.crash((limit) => limit - 1);
+  });
+
+  test('leaves nothing of what it refused, whatever the power does', async () => {
+    await fillPage();
+    // the first one fits, the other does not
+    fill(4096);
+    const error = { code: 'X', message: 'x'.repeat(9000) };
+    const long: JournalEntry = { kind: 'rest', attachment: record({ id: 'a', error }) };
+    const results = await Promise.allSettled([forget('a'), long].map((e) => journal.record(e)));
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    disk.crash((limit) => limit >> 1);
     disk.capacity = PLENTY;
     await open();
-    expect(log.of('warn').join()).not.toContain('never finished');
     expect(ids(journal)).toEqual(['a', 'b']);
+    expect(log.of('warn').join()).not.toContain('never finished');
   });
 
   test('is no reason not to write a first checkpoint, which frees what the log took', async () => {
