@@ -199,6 +199,23 @@ describe('a rack of two bricks', () => {
     expect(await run(['link', '-n', A, '2', '4', 'up'])).toMatchObject({ code: 2 });
   });
 
+  it('takes a link from what goes over it, and the brick sees that at once', async () => {
+    const agent = (...words: readonly string[]): Promise<string> =>
+      ok(['exec', '-n', A, '2', '--', 'sdm-agent', ...words]);
+    const told = async (): Promise<string | undefined> =>
+      (await agent('events')).split('\n').findLast((line) => line.includes('link 1 is'));
+
+    await agent('attach', '--size', '64M', '--mode', 'device', '--out-id', '1', '--id', 'over');
+    await ok(['link', '-n', A, '2', '1', 'down']);
+    await expect
+      .poll(told, { timeout: 60_000 })
+      .toMatch(/link 1 is down, went down .* so far: over goes over it$/);
+    expect(JSON.parse(await agent('list', 'over', '--json'))).toMatchObject({ link: 'down' });
+    await ok(['link', '-n', A, '2', '1', 'up']);
+    await expect.poll(told, { timeout: 60_000 }).toMatch(/link 1 is up/);
+    await agent('detach', 'over');
+  });
+
   it('stands beside another rack, which comes and goes', async () => {
     await ok(['up', '--name', B, ...SMALL]);
     const names = (JSON.parse(await ok(['status', '--json'])) as RackStatus[]).map((r) => r.name);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -101,15 +101,23 @@ describe('two agents with registers of their own that want one socket at once', 
 });
 
 describe('one register block', () => {
-  it('has one agent', async () => {
+  it('has one agent, and so has a state directory', async () => {
     const brick = await brickOf();
     await brick.start();
-    const { code, stderr } = await sdmAgent([
-      ...['serve', '--config', brick.config, '--socket', join(brick.dir, 'second.sock')],
-    ]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(brick.registers);
-    expect((await brick.run('list')).code).toBe(0);
+    const second = join(brick.dir, 'second.json');
+    const config = JSON.parse(readFileSync(brick.config, 'utf8')) as { stateDir: string };
+    const socket = join(brick.dir, 'second.sock');
+    const other = join(brick.dir, 'second-state');
+    for (const [stateDir, expected] of [
+      [other, brick.registers],
+      [config.stateDir, `SDM_LOCKED: another agent uses the state directory ${config.stateDir}`],
+    ] as const) {
+      writeFileSync(second, JSON.stringify({ ...config, stateDir, socket }));
+      const { code, stderr } = await sdmAgent(['serve', '--config', second]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(expected);
+      expect((await brick.run('list')).code).toBe(0);
+    }
   });
 
   it('whose lock comes before any change of the socket', async () => {
