@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Failure } from '../lib/failure.mjs';
-import { configValidator } from './config-validator.mjs';
 import { lazy } from './lazy.mjs';
+import { validators } from './validators.mjs';
 
 const ENTRY = 'src/cli/sdm-agent.ts';
 const COMMAND = 'sdm-agent.cjs';
@@ -29,7 +29,7 @@ export async function makeBundle(root, to) {
     format: 'esm',
     platform: 'node',
     target: TARGET,
-    plugins: [configValidator, lazy],
+    plugins: [validators, lazy],
     // Not minified: what a stack says must lead to the place.
     legalComments: 'none',
     logLevel: 'warning',

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { explainOne, type Explanation } from '../common/schema-errors.js';
 import type { ConfigFile } from './config-schema.js';
-import { schemaErrors } from './config-validator.js';
+import { validatorOf } from './config-validator.js';
 
 /** The kernel's limit for the path of a Unix socket, without the closing zero. */
 const SOCKET_PATH_MAX = 107;
@@ -11,7 +11,8 @@ export type Fault = Explanation;
 
 /** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */
 export function faultsOf(value: unknown): readonly Fault[] {
-  const faults = schemaErrors(value).map(explainOne);
+  const validate = validatorOf('config');
+  const faults = validate(value) ? [] : (validate.errors ?? []).map(explainOne);
   const sound = (key: string): boolean => !faults.some((fault) => isPartOf(fault.key, key));
   // What keys must be to each other can only be said of keys that are sound by themselves.
   return [...faults, ...crossFaults(value as ConfigFile, sound)];

@@ -1,4 +1,5 @@
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
+import { OWN } from '../../common/validators.js';
 
 export type Compile = (schema: AnySchema) => ValidateFunction;
 
@@ -11,9 +12,7 @@ export interface Compilers {
 }
 
 export function makeCompilers(): Compilers {
-  // Our schemas need no checking against JSON Schema's own at every start; tests do that.
-  const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
-  const options = { ...own, strict: false, verbose: true, useDefaults: true } as const;
+  const options = { ...OWN, useDefaults: true };
   const exact = new Ajv({ ...options, coerceTypes: false });
   const textual = new Ajv({ ...options, coerceTypes: true });
   return {

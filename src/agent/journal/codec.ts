@@ -1,10 +1,9 @@
-import { Ajv, type ValidateFunction } from 'ajv';
-import type { TSchema } from 'typebox';
 import { hex } from '../../abi/numbers.js';
 import { explain, show } from '../../common/schema-errors.js';
 import type { HeldMemport, JournalEntry } from '../attachments/journal.js';
 import type { AttachmentRecord, NormalRequest } from '../attachments/record.js';
 import { toJson } from '../json.js';
+import { validatorOf } from './entry-validator.js';
 import {
   ENTRY_SCHEMAS,
   type EntryJson,
@@ -44,19 +43,8 @@ export function decodeEntry(text: string): JournalEntry {
   return entryOf(json as EntryJson);
 }
 
-const validators = new Map<TSchema, ValidateFunction>();
-let ajv: Ajv | undefined;
-
 function check(kind: EntryKind, json: unknown): void {
-  const schema = ENTRY_SCHEMAS[kind];
-  let validate = validators.get(schema);
-  if (validate === undefined) {
-    // Checking our own schema against JSON Schema's would take most of the time of a start.
-    const own = { meta: false, validateSchema: false, code: { optimize: false } } as const;
-    ajv ??= new Ajv({ ...own, strict: false, strictNumbers: true, verbose: true });
-    validate = ajv.compile(schema);
-    validators.set(schema, validate);
-  }
+  const validate = validatorOf(kind);
   if (validate(json)) return;
   const { key, expected, found } = explain(validate.errors);
   throw new CodecError(`${kind} entry: ${key}: expected ${expected}, found ${show(found)}`);
