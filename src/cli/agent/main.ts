@@ -5,6 +5,7 @@ import { attachmentCommands } from './attachments.js';
 import { configCommands } from './config.js';
 import { eventCommands } from './events.js';
 import { doctorCommand } from './doctor.js';
+import { journalCommands } from './journal.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { print, printJson } from './output.js';
@@ -20,7 +21,7 @@ export const EXIT = { OK: 0, FAILED: 1, USAGE: 2, UNREACHABLE: 3, CANCELLED: 130
 
 const CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 130 cancelled.
-(probe: 0 usable, 1 in part, 2 not; serve: 0 stopped as asked.)
+(probe: 0 usable, 1 in part, 2 not; serve: 0 stopped as asked; journal show: 1 damaged.)
 Errors are one line, "sdm-agent: CODE: message"; with --json also an object on stdout.`;
 
 /** Runs a command line and sets process.exitCode. Never rejects. */
@@ -54,6 +55,7 @@ function build(): Command {
   eventCommands(program);
   memoryCommands(program);
   registersCommands(program);
+  journalCommands(program);
   configCommands(program);
   serviceCommands(program);
   return program;
