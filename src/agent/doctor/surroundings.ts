@@ -41,6 +41,10 @@ export type Ask = (request: {
   readonly method?: 'DELETE' | 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly body?: unknown;
+  /** Default: what a question may take. */
+  readonly timeoutMs?: number;
+  /** Ends the wait for the answer; what was asked for may be done all the same. */
+  readonly signal?: AbortSignal;
 }) => Promise<unknown>;
 
 export interface Space {
@@ -98,7 +102,15 @@ export interface Surroundings {
 
 export type Settings = Pick<
   ServeConfig,
-  'registers' | 'pool' | 'shares' | 'socket' | 'socketGroup' | 'node' | 'stateDir' | 'checks'
+  | 'registers'
+  | 'pool'
+  | 'shares'
+  | 'socket'
+  | 'socketGroup'
+  | 'node'
+  | 'stateDir'
+  | 'checks'
+  | 'queueTimeoutMs'
 > & { readonly brick?: string };
 
 const DEFAULTS: Settings = {
@@ -124,7 +136,7 @@ export async function look(options: DoctorOptions): Promise<Surroundings> {
   const native = await options.loadNative().catch((error: Error) => ({ missing: error.message }));
   const ask = options.askOn(settings.socket);
   const opener = openerOf(native);
-  const { agent, brick } = await askBrick(ask, () =>
+  const { agent, brick } = await askBrick(ask, options.signal, () =>
     probeDirectly({ root, native: opener, config: settings }),
   );
   const { release } = brick.kernel;
@@ -182,12 +194,14 @@ function openerOf(native: Surroundings['native']): Opener {
 
 async function askBrick(
   ask: Ask,
+  signal: AbortSignal | undefined,
   directly: () => Brick,
 ): Promise<{ agent: AgentState; brick: Brick }> {
   try {
-    const brick = (await ask({ path: '/v1/brick' })) as Brick;
+    const brick = (await ask({ path: '/v1/brick', ...(signal && { signal }) })) as Brick;
     return { agent: { kind: 'answers' }, brick };
   } catch (error) {
+    signal?.throwIfAborted();
     const why = (error as Error).message;
     const errno = error instanceof SdmError ? error.details?.['errno'] : undefined;
     const kind =

@@ -4,8 +4,8 @@ import { call } from '../../common/http.js';
 import { cancellable } from '../cancellable.js';
 import { print, printJson } from './output.js';
 
-/** An agent that answers does so at once; a set of a memport may wait for the command before it. */
-const ANSWER_MS = 30_000;
+/** For questions, which an agent that works answers at once. */
+const ANSWER_MS = 10_000;
 const PROBLEMS = 1;
 
 interface DoctorCommand {

@@ -1,15 +1,19 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MEMPORT_BASE, REG } from '../../../src/abi/codec.js';
 import type { Finding } from '../../../src/agent/doctor/finding.js';
 import type { Report } from '../../../src/agent/doctor/index.js';
 import { makeBrick, sdmAgent, type Brick, type BrickOptions } from '../../support/agent.js';
+import { finished, startProgram } from '../../support/cli.js';
 import { holdReport } from './examining.js';
 
 // Processes take their time on a busy machine; each wait has a deadline of its own.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
+const BIN = resolve(import.meta.dirname, '../../../bin/sdm-agent');
 const FREE = { SDM_AGENT_SOCKET: undefined };
 let brick: Brick | undefined;
 afterEach(async () => {
@@ -200,6 +204,28 @@ describe('while an agent runs', () => {
     });
     expect(registers(b)).toBe(before);
   });
+});
+
+it('is cancelled while it waits for a silent agent', async () => {
+  const b = await make();
+  const before = registers(b);
+  const path = join(b.dir, 'silent.sock');
+  const server = createServer().listen(path);
+  const asked = once(server, 'connection');
+  try {
+    const child = startProgram(BIN, ['doctor', '--config', b.config, '--socket', path]);
+    const end = finished(child);
+    await asked;
+    child.kill('SIGINT');
+    expect(await end).toEqual({
+      code: 130,
+      stdout: '',
+      stderr: 'sdm-agent: SDM_CANCELLED: cancelled by SIGINT; nothing is left\n',
+    });
+    expect(registers(b)).toBe(before);
+  } finally {
+    server.close();
+  }
 });
 
 it('never writes beyond the memports of a block', async () => {

@@ -73,6 +73,19 @@ export function leftSet(scratch: Scratch, why: string): Finding {
   );
 }
 
+/** Whether it was set is not known, nor whether it will be. */
+export function unanswered(scratch: Scratch, error: unknown): Finding {
+  return problem(
+    'scratch',
+    `${where(scratch)}: ${(error as Error).message}`,
+    'the agent hangs; should it get on, it may still set this memport, where nobody uses it',
+    {
+      mend: 'see what it is doing, then look for this memport and clear it',
+      command: `sdm-agent memport list; sdm-agent memport clear ${scratch.port}`,
+    },
+  );
+}
+
 /** Somebody else was quicker, or the agent is going. */
 const RACES = new Set([
   ...['SDM_MEMPORT_SET', 'SDM_MEMPORT_OWNED', 'SDM_MEMPORT_FOREIGN', 'SDM_RANGE_TAKEN'],

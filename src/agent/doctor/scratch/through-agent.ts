@@ -3,16 +3,33 @@ import { SdmError } from '../../../common/errors.js';
 import type { RegisterBlockInfo } from '../../../native/types.js';
 import type { Attachment, Memory, Memport, Transceiver } from '../../api/schemas.js';
 import type { Registers } from '../../api/brick-schema.js';
+import { QUEUE_MS } from '../../defaults.js';
 import type { Finding } from '../finding.js';
 import type { Ask, Surroundings } from '../surroundings.js';
 import { chooseScratch, type Scratch, type Space } from './choose.js';
-import { differs, failed, leftSet, noneChosen, notTried, refused, worked } from './findings.js';
+import {
+  differs,
+  failed,
+  leftSet,
+  noneChosen,
+  notTried,
+  refused,
+  unanswered,
+  worked,
+} from './findings.js';
+
+/** Beyond what the agent lets a command wait: then an answer that is missing will not come. */
+const MARGIN_MS = 30_000;
 
 /**
  * Asks the agent to set a memport and to clear it. Between the two nothing ends this early: who
  * cancels waits for the clear.
  */
-export async function scratchThroughAgent({ ask, brick }: Surroundings): Promise<Finding> {
+export async function scratchThroughAgent({
+  ask,
+  brick,
+  settings,
+}: Surroundings): Promise<Finding> {
   const { registers } = brick;
   if (registers === null) return notTried('the agent has no registers');
   let scratch: Scratch;
@@ -24,22 +41,32 @@ export async function scratchThroughAgent({ ask, brick }: Surroundings): Promise
   const { port, start, size, remote, outId } = scratch;
   const path = `/v1/memports/${port}`;
   const body = { start: hex(start), size: hex(size), remote: hex(remote), outId: hex(outId) };
+  const timeoutMs = (settings.queueTimeoutMs ?? QUEUE_MS) + MARGIN_MS;
   let outcome: Finding | undefined;
   try {
-    const set = (await ask({ method: 'PUT', path, body })) as Memport;
+    const set = (await ask({ method: 'PUT', path, body, timeoutMs })) as Memport;
     if (!isScratch(set, scratch)) outcome = differs(scratch, 'it does not read as it was written');
   } catch (error) {
-    outcome = refusalOf(scratch, error) ?? failed(error, 'journalctl -u sdm-agent -n 50');
+    outcome =
+      refusalOf(scratch, error) ??
+      (isUnanswered(error)
+        ? unanswered(scratch, error)
+        : failed(error, 'journalctl -u sdm-agent -n 50'));
   }
-  return (await clear(ask, path, scratch)) ?? outcome ?? worked(scratch);
+  return (await clear(ask, path, scratch, timeoutMs)) ?? outcome ?? worked(scratch);
 }
 
 /** Clears what this set, also where no answer said that it was set. @returns what is left. */
-async function clear(ask: Ask, path: string, scratch: Scratch): Promise<Finding | undefined> {
+async function clear(
+  ask: Ask,
+  path: string,
+  scratch: Scratch,
+  timeoutMs: number,
+): Promise<Finding | undefined> {
   try {
     const now = (await ask({ path })) as Memport;
     if (!now.set || now.owner !== 'manual' || !sameRange(now, scratch)) return undefined;
-    const after = (await ask({ method: 'DELETE', path })) as Memport;
+    const after = (await ask({ method: 'DELETE', path, timeoutMs })) as Memport;
     return after.set || after.status !== STATUS.INACTIVE
       ? leftSet(scratch, `STATUS ${after.statusName}`)
       : undefined;
@@ -52,6 +79,12 @@ function refusalOf(scratch: Scratch, error: unknown): Finding | undefined {
   if (!(error instanceof SdmError) || error.code !== 'SDM_MEMPORT_REFUSED') return undefined;
   const status = error.details?.['status'];
   return typeof status === 'number' ? refused(scratch, status) : undefined;
+}
+
+/** Not the agent's own word that the command waited too long, and was not done. */
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof SdmError)) return false;
+  return error.code === 'SDM_TIMEOUT' && error.details?.['socket'] !== undefined;
 }
 
 function sameRange(memport: Memport, { start, size, remote }: Scratch): boolean {
