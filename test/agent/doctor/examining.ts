@@ -100,6 +100,8 @@ export interface Case {
   /** Keys in place of the configuration's, or its whole text. */
   readonly config?: object | string;
   readonly options?: Partial<DoctorOptions>;
+  /** Makes more, given the directory in which `state` is the state directory. */
+  readonly prepare?: (dir: string) => Promise<void>;
 }
 
 export interface Examined {
@@ -117,7 +119,13 @@ const noAgent = () => () =>
   );
 
 /** Writes a brick, examines it, and holds what every report must keep to. */
-export async function examineCase({ tree, modes, config, options }: Case = {}): Promise<Examined> {
+export async function examineCase({
+  tree,
+  modes,
+  config,
+  options,
+  prepare,
+}: Case = {}): Promise<Examined> {
   const dir = mkdtempSync(join(tmpdir(), 'sdm-doctor-'));
   chmodSync(dir, 0o755);
   try {
@@ -133,6 +141,7 @@ export async function examineCase({ tree, modes, config, options }: Case = {}): 
     mkdirSync(join(dir, 'state'));
     const configPath = join(dir, 'agent.json');
     writeFileSync(configPath, typeof config === 'string' ? config : configOf(dir, config));
+    await prepare?.(dir);
     const report = await examine({
       root,
       configPath,
