@@ -110,10 +110,10 @@ export class FileJournal implements Journal {
   async #run(): Promise<void> {
     // What is handed in within the same turn goes into the same group.
     await Promise.resolve();
-    do {
-      while (this.#notesDue || this.#queue.some(isAwaited)) await this.#writeGroup();
+    while (this.#notesDue || this.#queue.some(isAwaited)) {
+      await this.#writeGroup();
       await this.#writer.upkeep();
-    } while (this.#notesDue || this.#queue.some(isAwaited));
+    }
     this.#running = undefined;
   }
 

@@ -95,7 +95,7 @@ export class Writer {
     }
   }
 
-  /** Something to do while nobody waits: takes back the room that was given up. */
+  /** Takes the room for bad days, if it is not taken and there is some. Quick where it is taken. */
   async upkeep(): Promise<void> {
     if (!this.#parts.reserve.held && (await this.#parts.reserve.make())) this.#succeeded();
   }
