@@ -116,7 +116,7 @@ const ROWS: Row[] = [
     { tree: { 'proc/self/status': status(STRANGER + 1) } },
     'socket',
     'problem',
-    { found: /may not make a socket/, command: /^install -d/ },
+    { found: /may not make a socket/, mend: /"socket"/ },
   ],
   [
     'the state directory can be made',
@@ -137,7 +137,14 @@ const ROWS: Row[] = [
     { tree: { 'proc/self/status': status(STRANGER + 1) } },
     'state-dir',
     'problem',
-    { found: /may not write there/, command: /^install -d -m 0700/ },
+    { found: /may not write there/, command: /^find .* -exec chown 54322 / },
+  ],
+  [
+    'the state directory is missing where it cannot be made',
+    { tree: { 'proc/self/status': status(STRANGER + 1) }, config: { stateDir: '/usr/sdm-none' } },
+    'state-dir',
+    'problem',
+    { found: /\/usr\/sdm-none is missing/, command: /^install -d -m 0700 -o .* \/usr\/sdm-none$/ },
   ],
   [
     'what kind of disk is not known',

@@ -79,7 +79,7 @@ function devices(s: Surroundings): Finding {
   );
 }
 
-function registers({ brick, settings }: Surroundings): Finding {
+function registers({ brick, settings, runner }: Surroundings): Finding {
   const found = brick.registers;
   if (found !== null) {
     return ok(
@@ -91,6 +91,11 @@ function registers({ brick, settings }: Surroundings): Finding {
   const { code = '', message = 'there are none' } = brick.lacks.registers ?? {};
   const command = /`?(sdm-agent registers format [^`;]+)`?/.exec(message)?.[1];
   const denied = /\b(EACCES|EPERM)\b/.test(message);
+  if (denied && runner.from === 'service') {
+    return note('registers', message, 'you may not look at them, whoever runs the agent may', {
+      mend: 'run this as root',
+    });
+  }
   return problem(
     'registers',
     message,
@@ -136,7 +141,7 @@ function access(s: Surroundings): Finding {
       ownership(which, s.groups, s.root),
     runner.from === 'service'
       ? 'the agent runs as that user; a rule of udev gives it the registers'
-      : 'you are no root, and no service says who else runs the agent',
+      : 'the agent would run as you: there is no service that says otherwise',
     runner.from === 'service'
       ? {
           command:

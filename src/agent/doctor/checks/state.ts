@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { formatSize, roughSize } from '../../../common/units.js';
 import { RESERVE_SIZE } from '../../journal/reserve.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import { mountOf } from '../read/mounts.js';
 import { findGroup } from '../read/names.js';
-import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
+import { barredAt, existing, mayAccess, ownership, type Runner } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
 
 /** A journal is small: its checkpoint and what came since. Below the one it soon cannot be written. */
@@ -54,8 +55,16 @@ function unusable({ runner }: Surroundings, path: string, found: string, made: b
     'the agent cannot write its journal there, so it does not start',
     made
       ? { mend: 'systemd makes it right at the start', command: 'systemctl restart sdm-agent' }
-      : { command: `install -d -m 0700 -o ${runner.uid < 0 ? 'root' : runner.name} ${path}` },
+      : { command: give(path, runner, '0700') },
   );
+}
+
+/** Makes a directory, or hands one that is there, with what is in it, to who runs the agent. */
+function give(path: string, { uid, name }: Runner, mode: string): string {
+  const owner = uid < 0 ? 'root' : name;
+  return existsSync(path)
+    ? `find ${path} -maxdepth 1 -exec chown ${owner} {} +`
+    : `install -d -m ${mode} -o ${owner} ${path}`;
 }
 
 function stateDisk({ mounts, settings }: Surroundings): Finding {
@@ -131,7 +140,9 @@ function socket(s: Surroundings): Finding {
     `${runner.name} may not make a socket in ${directory}: ${bar ?? there.path} is ` +
       ownership(bar ?? there.path, s.groups, s.root),
     'nobody could command the agent, so it does not start',
-    { command: `install -d -m 0755 -o ${runner.uid < 0 ? 'root' : runner.name} ${directory}` },
+    existsSync(directory)
+      ? { mend: 'name a path in a directory of the agent\'s own as "socket" in the configuration' }
+      : { command: give(directory, runner, '0755') },
   );
 }
 

@@ -34,7 +34,7 @@ function you(root: string): Runner {
   const caps = BigInt(`0x${/^[0-9a-f]+$/.exec(field('CapEff'))?.[0] ?? '0'}`);
   const user = readUsers(root).find((known) => known.uid === uid);
   return {
-    name: user?.name ?? `uid ${uid}`,
+    name: user?.name ?? String(uid),
     uid,
     gids: [gid, ...numbers('Groups')],
     overrides: (caps & CAP_DAC_OVERRIDE) !== 0n,
