@@ -58,7 +58,10 @@ const ROWS: Row[] = [
     { tree: { [`${DEVICES}/${REGISTERS}/resource2`]: Buffer.alloc(0x10000) } },
     'registers',
     'problem',
-    { command: /^sdm-agent registers format/ },
+    {
+      command:
+        /^sdm-agent registers format --pci 0000:00:02\.0 --window-size 0x100000000 --remote-size 0x100000000$/,
+    },
   ],
   [
     'the registers are not where they are configured',

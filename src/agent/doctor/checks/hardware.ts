@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { hex } from '../../../abi/codec.js';
+import { BLOCK_MAX, hex } from '../../../abi/codec.js';
 import { formatSize } from '../../../common/units.js';
 import { IVSHMEM_BAR } from '../../backend/pci.js';
-import { note, ok, problem, warning, type Finding } from '../finding.js';
+import { note, ok, problem, warning, type Finding, type Mend } from '../finding.js';
 import type { JournalFile } from '../read/journal.js';
 import { heldWithin } from '../read/iomem.js';
 import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
@@ -79,7 +79,8 @@ function devices(s: Surroundings): Finding {
   );
 }
 
-function registers({ brick, settings, runner }: Surroundings): Finding {
+function registers(s: Surroundings): Finding {
+  const { brick } = s;
   const found = brick.registers;
   if (found !== null) {
     return ok(
@@ -89,9 +90,8 @@ function registers({ brick, settings, runner }: Surroundings): Finding {
     );
   }
   const { code = '', message = 'there are none' } = brick.lacks.registers ?? {};
-  const command = /`?(sdm-agent registers format [^`;]+)`?/.exec(message)?.[1];
   const denied = /\b(EACCES|EPERM)\b/.test(message);
-  if (denied && runner.from === 'service') {
+  if (denied && s.runner.from === 'service') {
     return note('registers', message, 'you may not look at them, whoever runs the agent may', {
       mend: 'run this as root',
     });
@@ -100,17 +100,42 @@ function registers({ brick, settings, runner }: Surroundings): Finding {
     'registers',
     message,
     `no memport can be set (${code})`,
-    denied
-      ? { mend: 'run this as root, or as whoever runs the agent' }
-      : command !== undefined
-        ? { mend: 'if that memory is to be a register block, format it', command }
-        : {
-            mend:
-              settings.registers.backend === 'bar'
-                ? 'name the right device as "registers.pci" in the configuration'
-                : 'name the right file as "registers.path" in the configuration',
-            command: 'sdm-agent probe --direct',
-          },
+    registersMend(s, message),
+  );
+}
+
+function registersMend(s: Surroundings, message: string): Mend {
+  if (/\b(EACCES|EPERM)\b/.test(message)) {
+    return { mend: 'run this as root, or as whoever runs the agent' };
+  }
+  const command = message.includes('is not formatted') ? formatCommand(s) : undefined;
+  if (command !== undefined) {
+    return { mend: 'if that memory is to be a register block, format it', command };
+  }
+  const key = s.settings.registers.backend === 'bar' ? 'pci' : 'path';
+  return {
+    mend: `name the right one as "registers.${key}" in the configuration`,
+    command: 'sdm-agent probe --direct',
+  };
+}
+
+/** The one block and the one pool that could be meant; undefined where there are several. */
+function formatCommand({ brick, settings }: Surroundings): string | undefined {
+  const { registers, pool } = settings;
+  if (registers.backend === 'file') {
+    const size = pool !== undefined && 'path' in pool ? ` --pool ${pool.path}` : '';
+    return `sdm-agent registers format ${registers.path}${size}`;
+  }
+  const shared = brick.devices.flatMap(({ pci, bars }) =>
+    bars.filter(({ index }) => index === IVSHMEM_BAR).map(({ size }) => ({ pci, size })),
+  );
+  const small = shared.filter(({ size }) => BigInt(size) <= BigInt(BLOCK_MAX));
+  const large = shared.filter(({ size }) => BigInt(size) > BigInt(BLOCK_MAX));
+  const [block, memory] = [small[0], large[0]];
+  if (small.length !== 1 || large.length !== 1 || !block || !memory) return undefined;
+  return (
+    `sdm-agent registers format --pci ${block.pci} --window-size ${memory.size} ` +
+    `--remote-size ${memory.size}`
   );
 }
 
