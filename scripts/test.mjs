@@ -17,6 +17,9 @@ const STAGE_TIMEOUT_MS = 80 * 60 * 1000;
 /** A stage that was told to stop has this long to do so before its processes are ended. */
 const STOP_MS = 5000;
 
+/** Of scripts/test-native.mjs, all but the one that runs node. */
+const CPP_VARIANTS = ['plain', 'sanitized', 'threads', 'fuzz'];
+
 const project = resolvePath(dirname(fileURLToPath(import.meta.url)), '..');
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--soak');
@@ -135,18 +138,24 @@ function vitest(name, vitestArgs) {
   );
 }
 
+function native(name, variants) {
+  const counts = join(scratch, `native-${variants[0]}.json`);
+  const options = variants.flatMap((variant) => ['--only', variant]);
+  return stage(
+    name,
+    process.execPath,
+    ['scripts/test-native.mjs', ...options, '--json', counts, ...(soak ? ['--soak'] : [])],
+    fromJson(counts),
+  );
+}
+
 async function runStages() {
   if (args.length > 0) {
     await vitest('selected tests', args);
   } else {
     await stage('format and types', 'npm', ['run', '--silent', 'lint'], exitCodeAsTest);
-    const nativeCounts = join(scratch, 'native.json');
-    await stage(
-      'addon in C++ (plain, ASan+UBSan)',
-      process.execPath,
-      ['scripts/test-native.mjs', '--json', nativeCounts],
-      fromJson(nativeCounts),
-    );
+    await native('addon in C++ (plain, ASan+UBSan, TSan, fuzzer)', CPP_VARIANTS);
+    await native('addon in node (ASan+UBSan)', ['addon']);
     await vitest('processes', ['--project', 'process']);
     await vitest('virtual machines', ['--project', 'vm']);
   }

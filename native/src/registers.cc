@@ -153,15 +153,16 @@ uint32_t RegisterBlock::ProgramPassive(volatile uint64_t *staging, uint32_t coun
        entry += kStagingWords) {
     const uint64_t number = entry[kPort];
     const uint64_t set = entry[kSet];
-    uint64_t status = SDM_STATUS_RANGE;  // of an entry that changed since it was checked
-    if (number < header_.nports && set <= 1) {
-      volatile uint8_t *const port = Memport(static_cast<uint32_t>(number));
-      // Nothing but us keeps the fields of an active memport as they are.
-      if (set != 0 && sdm_load64(port + SDM_MEMPORT_SET) != 1) WriteFields(port, entry);
-      status = static_cast<uint64_t>(
-          sdm_passive_set(base_, &header_, static_cast<uint32_t>(number), set != 0,
-                          check_alignment_));
+    if (number >= header_.nports || set > 1) {  // it changed since it was checked
+      entry[kStatus] = SDM_STATUS_RANGE;
+      failed++;
+      continue;
     }
+    volatile uint8_t *const port = Memport(static_cast<uint32_t>(number));
+    // Nothing but us keeps the fields of an active memport as they are.
+    if (set != 0 && sdm_load64(port + SDM_MEMPORT_SET) != 1) WriteFields(port, entry);
+    const uint64_t status = static_cast<uint64_t>(sdm_passive_set(
+        base_, &header_, static_cast<uint32_t>(number), set != 0, check_alignment_));
     entry[kStatus] = status;
     failed += status != set;
   }

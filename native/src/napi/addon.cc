@@ -75,7 +75,13 @@ bool ExportFunction(napi_env env, napi_value exports, const char *name, napi_cal
 
 }  // namespace sdm
 
-static void DeleteAddon(napi_env, void *data, void *) { delete static_cast<sdm::Addon *>(data); }
+static void DeleteAddon(napi_env env, void *data, void *) {
+  sdm::Addon *const addon = static_cast<sdm::Addon *>(data);
+  for (const napi_ref ref : {addon->register_block, addon->memory_map, addon->file_lock}) {
+    if (ref != nullptr) napi_delete_reference(env, ref);
+  }
+  delete addon;
+}
 
 NAPI_MODULE_INIT() {
   sdm::Addon *const addon = new sdm::Addon();
