@@ -1,5 +1,6 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { hex } from '../abi/numbers.js';
+import { readByJournal, toSyslog } from './syslog.js';
 
 export type { Logger } from 'pino';
 
@@ -7,8 +8,9 @@ export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /**
- * The log of a daemon: JSON lines on stderr, since stdout is for answers. Written synchronously and
- * with no worker thread, so that the line before a crash is there and the daemon bundles to one file.
+ * The log of a daemon: JSON lines on stderr, since stdout is for answers; lines with a priority where
+ * systemd's journal reads it. Written synchronously and with no worker thread, so that the line before
+ * a crash is there and the daemon bundles to one file.
  * @param name of the daemon; parts of it log under `log.child({ part: '…' })`.
  */
 export function createLog(name: string, level: LogLevel): Logger {
@@ -19,8 +21,13 @@ export function createLog(name: string, level: LogLevel): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: readable },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination(),
   );
+}
+
+function destination(): DestinationStream {
+  const stderr = pino.destination({ fd: 2, sync: true });
+  return readByJournal(2) ? { write: (line) => stderr.write(toSyslog(line)) } : stderr;
 }
 
 /** Addresses and sizes in a log look as they do in the API. */
