@@ -28,6 +28,13 @@ export class ModelMemory implements MemoryPath {
   readonly added: Range[] = [];
   /** Calls that fail, and how often yet. */
   readonly faults = new Map<FaultPoint, number>();
+  /**
+   * Remote ranges, by their start, that someone may have written to since they were scrubbed. A
+   * boot does not change it: hand it on to the next model.
+   */
+  dirty = new Set<bigint>();
+  /** Told of whatever reaches bytes through the window; throws where nothing answers there. */
+  reaches: (range: MappedRange) => void = () => {};
   /** A block that does not go offline. */
   stuckBlock: number | undefined;
   /** A call that fails does its work first, as when the answer is lost. */
@@ -87,6 +94,7 @@ export class ModelMemory implements MemoryPath {
       const region = this.#claimed(range);
       if (region.state === 'ram' && region.node === node) return;
       this.#must(region, 'absent');
+      this.reaches(range);
       this.added.push(range);
       if (range.start % this.blockSize !== 0n || range.size % this.blockSize !== 0n) {
         throw refusal('not whole blocks');
@@ -111,6 +119,8 @@ export class ModelMemory implements MemoryPath {
     return this.#call('online', (half) => {
       const region = this.#claimed(range);
       this.#must(region, 'ram');
+      this.reaches(range);
+      this.dirty.add(range.remote);
       const blocks = blocksOf(range, this.blockSize);
       for (const block of half ? blocks.slice(0, 1) : blocks) region.online.add(block);
     });
@@ -135,6 +145,8 @@ export class ModelMemory implements MemoryPath {
       const region = this.#claimed(range);
       if (region.state === 'device') return;
       this.#must(region, 'absent');
+      this.reaches(range);
+      this.dirty.add(range.remote);
       region.state = 'device';
     });
     return { path: '/dev/null', offset: range.remote, size: range.size };
@@ -155,6 +167,8 @@ export class ModelMemory implements MemoryPath {
       const region = this.region(range);
       if (region === undefined) return;
       this.#must(region, 'absent');
+      this.reaches(range);
+      this.dirty.delete(range.remote);
       this.scrubbed.push(range);
     });
   }
@@ -162,7 +176,9 @@ export class ModelMemory implements MemoryPath {
   flush(range: MappedRange): Promise<void> {
     return this.#call('flush', () => {
       const region = this.region(range);
-      if (region !== undefined) this.#must(region, 'absent');
+      if (region === undefined) return;
+      this.#must(region, 'absent');
+      this.reaches(range);
     });
   }
 

@@ -177,10 +177,12 @@ export class Reconciler {
     interrupted: boolean,
   ): Promise<void> {
     const { machine } = this.#options;
-    if (!(await this.#reach(context, record))) return;
-    await machine.undo(context, record);
-    record.steps = [];
-    record.state = 'reserved';
+    if (isInUse(context, record)) {
+      if (!(await this.#reach(context, record))) return;
+      await machine.undo(context, record);
+      record.steps = [];
+      record.state = 'reserved';
+    }
     if (record.waits === 'restore') await this.restore(context, record);
     else if (interrupted) await machine.wait(context, record, undefined);
     else machine.tell(context, record);
@@ -268,8 +270,14 @@ function notAsLeft(record: AttachmentRecord, step: StepName, cause: unknown): Sd
   );
 }
 
+/** Whether brick or kernel have anything of it. */
+function isInUse({ backend, memory }: StageContext, record: AttachmentRecord): boolean {
+  const found = backend.memport(record.memport);
+  return isHeld(memory, rangeOf(record)) || (found.set && isOurs(found, record));
+}
+
 /**
- * Whether something of it is in use. The memport is the first to be set and the last to be cleared;
+ * Whether its bytes may have been reached. The memport is the first to be set and the last to be cleared;
  * where there is a kernel's side, its region is what bytes can have been reached through.
  */
 function hasTraces({ backend, memory }: StageContext, record: AttachmentRecord): boolean {
