@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIG, servicePaths, UNIT, type Places, type ServiceFile } from './files.js';
 
@@ -64,9 +64,7 @@ export function removePlan(places: Places, root: string): Step[] {
   ];
 }
 
-/** Text of a regular file; undefined if there is none. */
+/** Text of a file; undefined if there is none. */
 export function textOf(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false }) === undefined
-    ? undefined
-    : readFileSync(path, 'utf8');
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }

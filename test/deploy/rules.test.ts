@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectDir } from '../../src/common/paths.js';
+import { COMMANDS } from '../../src/agent/memory/window.js';
+import { IVSHMEM_BAR, IVSHMEM_ID } from '../../src/agent/backend/pci.js';
+import { BLOCK_MAX } from '../../src/abi/constants.js';
+
+const path = join(projectDir(), 'deploy/udev/60-sdm.rules');
+const rules = readFileSync(path, 'utf8');
+const verifies =
+  spawnSync('udevadm', ['verify', '--help'], { encoding: 'utf8' }).stdout?.includes('verify') ??
+  false;
+
+describe("udev's rules", () => {
+  it.skipIf(!verifies)('are understood (skipped without udev 254)', () => {
+    const { status, stderr } = spawnSync('udevadm', ['verify', path], { encoding: 'utf8' });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+  });
+
+  it('jump only to labels that are there, each of which is used', () => {
+    const names = (key: string): string[] =>
+      [...rules.matchAll(new RegExp(`\\b${key}="(\\w+)"`, 'g'))].map((match) => match[1]!);
+    expect(new Set(names('GOTO'))).toEqual(new Set(names('LABEL')));
+  });
+
+  it('give the agent every command and answer of the module', () => {
+    const given = /chown sdm-agent ([\w ]+)'/.exec(rules)?.[1]?.split(' ') ?? [];
+    expect(new Set(given)).toEqual(new Set([...COMMANDS, 'error', 'failure']));
+  });
+
+  it('look for registers where the agent does, and leave pools alone', () => {
+    const [vendor, device] = IVSHMEM_ID.split(':');
+    expect(rules).toContain(`ATTR{vendor}=="0x${vendor}", ATTR{device}=="0x${device}"`);
+    expect(rules).toContain(`-name resource${IVSHMEM_BAR} -size -${BLOCK_MAX + 1}c`);
+  });
+});
