@@ -47,7 +47,7 @@ const BEGINNING: Beginning = {
   skeleton: 'src/rack/guest/debian-init',
   modules: [
     ...['virtio_pci', 'virtio_blk', 'virtio_net', 'crc32c_generic'],
-    ...['erofs', 'ext4', 'overlay'],
+    ...['erofs', 'loop', 'ext4', 'overlay'],
   ],
 };
 const FILES = 'src/rack/guest/debian-root';
@@ -69,7 +69,8 @@ const MASKED = ['systemd-logind.service', 'getty@tty1.service', 'serial-getty@tt
  * root: what rackUp() boots with `artifacts`, together with a `disk` that keeps what is written.
  * Packages are unpacked and not configured. There is no agent in it; node is in /usr/bin, sdmc_mem
  * in /lib/modules (after `depmod`), memfill and mempin in /usr/local/bin, and a user "operator"
- * without rights. The kernel's own policy for new memory is in force.
+ * without rights. The kernel's own policy for new memory is in force. EROFS images that rackUp() is
+ * given as /brick/layers/NAME.erofs (`extra`) lie over the root, as if installed there.
  * @throws as ensureArtifacts() does.
  */
 export async function ensureDebian(options: ArtifactOptions = {}): Promise<Artifacts> {
