@@ -1,4 +1,4 @@
-// Loads the parts of the bundle, compiled from V8's code cache where there is one.
+// Loads the parts of the bundle, their files compiled from V8's code cache where there is one.
 //
 // scripts/bundle/make.mjs puts this beside the parts as sdm-agent.cjs. A cache is known by the hash
 // of the bundle, Node's version and the architecture, and V8 compares its own version and flags with
@@ -11,10 +11,15 @@ const { Script } = require('node:vm');
 
 /** The part that the others are loaded for; it runs the command line. */
 const ENTRY = '@ENTRY@';
+/** Files of the parts that do not have one by themselves. */
+const UNITS = '@UNITS@';
 /** Name of the directory with the caches of this bundle for this Node. */
 const KEY = `@HASH@-${process.version}-${process.arch}`;
 /** What the build or the installation made. */
 const SHIPPED = join(__dirname, '../cache', KEY);
+/** Modules of Node's that take a while to load and that few starts use: in the parts, they are only
+ * reached through the module object. */
+const LATER = new Set(['node:crypto', 'node:fs/promises', 'node:module', 'node:timers/promises']);
 /** Later than any start, so that all that a start compiles is in a cache; early enough for V8 still
  * to have it. Nothing waits for this. */
 const SAVE_AFTER_MS = 15_000;
@@ -27,8 +32,10 @@ const shipped = !making && fs.existsSync(SHIPPED);
 const caches = making || (shipped ? SHIPPED : ownDirectory());
 const trusted = making || shipped || isOurs(caches);
 
+/** By file: functions that make parts, by the names of these. */
+const units = new Map();
 const parts = new Map();
-/** Scripts whose caches are to be saved, by the names of their parts. */
+/** Scripts whose caches are to be saved, by their files. */
 const unsaved = new Map();
 let timer;
 
@@ -59,35 +66,48 @@ function isOurs(directory) {
 function load(name) {
   const known = parts.get(name);
   if (known !== undefined) return known.exports;
-  const filename = join(__dirname, name);
-  // All of it is ASCII; as Latin-1 it is taken without being decoded.
-  const source = fs.readFileSync(filename, 'latin1');
-  const cachedData = trusted ? readCache(name) : undefined;
-  const script = new Script(source, { filename, cachedData });
-  if (making || cachedData === undefined || script.cachedDataRejected) saveLater(name, script);
+  const file = UNITS[name] ?? name;
+  const unit = units.get(file) ?? compile(file);
   const part = { exports: {} };
   parts.set(name, part);
-  const url = pathToFileURL(filename).href;
-  script.runInThisContext()(part.exports, requirePart, part, filename, __dirname, url);
+  unit.make[name](part.exports, requirePart, part, unit.path, __dirname, unit.url);
   return part.exports;
 }
 
-function requirePart(name) {
-  return name.startsWith('./') ? load(name.slice(2)) : require(name);
+function compile(file) {
+  const path = join(__dirname, file);
+  // All of it is ASCII; as Latin-1 it is taken without being decoded.
+  const source = fs.readFileSync(path, 'latin1');
+  const cachedData = trusted ? readCache(file) : undefined;
+  const script = new Script(source, { filename: path, cachedData });
+  if (making || cachedData === undefined || script.cachedDataRejected) saveLater(file, script);
+  const unit = { path, url: pathToFileURL(path).href, make: script.runInThisContext() };
+  units.set(file, unit);
+  return unit;
 }
 
-function readCache(name) {
+function requirePart(name) {
+  if (name.startsWith('./')) return load(name.slice(2));
+  return LATER.has(name) ? requireLater(name) : require(name);
+}
+
+function requireLater(name) {
+  let real;
+  return new Proxy({}, { get: (_, key) => (real ??= require(name))[key] });
+}
+
+function readCache(file) {
   try {
-    return fs.readFileSync(join(caches, `${name}.cache`));
+    return fs.readFileSync(join(caches, `${file}.cache`));
   } catch {
     return undefined;
   }
 }
 
-function saveLater(name, script) {
+function saveLater(file, script) {
   if (shipped || caches === undefined) return;
   if (unsaved.size === 0) process.once('exit', save);
-  unsaved.set(name, script);
+  unsaved.set(file, script);
   if (!making) timer ??= setTimeout(save, SAVE_AFTER_MS).unref();
 }
 
@@ -96,7 +116,7 @@ function save() {
   try {
     makeDirectory(caches);
     if (!making && !isOurs(caches)) return;
-    for (const [name, script] of unsaved) saveOne(join(caches, `${name}.cache`), script);
+    for (const [file, script] of unsaved) saveOne(join(caches, `${file}.cache`), script);
     if (!making) prune(dirname(caches));
   } catch {
     // The next start tries again.

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
-import { makeBrick } from '../support/agent.js';
+import { makeBrick, sdmAgent } from '../support/agent.js';
 import { finished, startProgram, type CliResult } from '../support/cli.js';
 
 /** An installation of which no cache was made, as by `npm install --ignore-scripts`. */
@@ -86,7 +86,7 @@ describe('the code cache of a user', () => {
     ['of something else', (): Buffer => Buffer.from('not a cache at all'.repeat(100))],
   ])('is made again where it is %s', async (_, spoil) => {
     await list();
-    const file = saved().find((path) => path.includes('sdm-agent-'))!;
+    const file = join(saved()[0]!, '../main.js.cache');
     const whole = readFileSync(file);
     writeFileSync(file, spoil(whole));
     expect(await list()).toMatchObject(refused);
@@ -144,10 +144,20 @@ describe('the bundle', () => {
     }
   });
 
+  // Of a command line that names one, only that command is made.
+  it('knows each command that its help lists', async () => {
+    const { stdout } = await sdmAgent(['--help']);
+    const commands = /^Commands:\n((?: .*\n)+)/m.exec(stdout)![1]!;
+    const names = [...commands.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name!);
+    expect(names).toEqual(expect.arrayContaining(['serve', 'attach', 'detach', 'list', 'help']));
+    for (const name of names.filter((each) => each !== 'help')) {
+      const help = await sdmAgent([name, '--help']);
+      expect(help.stdout).toMatch(new RegExp(`^Usage: sdm-agent ${name} `));
+    }
+  });
+
   it('leads from a stack to the place', () => {
-    const parts = readdirSync(join(projectDir(), 'dist/bundle'));
-    const serve = parts.find((name) => name.startsWith('serve-'))!;
-    const text = readFileSync(join(projectDir(), 'dist/bundle', serve), 'utf8');
+    const text = readFileSync(join(projectDir(), 'dist/bundle/serve.js'), 'utf8');
     expect(text).toMatch(/^async function serve\(config\) \{$/m);
   });
 });

@@ -24,9 +24,29 @@ Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 130 
 (probe: 0 usable, 1 in part, 2 not; serve: 0 stopped as asked; journal show: 1 damaged.)
 Errors are one line, "sdm-agent: CODE: message"; with --json also an object on stdout.`;
 
+/**
+ * What adds commands, and their names: of a command line that begins with one only that is made. With
+ * any other beginning, and for help, it is all of them.
+ */
+const GROUPS: readonly (readonly [(program: Command) => void, ...string[]])[] = [
+  [serveCommand, 'serve'],
+  [probeCommands, 'probe'],
+  [doctorCommand, 'doctor'],
+  [attachmentCommands, 'attach', 'detach', 'list'],
+  [programCommand, 'program'],
+  [memportCommands, 'memport'],
+  [transceiverCommands, 'transceiver'],
+  [eventCommands, 'events'],
+  [memoryCommands, 'memory'],
+  [registersCommands, 'registers'],
+  [journalCommands, 'journal'],
+  [configCommands, 'config'],
+  [serviceCommands, 'service'],
+];
+
 /** Runs a command line and sets process.exitCode. Never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = build();
+  const program = build(argv[0]);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -34,7 +54,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function build(): Command {
+function build(name: string | undefined): Command {
   const program = new Command('sdm-agent')
     .description('the agent of one brick, and its commands')
     .option('-V, --version', 'print the version')
@@ -45,19 +65,8 @@ function build(): Command {
     })
     .showSuggestionAfterError(false)
     .addHelpText('after', CODES);
-  serveCommand(program);
-  probeCommands(program);
-  doctorCommand(program);
-  attachmentCommands(program);
-  programCommand(program);
-  memportCommands(program);
-  transceiverCommands(program);
-  eventCommands(program);
-  memoryCommands(program);
-  registersCommands(program);
-  journalCommands(program);
-  configCommands(program);
-  serviceCommands(program);
+  const named = GROUPS.filter(([, ...names]) => names.includes(name ?? ''));
+  for (const [add] of named.length > 0 ? named : GROUPS) add(program);
   return program;
 }
 
