@@ -75,6 +75,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   const { socket, brick } = config;
   log.info({ brick, socket }, 'ready');
   process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
+  void server.prepare();
 
   const signal = await stopped;
   const deadlineMs = (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS;

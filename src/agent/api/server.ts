@@ -40,6 +40,8 @@ const LIMITS: Limits = {
 
 export interface Server {
   readonly app: App;
+  /** Loads what the first request would load, so that it need not wait. Never rejects. */
+  prepare(): Promise<void>;
   /** From now on commands are refused with SDM_STOPPING, those that run are let finish; streams end. */
   drain(): void;
 }
@@ -116,6 +118,7 @@ export async function createServer(
   await app.ready();
   return {
     app,
+    prepare: () => validation.prepare(),
     drain: () => {
       draining = true;
       streams.close();

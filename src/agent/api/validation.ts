@@ -40,6 +40,11 @@ export class Validation {
   /** For fastify. */
   readonly schemaController = schemaController((route) => this.#validator(route));
 
+  /** Never rejects: what cannot be loaded is said to whoever needs it. */
+  prepare(): Promise<void> {
+    return this.#load().catch(() => {});
+  }
+
   /** Has every request wait until its validators can be made. */
   waitFor(app: App): void {
     app.addHook('preValidation', (_request, _reply, done) => {
