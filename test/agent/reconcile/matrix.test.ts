@@ -1,72 +1,13 @@
 import { expect, describe, test } from 'vitest';
 import { FAULT_POINTS } from '../../../src/agent/faults.js';
 import { LOCAL, type AttachmentMode, type Caller } from '../../../src/agent/types.js';
-import { native } from '../../../src/native/index.js';
-import { makeBrick, MIB, type TestBrick } from '../brick.js';
-import { ModelMemory } from '../model-memory.js';
-import { TestJournal } from '../test-journal.js';
-import { live, type MortalAgent } from './crash.js';
+import { MIB } from '../brick.js';
+import type { MortalAgent } from './crash.js';
+import { begin, BLOCK, crash, makeWorld, start, type Boot, type World } from './world.js';
 
-const BLOCK = 4n * MIB;
 const SIZE = 2n * BLOCK;
 const RACK: Caller = { owner: 'rack', epoch: 1n };
 const MODES: readonly AttachmentMode[] = ['system-ram', 'device'];
-
-/** A brick and all that outlives its agent. */
-interface World {
-  readonly brick: TestBrick;
-  memory: ModelMemory;
-  journal: TestJournal;
-  boot: number;
-}
-
-function makeWorld(): World {
-  const brick = makeBrick();
-  const world = { brick, memory: new ModelMemory(BLOCK), journal: new TestJournal(), boot: 1 };
-  return world;
-}
-
-/** Starts an agent on what is there. Bytes are reached only through a memport that is set. */
-async function start(
-  world: World,
-  extra: { dieAt?: string; visit?: (point: string) => void } = {},
-): Promise<MortalAgent> {
-  const { brick, memory, journal, boot } = world;
-  const mortal = await live({
-    config: brick.config,
-    memory,
-    journal,
-    bootId: `boot ${boot}`,
-    ...extra,
-  });
-  memory.reaches = ({ start, size, remote }) => {
-    const leads = mortal.agent
-      .memports()
-      .some((port) => port.set && port.start <= start && port.end >= start + size - 1n);
-    if (!leads) throw new Error(`nothing answers at ${start}, remote ${remote}`);
-  };
-  return mortal;
-}
-
-type Boot = 'same boot' | 'registers kept' | 'registers cleared';
-
-/** What the brick is when the next agent begins. */
-function crash(world: World, mortal: MortalAgent, lost: 'none' | 'unsafe', boot: Boot): void {
-  mortal.kill();
-  world.journal = world.journal.crashed(lost);
-  world.memory.faults.clear();
-  if (boot === 'same boot') return;
-  world.boot++;
-  const { dirty } = world.memory;
-  world.memory = new ModelMemory(BLOCK);
-  world.memory.dirty = dirty;
-  if (boot === 'registers kept') return;
-  const poolSize = 64n * MIB;
-  native.formatRegisters(
-    { path: world.brick.registers },
-    { profile: 'generic', windowSize: poolSize, remoteSize: poolSize, force: true },
-  );
-}
 
 /** Holds after every reconcile: what is set is owned, and what there is is in use, or waits. */
 function checkConverged({ agent }: MortalAgent, { memory, journal }: World): void {
@@ -119,8 +60,7 @@ function picture({ agent }: MortalAgent, { memory, journal }: World): unknown {
 async function checkIdle(mortal: MortalAgent, world: World): Promise<void> {
   const before = picture(mortal, world);
   await mortal.end();
-  const next = await start(world);
-  await next.agent.reconcile();
+  const next = await begin(world);
   expect(picture(next, world)).toEqual(before);
   await next.end();
 }
@@ -215,8 +155,7 @@ describe.each(MODES)('%s: an agent that is killed', (mode) => {
               crash(world, mortal, lost, boot);
               const calls = world.memory.calls.length;
 
-              mortal = await start(world);
-              await mortal.agent.reconcile();
+              mortal = await begin(world);
               const where = `${scenario.name}, ${point}, lost: ${lost}`;
               checkConverged(mortal, world);
               expect([where, stateOf(mortal, 'v')]).toEqual([
@@ -281,8 +220,7 @@ describe('an agent that is killed again while it recovers', () => {
           let mortal = await start(world, { dieAt: place });
           await mortal.arrived();
           crash(world, mortal, 'unsafe', 'same boot');
-          mortal = await start(world);
-          await mortal.agent.reconcile();
+          mortal = await begin(world);
           checkConverged(mortal, world);
           const where = `${scenario.name}, ${point}, then ${place}`;
           expect([where, stateOf(mortal, 'k')]).toEqual([where, 'in use']);
