@@ -32,20 +32,40 @@ export class Restorer {
   }
 
   /** Resolves when all that goes over that link has been tried; never rejects. */
-  async linkUp(transceiver: number): Promise<void> {
-    const { backend, table, memports, manual, reconciler } = this.#options;
-    const over = (outId: bigint): boolean => transceiverOf(outId, backend.info) === transceiver;
+  linkUp(transceiver: number): Promise<void> {
+    return this.#restore((outId) => this.#over(outId) === transceiver);
+  }
+
+  /** The same for every link that is up by now, of what was refused because its link was down. */
+  linksUp(): Promise<void> {
+    const status = this.#options.backend.linkStatus();
+    return this.#restore((outId, refused) => {
+      const transceiver = this.#over(outId);
+      if (transceiver === undefined || refused !== 'SDM_LINK_DOWN') return false;
+      return ((status >> BigInt(transceiver)) & 1n) === 1n;
+    });
+  }
+
+  #over(outId: bigint): number | undefined {
+    return transceiverOf(outId, this.#options.backend.info);
+  }
+
+  async #restore(wanted: (outId: bigint, refused: string) => boolean): Promise<void> {
+    const { table, memports, manual, reconciler } = this.#options;
     const attachments = table
       .records()
-      .filter((record) => record.waits === 'restore' && over(record.outId))
+      .filter(({ waits, outId, error }) => waits === 'restore' && wanted(outId, error?.code ?? ''))
       .map((record) =>
         this.#try(`restore of ${record.id}`, record.id, async (context) => {
           if (table.find(record.id) !== record || record.waits !== 'restore') return;
           await reconciler.restore(context, record);
         }),
       );
+    // why a memport was refused is not kept: it is tried whatever it was
     const ports = [...memports.held]
-      .filter(([, { spec, waits }]) => waits === 'restore' && over(spec.outId ?? 0n))
+      .filter(
+        ([, { spec, waits }]) => waits === 'restore' && wanted(spec.outId ?? 0n, 'SDM_LINK_DOWN'),
+      )
       .map(([port]) =>
         this.#try(`restore of memport ${port}`, `memport ${port}`, (context) =>
           manual.restore(context, port),

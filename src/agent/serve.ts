@@ -5,6 +5,7 @@ import { createServer, type Server } from './api/server.js';
 import { claimSocketPath, listen } from './api/socket.js';
 import type { ServeConfig } from './config.js';
 import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
+import { faultsFromEnvironment } from './faults.js';
 import { openJournal } from './journal/index.js';
 import { Observation } from './observe/index.js';
 import { LinkMonitor } from './observe/link-monitor.js';
@@ -25,6 +26,7 @@ const FLUSH_MS = 1_000;
  */
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
+  const faults = faultsFromEnvironment();
   const observation = new Observation();
   const journal = await openJournal(config.stateDir, { log: log.child({ part: 'journal' }) });
   const agent = await Agent.open(config, {
@@ -32,6 +34,7 @@ export async function serve(config: ServeConfig): Promise<number> {
     native,
     journal,
     observer: observation,
+    faults,
   }).catch(async (error: unknown) => {
     await journal.close();
     throw error;
@@ -63,6 +66,7 @@ export async function serve(config: ServeConfig): Promise<number> {
     await listen(server.app, config.socket, config.socketGroup, log);
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
+    void agent.linksWatched();
   } catch (error) {
     watchdog.stop();
     await (server === undefined ? agent.close() : finish(server.app, agent));

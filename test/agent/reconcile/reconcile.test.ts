@@ -418,6 +418,8 @@ describe('a boot', () => {
 
     await agent.linkChanged(0, false);
     expect(agent.getAttachment('a')).toMatchObject(waiting);
+    await agent.linksWatched();
+    expect(agent.getAttachment('a')).toMatchObject(waiting);
     writeWord(world.brick.registers, LINK_STATUS_OFFSET, 0b1n);
     await agent.linkChanged(1, true);
     expect(agent.getAttachment('a')).toMatchObject({ ...waiting, link: 'up' });
@@ -427,6 +429,16 @@ describe('a boot', () => {
     expect(restored.error ?? restored.waits).toBeUndefined();
     expect(agent.memport(3)).toMatchObject({ set: true, owner: 'manual' });
     expect(world.memory.scrubbed).toEqual([]);
+  });
+
+  test('a link that came up before its changes were watched', async () => {
+    await attach('a');
+    boot();
+    writeWord(world.brick.registers, LINK_STATUS_OFFSET, 0n);
+    const agent = await next();
+    writeWord(world.brick.registers, LINK_STATUS_OFFSET, 0b1n);
+    await agent.linksWatched();
+    expect(agent.getAttachment('a').state).toBe('online');
   });
 
   test('what is refused goes forward when it is commanded again', async () => {
