@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Failure } from '../lib/failure.mjs';
 import { absent, lazy } from './lazy.mjs';
+import { linkPart } from './link.mjs';
 import { unitsOf } from './units.mjs';
 import { validators } from './validators.mjs';
 
@@ -69,7 +70,7 @@ async function split(root) {
   );
   const parts = await Promise.all(
     outputFiles.map(async ({ path, text }) => {
-      const { code } = await transform(text, {
+      const { code } = await transform(linkPart(basename(path), text), {
         format: 'cjs',
         platform: 'node',
         target: TARGET,
