@@ -38,8 +38,11 @@ export interface Brick {
   readonly socket: string;
   /** Ends what is running and removes the directory. */
   remove(): Promise<void>;
-  /** Starts an agent and waits for its ready line. @throws with its log if it ends first. */
-  start(): Promise<RunningAgent>;
+  /**
+   * Starts an agent and waits for its ready line. @throws with its log if it ends first.
+   * @param env more of its environment, such as SDM_FAULT.
+   */
+  start(env?: NodeJS.ProcessEnv): Promise<RunningAgent>;
   /** A command line of sdm-agent with this brick's socket. */
   run(...args: string[]): Promise<Result>;
   ask(request: Omit<UnixRequest, 'socketPath'>): Promise<UnixAnswer>;
@@ -108,8 +111,8 @@ export async function makeBrick(options: BrickOptions = {}): Promise<Brick> {
       await Promise.all([...running].map((agent) => agent.stop('SIGKILL')));
       rmSync(dir, { recursive: true });
     },
-    async start() {
-      const agent = await startAgent(config);
+    async start(env = {}) {
+      const agent = await startAgent(config, env);
       running.add(agent);
       agent.process.once('exit', () => running.delete(agent));
       return agent;
@@ -120,8 +123,11 @@ export async function makeBrick(options: BrickOptions = {}): Promise<Brick> {
   };
 }
 
-async function startAgent(config: string): Promise<RunningAgent> {
-  const child = spawn(BIN, ['serve', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function startAgent(config: string, env: NodeJS.ProcessEnv): Promise<RunningAgent> {
+  const child = spawn(BIN, ['serve', '--config', config], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const output = collect(child);
   await new Promise<void>((done, reject) => {
     const timer = setTimeout(() => {
