@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../../src/agent/attachments/journal.js';
 import { openJournal } from '../../../src/agent/journal/index.js';
 import { formatHeader, formatLine } from '../../../src/agent/journal/lines.js';
+import type { SdmError } from '../../../src/common/errors.js';
 import { listen, record } from './entries.js';
 
 let dir: string;
@@ -210,6 +211,17 @@ describe('what was safe and is damaged is not dropped', () => {
       ),
       details: { file: path, line: 3, offset },
     });
+  });
+
+  test('cut off at the byte that the message names, it opens with what lies before', async () => {
+    await write('a', 'b', 'c', 'd');
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf('"b"') + 1]! ^= 1;
+    writeFileSync(path, bytes);
+    const error: unknown = await open().catch((reason: unknown) => reason);
+    const { offset } = (error as SdmError).details as { offset: number };
+    writeFileSync(path, bytes.subarray(0, offset));
+    expect(await ids()).toEqual(['a']);
   });
 
   test('a line that is doubled', async () => {
