@@ -1,11 +1,17 @@
-import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { fastify, LogController, type FastifyBaseLogger, type RouteOptions } from 'fastify';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type RouteOptions,
+} from 'fastify';
 import { Type } from 'typebox';
 import { SdmError, type ErrorCode } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { Metrics } from '../observe/metrics.js';
 import { Observation } from '../observe/index.js';
+import { Connections } from './connections.js';
 import { failures, type ApiContext, type App } from './context.js';
 import { statusOf, toAnswer } from './errors.js';
 import { EventStreams, STREAM_LIMITS, type StreamLimits } from './event-streams.js';
@@ -16,6 +22,7 @@ import { memportRoutes } from './routes/memports.js';
 import { metricRoutes } from './routes/metrics.js';
 import { remoteMemoryRoutes } from './routes/remote-memory.js';
 import { transceiverRoutes } from './routes/transceivers.js';
+import { Unreadable } from './unreadable.js';
 import { Validation } from './validation.js';
 
 /** Against clients that are slow, broken or many. Milliseconds and bytes. */
@@ -26,6 +33,7 @@ export interface Limits extends StreamLimits {
   readonly headersTimeout: number;
   /** An idle connection is closed after it. */
   readonly keepAliveTimeout: number;
+  /** Above it the connection is closed that has been silent for longest. */
   readonly maxConnections: number;
 }
 
@@ -61,6 +69,7 @@ export async function createServer(
   const streams = new EventStreams(events, all, log);
   const refused = (code: ErrorCode): void => counts.refusals.add(code);
   const validation = new Validation();
+  const unreadable = new Unreadable(refused);
   const app: App = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -71,11 +80,22 @@ export async function createServer(
     requestTimeout,
     keepAliveTimeout,
     // How often node looks for slow clients: its own 30 s would make the timeouts a rough guess.
-    http: { headersTimeout, connectionsCheckingInterval: Math.min(1_000, headersTimeout) },
-    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, refused),
+    // Nor is there a host to name on a Unix socket; node would refuse in a form that is not ours.
+    http: {
+      headersTimeout,
+      connectionsCheckingInterval: Math.min(1_000, headersTimeout),
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => unreadable.clientError(error, socket),
+    frameworkErrors: (error, _request, reply) => {
+      const body = toAnswer(error);
+      refused(body.code);
+      // of no route, so its type knows no body
+      void (reply as unknown as FastifyReply).code(statusOf(body.code)).send(body);
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.removeContentTypeParser('text/plain'); // JSON is all we read
-  app.server.maxConnections = maxConnections;
+  unreadable.watch(app.server, new Connections(app.server, maxConnections));
 
   let draining = false;
   app.addHook('onRequest', async (request) => {
@@ -147,30 +167,4 @@ function handleErrors(app: App, log: Logger, refused: (code: ErrorCode) => void)
     refused(body.code);
     return reply.code(statusOf(body.code)).send(body);
   });
-}
-
-/** For what never becomes a request: node has parsed nothing, so the answer is written by hand. */
-function refuseUnreadable(
-  error: NodeJS.ErrnoException,
-  socket: Socket,
-  refused: (code: ErrorCode) => void,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const known: Record<string, SdmError> = {
-    ERR_HTTP_REQUEST_TIMEOUT: new SdmError('SDM_SLOW', 'the request did not arrive whole in time'),
-    HPE_HEADER_OVERFLOW: new SdmError('SDM_TOO_LARGE', 'the headers are longer than 16 KiB'),
-  };
-  const answer = toAnswer(
-    known[error.code ?? ''] ?? new SdmError('SDM_INPUT', `this is not HTTP: ${error.message}`),
-  );
-  refused(answer.code);
-  const status = statusOf(answer.code);
-  const body = JSON.stringify(answer);
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
