@@ -68,7 +68,7 @@ export interface JournalState {
 
 /** For metrics and for people. Times in milliseconds, sizes in bytes. */
 export interface JournalStats {
-  /** Entries that were handed in and are not yet safe. */
+  /** Entries that somebody waits for: handed in, and not yet safe. */
   readonly pending: number;
   /** How long the oldest of them has been waiting; 0 where none does. */
   readonly lagMs: number;
@@ -84,12 +84,13 @@ export interface Journal {
   /**
    * Resolves when the entry, and every one handed in before it, would survive a power loss. What it
    * announces is done only then. The entry is copied at once: it may change afterwards.
-   * @throws SDM_JOURNAL: neither this entry nor a later one is in the journal.
+   * @throws SDM_JOURNAL: it is not in the journal, and what it announces must not be done. Others,
+   * also such that were handed in later, may be.
    */
   record(entry: JournalEntry): Promise<void>;
   /**
    * Hands an entry in and does not wait: it is written in order, and safe with the next `record`.
-   * Never fails; what could not be written makes the next `record` fail.
+   * Never fails; what could not be written is tried again with the next `record`, which says so.
    */
   note(entry: JournalEntry): void;
   /** As of all entries handed in so far that were not refused, those of earlier runs included. */

@@ -6,12 +6,13 @@ const DOCS = 'docs/journal.md';
 
 /** The state directory cannot be used at all. */
 export function unusable(directory: string, error: unknown): SdmError {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { message } = error as NodeJS.ErrnoException;
+  const errno = errnoOf(error);
   return new SdmError(
     'SDM_JOURNAL',
     `the state directory ${directory} cannot be used: ${message}. Make it one that the agent's user ` +
       'may read and write, with free space, or name another one as stateDir in the configuration',
-    { details: { directory, ...(code === undefined ? {} : { errno: code }) }, cause: error },
+    { details: { directory, ...(errno === undefined ? {} : { errno }) }, cause: error },
   );
 }
 
@@ -93,4 +94,11 @@ export function closed(directory: string): SdmError {
       details: { directory },
     },
   );
+}
+
+/** "ENOSPC" and its like, of Node's errors and of the addon's. */
+function errnoOf(error: unknown): string | undefined {
+  const { code, errnoName } = error as { code?: unknown; errnoName?: unknown };
+  if (typeof errnoName === 'string') return errnoName;
+  return typeof code === 'string' && !code.startsWith('SDM_') ? code : undefined;
 }

@@ -23,6 +23,21 @@ interface Waiting extends Encoded {
   readonly done: { resolve(): void; reject(error: SdmError): void } | undefined;
 }
 
+/** Where a command is. Of those that are not written yet the last one counts: it takes the place. */
+class Place implements Waiting {
+  readonly done = undefined;
+
+  constructor(
+    public entry: Extract<JournalEntry, { kind: 'at' }>,
+    readonly since: number,
+  ) {}
+
+  /** Made when it is written: most never are. */
+  get json(): string {
+    return encodeEntry(this.entry);
+  }
+}
+
 const isAwaited = ({ done }: Waiting): boolean => done !== undefined;
 
 /**
@@ -37,6 +52,8 @@ export class FileJournal implements Journal {
   /** What the file holds, and what is waiting. */
   #model: JournalModel;
   #queue: Waiting[] = [];
+  /** Those of the queue that may be replaced, by the ids of attachments. */
+  readonly #places = new Map<string, Place>();
   /** What is being written. */
   #group: Waiting[] = [];
   #running: Promise<void> | undefined;
@@ -64,7 +81,8 @@ export class FileJournal implements Journal {
 
   note(entry: JournalEntry): void {
     if (this.#closed !== undefined) return;
-    this.#enqueue(entry, undefined);
+    if (entry.kind === 'at') this.#enqueuePlace(entry);
+    else this.#enqueue(entry, undefined);
     // Not at once: most are soon followed by an entry that somebody waits for.
     this.#noteTimer ??= setTimeout(() => {
       this.#noteTimer = undefined;
@@ -97,8 +115,23 @@ export class FileJournal implements Journal {
     this.#lock.close();
   }
 
+  #enqueuePlace(entry: Place['entry']): void {
+    const known = this.#places.get(entry.id);
+    if (known === undefined) {
+      const place = new Place(entry, this.#now());
+      this.#places.set(entry.id, place);
+      this.#queue.push(place);
+    } else {
+      known.entry = entry;
+    }
+    this.#model.apply(entry);
+  }
+
   #enqueue(entry: JournalEntry, done: Waiting['done']): void {
     const json = encodeEntry(entry);
+    // what comes after it must not be written before it
+    if ('attachment' in entry) this.#places.delete(entry.attachment.id);
+    else if ('id' in entry) this.#places.delete(entry.id);
     this.#queue.push({ entry: copyOf(entry), json, since: this.#now(), done });
     this.#model.apply(entry);
   }
@@ -121,6 +154,7 @@ export class FileJournal implements Journal {
     const group = this.#queue;
     this.#group = group;
     this.#queue = [];
+    this.#places.clear();
     this.#notesDue = false;
     const refused = await this.#writer.write(group, group.some(isAwaited));
     this.#group = [];

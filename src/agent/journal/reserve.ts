@@ -20,6 +20,7 @@ export class Reserve {
   readonly #directory: string;
   readonly #path: string;
   #held = false;
+  #failed = false;
 
   constructor(fs: JournalFs, directory: string) {
     this.#fs = fs;
@@ -29,6 +30,11 @@ export class Reserve {
 
   get held(): boolean {
     return this.#held;
+  }
+
+  /** The last time there seemed to be room, and then was none: a quota, say. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
   /** Looks whether an agent before has left it. */
@@ -52,7 +58,9 @@ export class Reserve {
       if (free !== undefined && free < BigInt(RESERVE_SIZE + MARGIN)) return false;
       await this.#fill();
       this.#held = true;
+      this.#failed = false;
     } catch {
+      this.#failed = true;
       await this.#fs.remove(this.#path).catch(() => {});
     }
     return this.#held;

@@ -97,7 +97,9 @@ export class Writer {
 
   /** Takes the room for bad days, if it is not taken and there is some. Quick where it is taken. */
   async upkeep(): Promise<void> {
-    if (!this.#parts.reserve.held && (await this.#parts.reserve.make())) this.#succeeded();
+    const { reserve } = this.#parts;
+    // Trying costs writing all of it: where that failed, only what needs it tries again.
+    if (!reserve.held && !reserve.failed && (await reserve.make())) this.#succeeded();
   }
 
   /** Makes all that was written survive a power loss, and closes the file. */
