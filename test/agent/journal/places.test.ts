@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Direction, Journal } from '../../../src/agent/attachments/journal.js';
 import { openJournal } from '../../../src/agent/journal/index.js';
@@ -64,9 +65,7 @@ test('one that is being written is not changed any more', async () => {
   await attach('a');
   at('a', 'program');
   const first = attach('b');
-  // by now the group of "b" is taken
-  await Promise.resolve();
-  await Promise.resolve();
+  await setImmediate(); // by now the group of "b" is taken
   at('a', 'claim');
   await first;
   await attach('c');
