@@ -47,7 +47,7 @@ describe('the watchdog', () => {
   });
   afterEach(() => vi.useRealTimers());
 
-  const watchdog = (over: { env?: typeof env | object; sdNotify?: () => boolean } = {}) =>
+  const watchdog = (over: { env?: Record<string, string>; sdNotify?: () => boolean } = {}) =>
     new Watchdog({
       native: { sdNotify: over.sdNotify ?? ((state) => said.push(state) > 0) },
       log: { ...LOG, error: (_fields: object, text: string) => void errors.push(text) },
