@@ -148,7 +148,7 @@ describe('an agent that is installed as docs/service.md tells', { timeout: BOOT_
     ]) {
       expect(log).toMatch(said);
     }
-    expect(await root('journalctl --unit=sdm-agent --priority=err --quiet')).toBe('');
+    expect(await root('journalctl --identifier=sdm-agent --priority=err --quiet')).toBe('');
     await expectCleanKernelLog(rack, 1);
   });
 
