@@ -1,7 +1,7 @@
 import { checkIndex } from '../abi/numbers.js';
 import { statusName, transceiverOf, type MemportRegisters } from '../abi/codec.js';
 import type { HeldMemport, Journal } from './attachments/journal.js';
-import type { Span } from './attachments/spans.js';
+import { insert, type Span } from './attachments/spans.js';
 import { isOurs } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
 import type { NumberedMemport, RegisterBackend } from './backend/types.js';
@@ -65,17 +65,19 @@ export class Memports {
     return set.map(({ port }) => port).filter((port) => this.#owner(port, true) === 'foreign');
   }
 
-  /** Ranges of memports that are set or held and of attachments, also where their memport is clear. */
+  /**
+   * Ranges of memports that are set or held and of attachments, also where their memport is clear;
+   * in order.
+   */
   taken(set: readonly NumberedMemport[] = this.#options.backend.setMemports()): Taken {
     const { table } = this.#options;
-    const taken: Taken = { local: [], remote: [] };
+    const taken: Taken = { local: [...table.local], remote: [...table.remote] };
     const add = (memport: number, size: bigint, start: bigint, remote?: bigint): void => {
-      taken.local.push({ start, end: start + size, memport });
-      if (remote !== undefined) taken.remote.push({ start: remote, end: remote + size, memport });
+      insert(taken.local, { start, end: start + size, memport });
+      if (remote !== undefined) {
+        insert(taken.remote, { start: remote, end: remote + size, memport });
+      }
     };
-    for (const record of table.all()) {
-      add(record.memport, record.request.size, record.start, record.remote);
-    }
     for (const [port, { spec }] of this.held) add(port, spec.size, spec.start, spec.remote);
     for (const found of set) {
       const record = table.byMemport(found.port);
@@ -98,15 +100,18 @@ export class Memports {
     set: readonly NumberedMemport[] = this.#options.backend.setMemports(),
   ): number {
     const { backend, table } = this.#options;
-    const isSet = new Set(set.map(({ port }) => port));
     const isFree = (port: number): boolean =>
-      !isSet.has(port) && !this.held.has(port) && table.byMemport(port) === undefined;
+      !this.held.has(port) && table.byMemport(port) === undefined;
     if (wanted !== undefined) {
       this.check(wanted);
-      if (isFree(wanted)) return wanted;
+      if (isFree(wanted) && !set.some(({ port }) => port === wanted)) return wanted;
       throw ownedElsewhere(this.view(wanted));
     }
-    for (let port = 0; port < backend.info.nports; port++) if (isFree(port)) return port;
+    // they come in order
+    for (let port = 0, next = 0; port < backend.info.nports; port++) {
+      if (set[next]?.port === port) next++;
+      else if (isFree(port)) return port;
+    }
     throw noMemport(backend.info.nports);
   }
 

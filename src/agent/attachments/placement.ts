@@ -87,7 +87,7 @@ function checkSize(request: NormalRequest, unit: bigint): void {
 }
 
 /** The shares to choose from, cut to what the pool and the block reach; never the pool's header. */
-function spans(request: NormalRequest, space: PlacementSpace): Span[] {
+function spans(request: NormalRequest, space: PlacementSpace): readonly Span[] {
   const { granule, remoteSize } = space.info;
   const { poolSize } = space;
   const limit = poolSize !== undefined && poolSize < remoteSize ? poolSize : remoteSize;
@@ -210,15 +210,10 @@ function placeIdentical(request: NormalRequest, space: PlacementSpace): Placemen
     checkStart(asked.start, request, space);
     return asked;
   }
-  const local = space.local.map((span) => ({
-    start: span.start - windowBase,
-    end: span.end - windowBase,
-  }));
-  const inUse = [...space.remote, ...local];
   const unit = ownUnit(request, space);
   for (const span of spans(request, space)) {
     const into = { start: span.start, end: span.end < windowSize ? span.end : windowSize };
-    const remote = firstFit(into, request.size, unit, inUse, windowBase);
+    const remote = firstFit(into, request.size, unit, space.remote, windowBase, space.local);
     if (remote !== undefined) return { start: windowBase + remote, remote };
   }
   throw noSpace(request, space, `at a multiple of ${formatSize(unit)}`);

@@ -14,6 +14,7 @@ import {
 } from '../types.js';
 import { place } from './placement.js';
 import { differences, type AttachmentRecord, type NormalRequest } from './record.js';
+import { insert } from './spans.js';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -41,7 +42,7 @@ export function reserve(
   const set = parts.backend.setMemports();
   const { local, remote } = parts.memports.taken(set);
   for (const held of parts.memory.held()) {
-    local.push({ start: held.start, end: held.start + held.size });
+    insert(local, { start: held.start, end: held.start + held.size });
   }
   const { shares, checks } = parts;
   const space = { info, poolSize: pool?.size, shares, blockSize, local, remote, checks };
@@ -71,8 +72,10 @@ function firstUp(backend: RegisterBackend): bigint {
   const { info } = backend;
   if (transceiverOf(0n, info) === undefined) return 0n;
   const status = backend.linkStatus();
-  const ids = Array.from({ length: info.ntransceivers }, (_, t) => BigInt(t));
-  return ids.find((t) => ((status >> t) & 1n) === 1n) ?? 0n;
+  for (let t = 0; t < info.ntransceivers; t++) {
+    if (((status >> BigInt(t)) & 1n) === 1n) return BigInt(t);
+  }
+  return 0n;
 }
 
 /** @throws SDM_INPUT for what no brick could attach. */

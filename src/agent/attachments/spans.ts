@@ -25,22 +25,60 @@ export function spanText({ start, end }: Span): string {
   return `${hex(start)}-${hex(end - 1n)}`;
 }
 
-export function inOrder(spans: readonly Span[]): Span[] {
-  return [...spans].sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+function compare(a: Span, b: Span): number {
+  return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
 }
 
-/** First multiple of `unit` (counted from -`shift`) at which `size` bytes fit into `into`. */
+/** By their starts: the same list where they are in order already, as those in use mostly are. */
+export function inOrder(spans: readonly Span[]): readonly Span[] {
+  for (let i = 1; i < spans.length; i++) {
+    if (compare(spans[i - 1]!, spans[i]!) > 0) return [...spans].sort(compare);
+  }
+  return spans;
+}
+
+/** Puts a span into a list that is in order. */
+export function insert(spans: Span[], span: Span): void {
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (spans[middle]!.start <= span.start) low = middle + 1;
+    else high = middle;
+  }
+  spans.splice(low, 0, span);
+}
+
+/**
+ * First multiple of `unit` (counted from -`shift`) at which `size` bytes fit into `into`.
+ * @param taken what is in use.
+ * @param above the same, at addresses that are `shift` higher.
+ */
 export function firstFit(
   into: Span,
   size: bigint,
   unit: bigint,
   taken: readonly Span[],
   shift = 0n,
+  above: readonly Span[] = [],
 ): bigint | undefined {
+  const lists = [
+    { spans: inOrder(taken), by: 0n, next: 0 },
+    { spans: inOrder(above), by: shift, next: 0 },
+  ];
   let at = alignUp(into.start + shift, unit) - shift;
-  for (const span of inOrder(taken.filter((other) => overlaps(other, into)))) {
-    if (at + size <= span.start) break;
-    if (span.end > at) at = alignUp(span.end + shift, unit) - shift;
+  for (let moved = true; moved;) {
+    moved = false;
+    for (const list of lists) {
+      // all before `next` end at `at` or before
+      for (let end = at + size + list.by; list.next < list.spans.length; list.next++) {
+        const span = list.spans[list.next]!;
+        if (span.start >= end) break;
+        if (span.end - list.by <= at) continue;
+        at = alignUp(span.end - list.by + shift, unit) - shift;
+        end = at + size + list.by;
+        moved = true;
+      }
+    }
   }
   return at + size <= into.end ? at : undefined;
 }

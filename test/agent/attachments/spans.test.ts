@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { spanText, subtract, within, type Span } from '../../../src/agent/attachments/spans.js';
+import {
+  firstFit,
+  inOrder,
+  insert,
+  overlaps,
+  spanText,
+  subtract,
+  within,
+  type Span,
+} from '../../../src/agent/attachments/spans.js';
 
 const span = fc
   .tuple(fc.bigInt(0n, 64n), fc.bigInt(1n, 16n))
@@ -41,6 +50,61 @@ describe('subtract', () => {
           if (i > 0) expect(parts[i - 1]!.end).toBeLessThan(part.start);
         }
       }),
+    );
+  });
+});
+
+const spans = fc.array(span, { maxLength: 12 });
+
+describe('order', () => {
+  test('comes by starts, and costs nothing where it is there', () => {
+    fc.assert(
+      fc.property(spans, (list) => {
+        const sorted = inOrder(list);
+        expect(inOrder(sorted)).toBe(sorted);
+        expect(sorted.map(({ start }) => start)).toEqual(
+          list.map(({ start }) => start).sort((a, b) => Number(a - b)),
+        );
+      }),
+    );
+  });
+
+  test('is kept by what is inserted', () => {
+    fc.assert(
+      fc.property(spans, (list) => {
+        const sorted: Span[] = [];
+        for (const each of list) insert(sorted, each);
+        expect(inOrder(sorted)).toBe(sorted);
+        expect(new Set(sorted)).toEqual(new Set(list));
+      }),
+    );
+  });
+});
+
+describe('first fit', () => {
+  test('is the lowest of all multiples that are free, in any order of what is taken', () => {
+    const small = fc.bigInt(1n, 8n);
+    const shifts = fc.bigInt(0n, 20n);
+    fc.assert(
+      fc.property(
+        span,
+        small,
+        small,
+        spans,
+        shifts,
+        spans,
+        (into, size, unit, taken, shift, up) => {
+          const above = up.map(({ start, end }) => ({ start: start + shift, end: end + shift }));
+          let lowest: bigint | undefined;
+          for (let at = into.start; at + size <= into.end && lowest === undefined; at += 1n) {
+            const here = { start: at, end: at + size };
+            const free = ![...taken, ...up].some((other) => overlaps(other, here));
+            if ((at + shift) % unit === 0n && free) lowest = at;
+          }
+          expect(firstFit(into, size, unit, taken, shift, above)).toBe(lowest);
+        },
+      ),
+      { numRuns: 1000 },
     );
   });
 });
