@@ -1,31 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { checkIndex } from '../abi/numbers.js';
 import { featureNames, hasFeature } from '../abi/codec.js';
-import type { Native } from '../native/types.js';
 import { AttachmentCommands } from './attachments/commands.js';
-import { checkIdentity } from './attachments/identity.js';
-import { MemoryJournal, type Journal, type JournalIdentity } from './attachments/journal.js';
 import { Machine } from './attachments/machine.js';
 import { Reconciler } from './attachments/reconcile.js';
 import { checkRequest } from './attachments/reserve.js';
-import type { StageContext } from './attachments/stages.js';
 import { AttachmentTable } from './attachments/table.js';
-import { openBackend, type RegisterBackend } from './backend/index.js';
 import type { LinkState } from './backend/types.js';
-import { readBootId } from './boot.js';
-import { commandBudgetMs } from './budget.js';
-import { NO_OBSERVER, type Observer } from './events.js';
-import { NO_FAULTS, type Faults } from './faults.js';
-import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
+import { Commander } from './commander.js';
 import { ManualMemports } from './manual.js';
-import { createMemory, describeMemory, type MemoryPath } from './memory/index.js';
+import { describeMemory } from './memory/index.js';
 import { messageOf } from './memory/errors.js';
 import { restorePolicy } from './memory/policy.js';
 import { Memports } from './memports.js';
-import { checkCaller } from './owners.js';
-import { CommandQueue, HOLD, type Turn } from './queue.js';
+import { openParts, type AgentDeps, type Parts } from './parts.js';
+import type { Turn } from './queue.js';
 import { Restorer } from './restorer.js';
-import { Terms } from './terms.js';
 import {
   ALL_CHECKS,
   LOCAL,
@@ -37,7 +27,6 @@ import {
   type Caller,
   type DetachOptions,
   type JournalView,
-  type Log,
   type MemoryView,
   type MemportOptions,
   type MemportSpec,
@@ -45,32 +34,7 @@ import {
   type TransceiverView,
 } from './types.js';
 
-/** What a caller may hand in instead of the real thing. */
-export interface AgentDeps {
-  readonly log?: Log;
-  readonly native?: Native;
-  readonly journal?: Journal;
-  readonly memory?: MemoryPath;
-  readonly observer?: Observer;
-  readonly faults?: Faults;
-  /** Of the boot that this is; default: the kernel's. */
-  readonly bootId?: string;
-}
-
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** What an agent works on, and with. */
-interface Parts {
-  readonly backend: RegisterBackend;
-  readonly memory: MemoryPath;
-  readonly journal: Journal;
-  readonly native: Native;
-  readonly identity: JournalIdentity;
-  readonly bootId: string;
-  readonly log: Log;
-  readonly observer: Observer;
-  readonly faults: Faults;
-}
+export type { AgentDeps } from './parts.js';
 
 /** One brick: its memports, and the remote memory that it attaches through them. */
 export class Agent implements AgentCore {
@@ -80,11 +44,9 @@ export class Agent implements AgentCore {
   readonly #memports: Memports;
   readonly #manual: ManualMemports;
   readonly #commands: AttachmentCommands;
-  readonly #terms: Terms;
-  readonly #queue = new CommandQueue();
+  readonly #commander: Commander;
   readonly #reconciler: Reconciler;
   readonly #restorer: Restorer;
-  #reconciled: Promise<void> = Promise.resolve();
 
   private constructor(config: AgentConfig, parts: Parts) {
     this.#config = config;
@@ -93,6 +55,8 @@ export class Agent implements AgentCore {
     const { shares, checks = ALL_CHECKS } = config;
     const table = this.#table;
     const machine = new Machine(parts);
+    const commander = new Commander(config, parts, table);
+    this.#commander = commander;
     const memports = new Memports({ ...parts, table });
     const manual = new ManualMemports({ ...parts, memports, machine, table, shares, checks });
     const sysfs = config.sysfs ?? '/sys';
@@ -102,7 +66,6 @@ export class Agent implements AgentCore {
       { ...parts, memports, machine, table, shares, checks },
       config.node,
     );
-    this.#terms = new Terms(parts);
     this.#reconciler = new Reconciler({
       ...parts,
       machine,
@@ -118,7 +81,12 @@ export class Agent implements AgentCore {
       manual,
       reconciler: this.#reconciler,
       run: (name, keys, task) =>
-        this.#command(name, LOCAL, (turn) => task(this.#context(turn, { linkTimeoutMs: 0 })), keys),
+        this.#commander.run(
+          name,
+          LOCAL,
+          (turn) => task(this.#commander.context(turn, { linkTimeoutMs: 0 })),
+          keys,
+        ),
     });
   }
 
@@ -130,29 +98,7 @@ export class Agent implements AgentCore {
    * that is locked, foreign or not to be opened; the journal is then still open.
    */
   static async open(config: AgentConfig, deps: AgentDeps = {}): Promise<Agent> {
-    const log = deps.log ?? SILENT;
-    const sysfs = config.sysfs ?? '/sys';
-    const native = deps.native ?? (await import('../native/index.js')).native;
-    const journal = deps.journal ?? new MemoryJournal();
-    const bootId = deps.bootId ?? readBootId();
-    const faults = deps.faults ?? NO_FAULTS;
-    const backend = openBackend(native, config, sysfs, log);
-    const identity = { brick: config.brick, registers: `${backend.kind} ${backend.registers}` };
-    try {
-      checkIdentity(journal.state().begin, identity);
-    } catch (error) {
-      backend.close();
-      throw error;
-    }
-    // what was is put back either way: only that it is away must be safe
-    const note = async (saved: string | null): Promise<void> => {
-      if (saved === null) journal.note({ kind: 'policy', saved });
-      else await journal.record({ kind: 'policy', saved });
-    };
-    const memory = deps.memory ?? createMemory(native, backend, sysfs, note, faults);
-    const observer = deps.observer ?? NO_OBSERVER;
-    const parts = { backend, memory, journal, native, identity, bootId, log, observer, faults };
-    const agent = new Agent(config, parts);
+    const agent = new Agent(config, await openParts(config, deps));
     await agent.#begin();
     return agent;
   }
@@ -163,23 +109,18 @@ export class Agent implements AgentCore {
    * @throws SDM_JOURNAL: nothing can be journalled, and every command is refused.
    */
   reconcile(): Promise<void> {
-    return this.#reconciled;
+    return this.#commander.reconciled;
   }
 
   async #begin(): Promise<void> {
     const { memory, log } = this.#parts;
+    this.#reconciler.load();
     try {
       await memory.prepare('device', -1);
     } catch (error) {
       log.warn({ err: error }, `attachments are not possible yet: ${messageOf(error)}`);
     }
-    this.#terms.load();
-    const context = this.#context(HOLD, { linkTimeoutMs: 0 });
-    this.#reconciled = this.#queue.run('reconcile', 0, () => this.#reconciler.run(context));
-    // who waits for it is told; so is every command
-    this.#reconciled.catch((error: unknown) =>
-      log.error({ err: error }, `the agent cannot reconcile: ${messageOf(error)}`),
-    );
+    this.#commander.begin((context) => this.#reconciler.run(context));
   }
 
   brick(): BrickView {
@@ -223,8 +164,10 @@ export class Agent implements AgentCore {
     const id = request.id ?? `a-${randomBytes(5).toString('hex')}`;
     checkRequest(id, request);
     const task = (turn: Turn): Promise<Attachment> =>
-      this.#commands.attach(this.#context(turn), id, request, caller);
-    return this.#command(`attach ${id}`, caller, task, [id], () => this.#budgetMs(request.size));
+      this.#commands.attach(this.#commander.context(turn), id, request, caller);
+    return this.#commander.run(`attach ${id}`, caller, task, [id], () =>
+      this.#commander.budgetMs(request.size),
+    );
   }
 
   /**
@@ -240,10 +183,10 @@ export class Agent implements AgentCore {
     caller: Caller = LOCAL,
   ): Promise<Attachment> {
     const task = (turn: Turn): Promise<Attachment> =>
-      this.#commands.detach(this.#context(turn, options), id, options, caller);
+      this.#commands.detach(this.#commander.context(turn, options), id, options, caller);
     const budget = (): number =>
-      this.#budgetMs(this.#table.find(id)?.request.size ?? 0n, options.offlineTimeoutMs);
-    return this.#command(`detach ${id}`, caller, task, [id], budget);
+      this.#commander.budgetMs(this.#table.find(id)?.request.size ?? 0n, options.offlineTimeoutMs);
+    return this.#commander.run(`detach ${id}`, caller, task, [id], budget);
   }
 
   memports(): MemportView[] {
@@ -266,7 +209,7 @@ export class Agent implements AgentCore {
     options: MemportOptions = {},
     caller: Caller = LOCAL,
   ): Promise<MemportView> {
-    return this.#onMemport(`set of memport ${port}`, port, options, caller, (context) =>
+    return this.#commander.onMemport(`set of memport ${port}`, port, options, caller, (context) =>
       this.#manual.set(context, port, spec, options, caller),
     );
   }
@@ -281,7 +224,7 @@ export class Agent implements AgentCore {
     options: MemportOptions = {},
     caller: Caller = LOCAL,
   ): Promise<MemportView> {
-    return this.#onMemport(`clear of memport ${port}`, port, options, caller, (context) =>
+    return this.#commander.onMemport(`clear of memport ${port}`, port, options, caller, (context) =>
       this.#manual.clear(context, port, options, caller),
     );
   }
@@ -318,7 +261,7 @@ export class Agent implements AgentCore {
   /** Asks the logic to reset a transceiver. @throws SDM_INPUT, SDM_STALE_EPOCH, SDM_JOURNAL. */
   async resetTransceiver(transceiver: number, caller: Caller = LOCAL): Promise<TransceiverView> {
     const { backend } = this.#parts;
-    return this.#command(`reset of transceiver ${transceiver}`, caller, async () => {
+    return this.#commander.run(`reset of transceiver ${transceiver}`, caller, async () => {
       checkIndex('transceiver', transceiver, backend.info.ntransceivers);
       backend.resetLink(transceiver);
       return this.transceivers()[transceiver]!;
@@ -342,7 +285,7 @@ export class Agent implements AgentCore {
 
   /** A command that hangs, in a sentence; undefined while all is well. */
   overdue(): string | undefined {
-    return this.#queue.overdue();
+    return this.#commander.overdue();
   }
 
   /**
@@ -350,76 +293,8 @@ export class Agent implements AgentCore {
    * attached.
    */
   async close(): Promise<void> {
-    await this.#queue.close();
+    await this.#commander.close();
     this.#parts.backend.close();
     await this.#parts.journal.close();
-  }
-
-  /** A command on a memport, and with override on the attachment that it belongs to. */
-  async #onMemport(
-    name: string,
-    port: number,
-    options: MemportOptions,
-    caller: Caller,
-    task: (context: StageContext) => Promise<MemportView>,
-  ): Promise<MemportView> {
-    const owner = (): string | undefined =>
-      options.override === true ? this.#table.byMemport(port)?.id : undefined;
-    for (;;) {
-      const id = owner();
-      const keys = id === undefined ? [`memport ${port}`] : [`memport ${port}`, id];
-      const done = await this.#command(
-        name,
-        caller,
-        // it changed hands while this command waited: its new owner is to be waited for, too
-        async (turn) => (owner() === id ? task(this.#context(turn)) : undefined),
-        keys,
-      );
-      if (done !== undefined) return done;
-    }
-  }
-
-  async #command<T>(
-    name: string,
-    caller: Caller,
-    task: (turn: Turn) => Promise<T>,
-    keys: readonly string[] = [],
-    budgetMs: () => number = () => this.#budgetMs(this.#parts.backend.info.windowSize),
-  ): Promise<T> {
-    checkCaller(caller);
-    const run = async (turn: Turn): Promise<T> => {
-      await this.#reconciled;
-      const ended = await this.#terms.admit(caller, turn);
-      try {
-        return await task(turn);
-      } finally {
-        ended();
-      }
-    };
-    return this.#queue.run(name, this.#config.queueTimeoutMs ?? QUEUE_MS, run, keys, budgetMs);
-  }
-
-  /** Of a command about `size` bytes. @param offlineTimeoutMs the request's own. */
-  #budgetMs(size: bigint, offlineTimeoutMs?: number): number {
-    const offline = offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS;
-    return commandBudgetMs(size, offline + (this.#config.linkTimeoutMs ?? LINK_MS));
-  }
-
-  #context(
-    turn: Turn,
-    {
-      linkTimeoutMs,
-      offlineTimeoutMs,
-    }: Partial<Pick<StageContext, 'linkTimeoutMs' | 'offlineTimeoutMs'>> = {},
-  ): StageContext {
-    const { backend, memory } = this.#parts;
-    return {
-      backend,
-      memory,
-      table: this.#table,
-      turn,
-      linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
-      offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,
-    };
   }
 }

@@ -1,5 +1,5 @@
 import { LOCAL } from '../types.js';
-import type { Journal, JournalState } from './journal.js';
+import type { Journal, JournalledAttachment, JournalState } from './journal.js';
 import { copyRecord, type AttachmentRecord } from './record.js';
 
 /**
@@ -11,19 +11,10 @@ import { copyRecord, type AttachmentRecord } from './record.js';
 export async function rewriteForBoot(journal: Journal): Promise<void> {
   const { attachments, memports, policy }: JournalState = journal.state();
   const written: Promise<void>[] = [];
-  for (const { record, doing } of [...attachments.values()]) {
-    const attachment = unused(record);
-    if (doing === 'detach' || (doing === 'attach' && record.waits === undefined)) {
-      // of an attach that was interrupted nobody knows how far it came: taken for touched
-      attachment.touched ||= doing === 'attach';
-      written.push(journal.record({ kind: 'detach', attachment }));
-      continue;
-    }
-    if (record.state !== 'failed') {
-      attachment.state = 'reserved';
-      attachment.waits = waitsFor(record.owner);
-    }
-    written.push(journal.record({ kind: 'rest', attachment }));
+  for (const known of [...attachments.values()]) {
+    const { record: attachment, doing } = afterBoot(known);
+    const kind = doing === undefined ? 'rest' : 'detach';
+    written.push(journal.record({ kind, attachment }));
   }
   for (const [port, { spec, by }] of [...memports]) {
     const held = { spec, by, waits: waitsFor(by) };
@@ -32,6 +23,24 @@ export async function rewriteForBoot(journal: Journal): Promise<void> {
   // the kernel came up with a policy of its own
   if (policy !== null) written.push(journal.record({ kind: 'policy', saved: null }));
   await Promise.all(written);
+}
+
+/** What a boot made of an attachment: it waits, or its way back is to be gone to the end. */
+export function afterBoot({
+  record,
+  doing,
+}: Pick<JournalledAttachment, 'record' | 'doing'>): Pick<JournalledAttachment, 'record' | 'doing'> {
+  const attachment = unused(record);
+  if (doing === 'detach' || (doing === 'attach' && record.waits === undefined)) {
+    // of an attach that was interrupted nobody knows how far it came: taken for touched
+    attachment.touched ||= doing === 'attach';
+    return { record: attachment, doing: 'detach' };
+  }
+  if (record.state !== 'failed') {
+    attachment.state = 'reserved';
+    attachment.waits = waitsFor(record.owner);
+  }
+  return { record: attachment, doing: undefined };
 }
 
 function waitsFor(owner: string): 'controller' | 'restore' {

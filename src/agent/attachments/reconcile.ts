@@ -7,7 +7,7 @@ import { isSpec, type Memports } from '../memports.js';
 import type { StepName } from '../types.js';
 import type { JournalIdentity, JournalledAttachment } from './journal.js';
 import type { Machine } from './machine.js';
-import { rewriteForBoot } from './reboot.js';
+import { afterBoot, rewriteForBoot } from './reboot.js';
 import { copyRecord, type AttachmentRecord } from './record.js';
 import {
   isHeld,
@@ -49,6 +49,19 @@ export class Reconciler {
     this.#options = options;
   }
 
+  /**
+   * Makes known what the journal speaks of, for questions that come before the end of `run`: as
+   * the last agent left it, or as a boot since then did.
+   */
+  load(): void {
+    const { journal, table, bootId } = this.#options;
+    const { begin, attachments } = journal.state();
+    const rebooted = begin !== undefined && begin.bootId !== bootId;
+    for (const known of attachments.values()) {
+      table.add(rebooted ? afterBoot(known).record : copyRecord(known.record));
+    }
+  }
+
   /** @throws SDM_JOURNAL: nothing may be changed while nothing can be journalled. */
   async run(context: StageContext): Promise<void> {
     const { journal, table, memports, identity, bootId, log, observer, faults } = this.#options;
@@ -61,9 +74,9 @@ export class Reconciler {
     await this.#policy();
 
     const state = journal.state();
-    const known = [...state.attachments.values()].map(({ record, doing }) => ({
+    const known = [...state.attachments.values()].map(({ record, ...command }) => ({
       record: copyRecord(record),
-      doing,
+      ...command,
     }));
     for (const { record } of known) table.add(record);
     memports.held.clear();
@@ -109,7 +122,7 @@ export class Reconciler {
 
   async #attachment(
     context: StageContext,
-    { record, doing }: Pick<JournalledAttachment, 'record' | 'doing'>,
+    { record, doing, at }: JournalledAttachment,
     found: Mutable<Found>,
   ): Promise<void> {
     const { table, machine, log } = this.#options;
@@ -118,7 +131,7 @@ export class Reconciler {
     try {
       if (doing === 'detach') await this.#complete(context, record);
       else if (waits) await this.#keepWaiting(context, record, doing === 'attach');
-      else if (doing === 'attach') await this.#undo(context, record);
+      else if (doing === 'attach') await this.#undo(context, record, at);
       else if (record.state !== 'failed') await this.#check(context, record);
     } catch (error) {
       if (codeOf(error) === 'SDM_JOURNAL') throw error;
@@ -138,17 +151,24 @@ export class Reconciler {
   }
 
   /** An attach that nobody has an answer to. */
-  async #undo(context: StageContext, record: AttachmentRecord): Promise<void> {
-    record.touched = hasTraces(context, record);
+  async #undo(
+    context: StageContext,
+    record: AttachmentRecord,
+    at: JournalledAttachment['at'],
+  ): Promise<void> {
+    const stages = STAGES[record.request.mode].map((stage) => stage.name);
+    // what was set may be clear by now: the note, where it was not lost, says the same
+    const came = at !== undefined && stages.indexOf(at.stage) >= stages.indexOf('scrub');
+    record.touched = came || hasTraces(context, record);
     this.#options.log.warn({ id: record.id }, 'an attach was interrupted: undoing it');
     if (await this.#reach(context, record)) await this.#options.machine.undo(context, record);
   }
 
-  /** A detach that nobody has an answer to. */
+  /**
+   * A detach that nobody has an answer to. Its bytes may have been zeroed already: nothing that is
+   * gone by now proves that, so they are once more.
+   */
   async #complete(context: StageContext, record: AttachmentRecord): Promise<void> {
-    const claim = STAGES[record.request.mode].findIndex((stage) => stage.name === 'claim');
-    // it was claimed when the detach began: without a trace of that it was scrubbed, and released
-    if (record.reached > claim && !hasTraces(context, record)) record.touched = false;
     this.#options.log.warn({ id: record.id }, 'a detach was interrupted: completing it');
     if (await this.#reach(context, record)) await this.#options.machine.takeDown(context, record);
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LINK_STATUS_OFFSET, MIB } from '../brick.js';
+import { LINK_STATUS_OFFSET, makeBrick, MIB } from '../brick.js';
 import { readBootId } from '../../../src/agent/boot.js';
 import { LOCAL, type AttachmentMode, type Caller } from '../../../src/agent/types.js';
 import { Agent } from '../../../src/agent/agent.js';
@@ -119,8 +119,10 @@ describe('a journal that cannot be acted on', () => {
 });
 
 describe('commands that come before it has ended', () => {
-  test('wait for it, and questions are answered meanwhile', async () => {
+  test('wait for it, and questions are answered from the journal meanwhile', async () => {
     await attach('a');
+    await attach('c', 'device', RACK);
+    await mortal.agent.setMemport(9, SPEC);
     mortal.kill();
     world.journal = world.journal.crashed('none');
     world.boot++;
@@ -130,11 +132,30 @@ describe('commands that come before it has ended', () => {
     const attached = attach('b', 'device');
     await world.journal.waiting(1);
     expect(mortal.agent.brick().brick).toBe('test');
-    expect(mortal.agent.memports()).toHaveLength(32);
+    // a boot has taken what was in use
+    expect(mortal.agent.listAttachments()).toMatchObject([
+      { id: 'a', state: 'reserved', waits: 'restore', steps: [] },
+      { id: 'c', state: 'reserved', waits: 'controller' },
+    ]);
+    const { memport } = mortal.agent.getAttachment('a');
+    expect(mortal.agent.memport(memport)).toMatchObject({ owner: 'attachment', attachment: 'a' });
+    expect(mortal.agent.memport(9)).toMatchObject({ owner: 'manual', by: 'local' });
+    expect(mortal.agent.memports().filter(({ owner }) => owner === 'foreign')).toEqual([]);
     expect(world.journal.kinds()).not.toContain('detach');
     await world.journal.release();
     expect((await detached).state).toBe('free');
     expect((await attached).state).toBe('present');
+  });
+
+  test('see in the same boot what the agent before left in use', async () => {
+    const before = await attach('a');
+    mortal.kill();
+    world.journal = world.journal.crashed('none');
+    mortal = await start(world, { dieAt: 'reconcile.read' });
+    expect(mortal.agent.getAttachment('a')).toEqual(before);
+    expect(mortal.agent.memport(before.memport)).toMatchObject({ attachment: 'a' });
+    mortal.kill();
+    mortal = await begin(world);
   });
 });
 
@@ -288,6 +309,19 @@ describe('an interrupted attach', () => {
     expect(world.memory.region({ start: 32n * MIB, size: SIZE })).toBeUndefined();
   });
 
+  test('whose region and memport are gone by now: its note says that bytes were reached', async () => {
+    await killAt('up.online.after', () => attach('a'));
+    world.journal = new TestJournal(world.journal.kept.map(({ entry }) => entry));
+    await world.journal.record({ kind: 'at', id: 'a', direction: 'up', stage: 'online' });
+    world.memory.regions.clear();
+    clearPast(0);
+    const agent = await next();
+    expect(agent.listAttachments()).toEqual([]);
+    expect(world.memory.dirty.size).toBe(0);
+    expect(world.memory.regions.size).toBe(0);
+    expect(agent.memport(0)).toMatchObject({ set: false, owner: 'none' });
+  });
+
   test('of which not even the memport was set leaves bytes alone', async () => {
     world.memory.dirty.add(32n * MIB); // retained there by someone before
     await killAt('up.program.before', () => attach('a'));
@@ -329,12 +363,60 @@ describe('an interrupted detach', () => {
     expect((await agent.detach('a')).state).toBe('free');
   });
 
+  test('of one that had failed, with nothing to be seen of it: its bytes are zeroed', async () => {
+    const a = await attach('a', 'device');
+    world.memory.faults.set('scrub', 1);
+    await expect(mortal.agent.detach('a')).rejects.toMatchObject({ code: 'SDM_FAILED' });
+    // given back by hand, as the documents say, without the scrub
+    world.memory.regions.clear();
+    clearPast(a.memport);
+    expect(mortal.agent.getAttachment('a').state).toBe('failed');
+    await killAt('detach.journalled', () => mortal.agent.detach('a'));
+    const agent = await next();
+    expect(agent.listAttachments()).toEqual([]);
+    expect(world.memory.dirty.size).toBe(0);
+    expect(agent.memport(a.memport)).toMatchObject({ set: false, owner: 'none' });
+  });
+
+  test('of what waited for a link: its bytes are zeroed', async () => {
+    await attach('a', 'device');
+    crash(world, mortal, 'unsafe', 'registers cleared');
+    writeWord(world.brick.registers, LINK_STATUS_OFFSET, 0n);
+    expect((await next()).getAttachment('a')).toMatchObject({ waits: 'restore' });
+    await expect(mortal.agent.detach('a')).rejects.toMatchObject({ code: 'SDM_FAILED' });
+    expect(world.memory.dirty.size).not.toBe(0);
+    writeWord(world.brick.registers, LINK_STATUS_OFFSET, 0b1n);
+    await killAt('detach.journalled', () => mortal.agent.detach('a'));
+    expect((await next()).listAttachments()).toEqual([]);
+    expect(world.memory.dirty.size).toBe(0);
+  });
+
   test('keeps what it was told about the bytes', async () => {
     const { remote } = await attach('a', 'device');
     await killAt('down.expose.after', () => mortal.agent.detach('a', { retain: true }));
     await next();
     expect(world.memory.dirty.has(remote)).toBe(true);
     expect(mortal.agent.listAttachments()).toEqual([]);
+  });
+
+  test('of a brick without a kernel, after an override: the pool reads zero', async () => {
+    const brick = makeBrick();
+    const kept = new TestJournal();
+    const agent = await Agent.open(brick.config, { journal: kept, bootId: 'boot 1' });
+    const { remote, memport } = await agent.attach({ id: 'a', mode: 'device', size: SIZE });
+    writeWord(brick.pool, Number(remote) + 64, 0xdeadbeefn);
+    await agent.clearMemport(memport, { override: true });
+    expect(agent.getAttachment('a').state).toBe('failed');
+    await agent.close();
+    // as one that was killed at detach.journalled leaves it
+    const { record } = kept.state().attachments.get('a')!;
+    await kept.record({ kind: 'detach', attachment: record });
+    const later = await Agent.open(brick.config, { journal: kept, bootId: 'boot 1' });
+    await later.reconcile();
+    expect(later.listAttachments()).toEqual([]);
+    expect(readWord(brick.pool, Number(remote) + 64)).toBe(0n);
+    await later.close();
+    brick.remove();
   });
 });
 
