@@ -45,7 +45,10 @@ export const ERRORS = {
   SDM_TOO_LARGE: { status: 413, when: 'a request is longer than the agent reads' },
   SDM_MEDIA_TYPE: { status: 415, when: 'the body of a request is not JSON' },
   SDM_SLOW: { status: 408, when: 'a request did not arrive whole in time' },
-  SDM_TOO_MANY: { status: 503, when: 'as many event streams are open as the agent serves' },
+  SDM_TOO_MANY: {
+    status: 503,
+    when: 'more streams, or requests on one connection, than the agent serves',
+  },
   SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
   SDM_USAGE: { status: 400, when: 'a command line is not understood' },
   SDM_RUNNING: { status: 409, when: 'another agent already answers on this socket' },

@@ -1,8 +1,11 @@
 import { request as nodeRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SdmError, type ErrorCode } from './errors.js';
 
 /** An answer longer than this is a defect of the other side; reading on would only fill memory. */
 const MAX_ANSWER = 64 * 1024 * 1024;
+/** Between two attempts to get into a queue that is full. */
+const QUEUE_FULL_MS = 20;
 
 export interface UnixRequest {
   readonly socketPath: string;
@@ -34,7 +37,58 @@ export async function exchange(options: UnixRequest): Promise<UnixAnswer> {
     options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const asked = `${method} ${path} on ${socketPath}`;
 
-  const raw = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+  const raw = await sendWhenRoom(options, payload, signal).catch((error: unknown) => {
+    if (deadline.aborted) {
+      throw new SdmError('SDM_TIMEOUT', `${asked} was not answered within ${timeoutMs} ms`, {
+        details: { socket: socketPath, timeoutMs },
+        cause: error,
+      });
+    }
+    if (options.signal?.aborted === true) throw error;
+    throw unreachable(socketPath, asked, error);
+  });
+
+  if (raw.text === '') return { status: raw.status, body: undefined };
+  try {
+    return { status: raw.status, body: JSON.parse(raw.text) as unknown };
+  } catch (cause) {
+    throw new SdmError('SDM_INTERNAL', `${asked} answered ${raw.status} with something not JSON`, {
+      details: { status: raw.status, start: raw.text.slice(0, 200) },
+      cause,
+    });
+  }
+}
+
+interface RawAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * A daemon that is busy for a moment has a queue of connections, which may be full: asks again then.
+ * Nothing was sent before. @throws what node throws, also at `signal`.
+ */
+async function sendWhenRoom(
+  options: UnixRequest,
+  payload: string | undefined,
+  signal: AbortSignal,
+): Promise<RawAnswer> {
+  for (;;) {
+    try {
+      return await send(options, payload, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await sleep(QUEUE_FULL_MS, undefined, { signal });
+    }
+  }
+}
+
+function send(
+  { socketPath, method = 'GET', path }: UnixRequest,
+  payload: string | undefined,
+  signal: AbortSignal,
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
     const headers =
       payload === undefined
         ? {}
@@ -66,26 +120,7 @@ export async function exchange(options: UnixRequest): Promise<UnixAnswer> {
       });
     });
     request.end(payload);
-  }).catch((error: unknown) => {
-    if (deadline.aborted) {
-      throw new SdmError('SDM_TIMEOUT', `${asked} was not answered within ${timeoutMs} ms`, {
-        details: { socket: socketPath, timeoutMs },
-        cause: error,
-      });
-    }
-    if (options.signal?.aborted === true) throw error;
-    throw unreachable(socketPath, asked, error);
   });
-
-  if (raw.text === '') return { status: raw.status, body: undefined };
-  try {
-    return { status: raw.status, body: JSON.parse(raw.text) as unknown };
-  } catch (cause) {
-    throw new SdmError('SDM_INTERNAL', `${asked} answered ${raw.status} with something not JSON`, {
-      details: { status: raw.status, start: raw.text.slice(0, 200) },
-      cause,
-    });
-  }
 }
 
 /**

@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -39,6 +42,35 @@ describe('exchange', () => {
     await expect(exchange({ socketPath: path, path: '/' })).rejects.toMatchObject({
       code: 'SDM_UNREACHABLE',
     });
+  });
+
+  it('waits for room in the queue of a server that is busy', async () => {
+    const socketPath = join(dir, 's');
+    const code = `require('node:http').createServer((_, answer) => answer.end('{}'))
+      .listen({ path: ${JSON.stringify(socketPath)}, backlog: 1 }, () => console.log('up'))`;
+    const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const queued: Socket[] = [];
+    try {
+      await once(child.stdout, 'data');
+      child.kill('SIGSTOP');
+      // it stands still, and its queue is filled
+      const full = (): Promise<boolean> =>
+        new Promise((resolve) => {
+          const socket = connect(socketPath, () => resolve(false));
+          socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
+          queued.push(socket);
+        });
+      while (!(await full()));
+      await expect(exchange({ socketPath, path: '/', timeoutMs: 100 })).rejects.toMatchObject({
+        code: 'SDM_TIMEOUT',
+      });
+      const asking = exchange({ socketPath, path: '/' });
+      child.kill('SIGCONT');
+      expect(await asking).toEqual({ status: 200, body: {} });
+    } finally {
+      for (const socket of queued) socket.destroy();
+      child.kill('SIGKILL');
+    }
   });
 
   it('gives up at its deadline on a server that does not answer', async () => {

@@ -1,46 +1,95 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+export interface ConnectionLimits {
+  /** Connections at a time. */
+  readonly connections: number;
+  /** Requests of one connection that are answered or wait for that. */
+  readonly requests: number;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /**
- * The connections of a server, and what is being answered on each. Where there are more than may be,
- * the one goes that has been silent for longest: clients that hold connections and say nothing, or
- * say it slowly, do not keep others out.
+ * The connections of a server, none of which may keep others out. Requests that come one behind the
+ * other on one connection are handled one by one, and between two of them it is others' turn. Where
+ * there are more connections than may be, the one goes that has been silent for longest.
  */
 export class Connections {
+  readonly #handler: RequestListener;
+  readonly #limits: ConnectionLimits;
+  readonly #tooMany: (socket: Socket) => void;
   /** Without a request that has its headers and not its answer; silent for longest comes first. */
   readonly #silent = new Set<Socket>();
-  readonly #answering = new Map<Socket, Set<ServerResponse>>();
+  /** The first one is being answered, the others wait. */
+  readonly #exchanges = new Map<Socket, Exchange[]>();
 
-  /** @param most connections at a time. */
-  constructor(server: Server, most: number) {
+  /** @param tooMany is to end a connection that sends more requests than wait. */
+  constructor(
+    server: Server,
+    handler: RequestListener,
+    limits: ConnectionLimits,
+    tooMany: (socket: Socket) => void,
+  ) {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#tooMany = tooMany;
     server.on('connection', (socket: Socket) => {
       this.#silent.add(socket);
       socket.once('close', () => this.#forget(socket));
-      if (this.#silent.size + this.#answering.size > most) this.#makeRoom();
+      if (this.#silent.size + this.#exchanges.size > limits.connections) this.#makeRoom();
     });
-    server.on('request', ({ socket }, response) => this.#begin(socket, response));
+    server.on('request', (request, response) => this.#begin({ request, response }));
   }
 
   /** The last answer that is still to be given to a request that came whole; undefined: none is. */
   pending(socket: Socket): ServerResponse | undefined {
-    const answers = [...(this.#answering.get(socket) ?? [])];
-    return answers.findLast(({ req }) => req.complete);
+    return this.#exchanges.get(socket)?.findLast(({ request }) => request.complete)?.response;
   }
 
-  #begin(socket: Socket, response: ServerResponse): void {
-    this.#silent.delete(socket);
-    const answers = this.#answering.get(socket) ?? new Set();
-    this.#answering.set(socket, answers.add(response));
-    response.once('close', () => {
-      answers.delete(response);
-      if (answers.size > 0 || !this.#answering.delete(socket)) return;
-      if (!socket.destroyed) this.#silent.add(socket);
+  #begin(exchange: Exchange): void {
+    const { socket } = exchange.request;
+    if (socket.destroyed) return;
+    const waiting = this.#exchanges.get(socket);
+    if (waiting === undefined) {
+      this.#silent.delete(socket);
+      this.#exchanges.set(socket, [exchange]);
+      this.#handle(exchange);
+    } else if (waiting.length < this.#limits.requests) {
+      waiting.push(exchange);
+    } else {
+      this.#tooMany(socket);
+    }
+  }
+
+  #handle({ request, response }: Exchange): void {
+    response.once('close', () => this.#next(request.socket));
+    this.#handler(request, response);
+  }
+
+  /** After one was answered. */
+  #next(socket: Socket): void {
+    const waiting = this.#exchanges.get(socket);
+    if (waiting === undefined) return;
+    waiting.shift();
+    const [next] = waiting;
+    if (next === undefined) {
+      this.#exchanges.delete(socket);
+      this.#silent.add(socket);
+      return;
+    }
+    setImmediate(() => {
+      if (!socket.destroyed) this.#handle(next);
     });
   }
 
+  /** What waits on a connection that is gone is not done. */
   #forget(socket: Socket): void {
     this.#silent.delete(socket);
-    this.#answering.delete(socket);
+    this.#exchanges.delete(socket);
   }
 
   /** The newest is silent still: where all others are being answered it is the one that goes. */

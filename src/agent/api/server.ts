@@ -1,3 +1,9 @@
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server as HttpServer,
+} from 'node:http';
+import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import {
   fastify,
@@ -35,6 +41,8 @@ export interface Limits extends StreamLimits {
   readonly keepAliveTimeout: number;
   /** Above it the connection is closed that has been silent for longest. */
   readonly maxConnections: number;
+  /** Requests on one connection that are answered or wait for that; one more ends it. */
+  readonly maxPipelined: number;
 }
 
 const LIMITS: Limits = {
@@ -43,6 +51,7 @@ const LIMITS: Limits = {
   headersTimeout: 5_000,
   keepAliveTimeout: 5_000,
   maxConnections: 512,
+  maxPipelined: 64,
   ...STREAM_LIMITS,
 };
 
@@ -64,7 +73,6 @@ export async function createServer(
   limits: Partial<Limits> = {},
 ): Promise<Server> {
   const all = { ...LIMITS, ...limits };
-  const { bodyLimit, requestTimeout, headersTimeout, keepAliveTimeout, maxConnections } = all;
   const { events, counts } = context.observation ?? new Observation();
   const streams = new EventStreams(events, all, log);
   const refused = (code: ErrorCode): void => counts.refusals.add(code);
@@ -76,16 +84,8 @@ export async function createServer(
     schemaController: validation.schemaController,
     return503OnClosing: false, // its answer has another form than ours; drain() does it
     forceCloseConnections: 'idle',
-    bodyLimit,
-    requestTimeout,
-    keepAliveTimeout,
-    // How often node looks for slow clients: its own 30 s would make the timeouts a rough guess.
-    // Nor is there a host to name on a Unix socket; node would refuse in a form that is not ours.
-    http: {
-      headersTimeout,
-      connectionsCheckingInterval: Math.min(1_000, headersTimeout),
-      requireHostHeader: false,
-    },
+    bodyLimit: all.bodyLimit,
+    serverFactory: (handler) => httpServer(handler, all, unreadable),
     clientErrorHandler: (error, socket) => unreadable.clientError(error, socket),
     frameworkErrors: (error, _request, reply) => {
       const body = toAnswer(error);
@@ -95,7 +95,6 @@ export async function createServer(
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.removeContentTypeParser('text/plain'); // JSON is all we read
-  unreadable.watch(app.server, new Connections(app.server, maxConnections));
 
   let draining = false;
   app.addHook('onRequest', async (request) => {
@@ -112,6 +111,7 @@ export async function createServer(
   handleErrors(app, log, refused);
   validation.waitFor(app);
   const routes: RouteOptions[] = [];
+  let document: Promise<object> | undefined;
   app.addHook('onRoute', (route) => {
     // HEAD is GET's shadow.
     if (route.method !== 'HEAD') routes.push(route);
@@ -133,7 +133,7 @@ export async function createServer(
         response: { 200: Type.Object({}, { additionalProperties: true }), ...failures },
       },
     },
-    async () => (await import('./openapi.js')).describeApi(routes),
+    async () => (document ??= (await import('./openapi.js')).describeApi(routes)),
   );
   await app.ready();
   return {
@@ -144,6 +144,28 @@ export async function createServer(
       streams.close();
     },
   };
+}
+
+function httpServer(handler: RequestListener, limits: Limits, unreadable: Unreadable): HttpServer {
+  const { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections, maxPipelined } = limits;
+  const server = createHttpServer({
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout,
+    // How often node looks for slow clients: its own 30 s would make the timeouts a rough guess.
+    connectionsCheckingInterval: Math.min(1_000, headersTimeout),
+    // There is no host to name on a Unix socket; node would refuse in a form that is not ours.
+    requireHostHeader: false,
+  });
+  const most = { connections: maxConnections, requests: maxPipelined };
+  const tooMany = (socket: Socket): void =>
+    unreadable.refuse(
+      socket,
+      'SDM_TOO_MANY',
+      `${maxPipelined} requests wait on this connection: read their answers before more are sent`,
+    );
+  unreadable.watch(server, new Connections(server, handler, most, tooMany));
+  return server;
 }
 
 function handleErrors(app: App, log: Logger, refused: (code: ErrorCode) => void): void {

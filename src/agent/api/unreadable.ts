@@ -27,10 +27,10 @@ export class Unreadable {
   watch(server: Server, connections: Connections): void {
     this.#connections = connections;
     server.on('checkExpectation', ({ headers, socket }) => {
-      this.#refuse(socket, 'SDM_INPUT', `this agent does not know "Expect: ${headers.expect}"`);
+      this.refuse(socket, 'SDM_INPUT', `this agent does not know "Expect: ${headers.expect}"`);
     });
     server.on('connect', (_request, socket: Socket) => {
-      this.#refuse(socket, 'SDM_INPUT', 'this agent is no proxy: there is no CONNECT');
+      this.refuse(socket, 'SDM_INPUT', 'this agent is no proxy: there is no CONNECT');
     });
   }
 
@@ -44,11 +44,11 @@ export class Unreadable {
       'SDM_INPUT',
       `this is not HTTP: ${error.message}`,
     ];
-    this.#refuse(socket, code, message);
+    this.refuse(socket, code, message);
   }
 
-  /** Once; and after the answers to what could be read before. */
-  #refuse(socket: Socket, code: ErrorCode, message: string): void {
+  /** Ends a connection, once, and after the answers to what could be read before. */
+  refuse(socket: Socket, code: ErrorCode, message: string): void {
     if (this.#refusing.has(socket)) return;
     this.#refusing.add(socket);
     const before = this.#connections?.pending(socket);

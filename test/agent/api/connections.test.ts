@@ -8,15 +8,19 @@ import { createLog } from '../../../src/common/log.js';
 import { attachment, FakeCore } from './fake-core.js';
 
 const MOST = 3;
+const PIPELINED = 4;
 const DEADLINE_MS = 20_000;
 const GET = 'GET /healthz HTTP/1.1\r\n\r\n';
 const DELETE = 'DELETE /v1/attachments/a1 HTTP/1.1\r\n\r\n';
 
 /** A core whose detach ends when it is told to. */
 class SlowCore extends FakeCore {
+  /** How many detaches have begun. */
+  begun = 0;
   readonly #waiting: (() => void)[] = [];
 
   override detach(): Promise<typeof attachment> {
+    this.begun += 1;
     return new Promise((resolve) => {
       this.#waiting.push(() => resolve({ ...attachment, state: 'free' }));
     });
@@ -85,7 +89,7 @@ beforeEach(async () => {
   server = await createServer(
     { brick: 'b', agent: core, probe: () => Promise.reject(new Error('not here')) },
     createLog('test', 'silent'),
-    { maxConnections: MOST },
+    { maxConnections: MOST, maxPipelined: PIPELINED },
   );
   await server.app.listen({ path });
 });
@@ -154,10 +158,54 @@ describe('more connections than may be', () => {
   });
 });
 
-describe('what is no request', () => {
-  const bodies = (heard: string): unknown[] =>
-    [...heard.matchAll(/\r\n\r\n(\{.*?\})(?=HTTP|$)/gs)].map((match) => JSON.parse(match[1]!));
+const bodies = (heard: string): unknown[] =>
+  [...heard.matchAll(/\r\n\r\n(\{.*?\})(?=HTTP|$)/gs)].map((match) => JSON.parse(match[1]!));
 
+describe('requests one behind the other', () => {
+  it('are done one by one, in order', async () => {
+    const one = await client();
+    one.say(DELETE + DELETE + GET);
+    await until('the first detach', () => core.begun === 1);
+    const other = await client();
+    other.say(GET);
+    await until('the answer to another', () => other.heard.includes('"ok"'));
+    expect([core.begun, one.heard]).toEqual([1, '']);
+    core.finish();
+    await until('the second detach', () => core.begun === 2);
+    core.finish();
+    await until('the last answer', () => one.heard.includes('"ok"'));
+    expect(bodies(one.heard)).toMatchObject([{ id: 'a1' }, { id: 'a1' }, { status: 'ok' }]);
+  });
+
+  it('that are too many end the connection, after the answers to those before', async () => {
+    const one = await client();
+    one.say(DELETE + GET.repeat(PIPELINED + 30));
+    await until('the detach', () => core.begun === 1);
+    core.finish();
+    expect(bodies(await one.closed)).toMatchObject([
+      { id: 'a1' },
+      ...Array.from({ length: PIPELINED - 1 }, () => ({ status: 'ok' })),
+      { code: 'SDM_TOO_MANY' },
+    ]);
+  });
+
+  it('are not done where the one who sent them is gone', async () => {
+    const one = await client();
+    one.say(DELETE + DELETE);
+    await until('the first detach', () => core.begun === 1);
+    one.end();
+    await one.closed;
+    core.finish();
+    const other = await client();
+    other.say(DELETE);
+    await until('another detach', () => core.begun === 2);
+    core.finish();
+    await until('its answer', () => other.heard.includes('"free"'));
+    expect(core.begun).toBe(2);
+  });
+});
+
+describe('what is no request', () => {
   it('is refused after the answers to what came before it', async () => {
     const one = await client();
     one.say(`${GET}${DELETE}\0\r\n\r\n`);
