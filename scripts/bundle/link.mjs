@@ -1,6 +1,7 @@
-// Turns an ES module that esbuild split off into the body of a function that gets `require` and
-// `module`: what it imports of other parts becomes constants of its own. esbuild would make each use
-// a call of a getter, which is felt in every request.
+// Turns an ES module that esbuild split off into the body of a function that gets `sdmRequire` and
+// `sdmPart`: what it imports of other parts becomes constants of its own. esbuild would make each use
+// a call of a getter, which is felt in every request. They have names of their own because esbuild
+// gives a part's own `module` or `require` another one, and that in all of the text.
 import { Failure } from '../lib/failure.mjs';
 
 const IMPORT = /^import \{([^}]*)\} from "(\.\/[^"]+)";$/gm;
@@ -13,12 +14,12 @@ const LEFT = /^(?:export\b|import\b.*"\.\/).*$/m;
 /** @throws Failure if the part says something that this does not know. */
 export function linkPart(name, text) {
   const linked = text
-    .replace(IMPORT, (_, names, from) => `const {${pairs(names, false)}} = require("${from}");`)
-    .replace(BARE, 'require($1);')
-    .replace(DEFAULT, 'module.exports = {__esModule: true, default: $1};')
+    .replace(IMPORT, (_, names, from) => `const {${pairs(names, false)}} = sdmRequire("${from}");`)
+    .replace(BARE, 'sdmRequire($1);')
+    .replace(DEFAULT, 'sdmPart.exports = {__esModule: true, default: $1};')
     .replace(EXPORT, (_, names) => {
       for (const [local] of split(names)) checkConstant(name, text, local);
-      return `module.exports = {__esModule: true,${pairs(names, true)}};`;
+      return `sdmPart.exports = {__esModule: true,${pairs(names, true)}};`;
     });
   const left = LEFT.exec(linked);
   if (left) throw new Failure(`${name} of the bundle has "${left[0]}", which cannot be linked.`);

@@ -70,7 +70,8 @@ function load(name) {
   const unit = units.get(file) ?? compile(file);
   const part = { exports: {} };
   parts.set(name, part);
-  unit.make[name](part.exports, requirePart, part, unit.path, __dirname, unit.url);
+  const { make, path, url } = unit;
+  make[name](part.exports, requirePart, part, path, __dirname, url, requirePart, part);
   return part.exports;
 }
 

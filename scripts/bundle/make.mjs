@@ -16,7 +16,7 @@ const ENTRY = 'src/cli/sdm-agent.ts';
 const COMMAND = 'sdm-agent.cjs';
 const TARGET = 'node20';
 /** The names that a part has from the loader. */
-const NAMES = 'exports, require, module, __filename, __dirname, sdmUrl';
+const NAMES = 'exports, require, module, __filename, __dirname, sdmUrl, sdmRequire, sdmPart';
 
 /** Writes the bundle of the sources in `root` to the directory `to`, which is made. */
 export async function makeBundle(root, to) {

@@ -12,8 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { get } from 'node:http';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { runInThisContext } from 'node:vm';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
 import { makeBrick, sdmAgent } from '../support/agent.js';
@@ -153,6 +156,45 @@ describe('the bundle', () => {
     for (const name of names.filter((each) => each !== 'help')) {
       const help = await sdmAgent([name, '--help']);
       expect(help.stdout).toMatch(new RegExp(`^Usage: sdm-agent ${name} `));
+    }
+  });
+
+  // The loader that is in the bundle would run a command.
+  it('has parts that all have what they export', () => {
+    const directory = join(projectDir(), 'dist/bundle');
+    const makers: Record<string, (...values: unknown[]) => void> = {};
+    for (const file of readdirSync(directory).filter((name) => name.endsWith('.js'))) {
+      Object.assign(makers, runInThisContext(readFileSync(join(directory, file), 'utf8')));
+    }
+    const parts = new Map<string, { exports: object }>();
+    const requirePart = (name: string): unknown => {
+      if (!name.startsWith('./')) return createRequire(import.meta.url)(name) as unknown;
+      const known = parts.get(name);
+      if (known !== undefined) return known.exports;
+      const part = { exports: {} };
+      parts.set(name, part);
+      const url = pathToFileURL(join(directory, name)).href;
+      const given = [part.exports, requirePart, part, name, directory, url, requirePart, part];
+      makers[name.slice(2)]!(...given);
+      return part.exports;
+    };
+    const names = Object.keys(makers).filter((name) => !name.startsWith('sdm-agent'));
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      const entries = Object.entries(requirePart(`./${name}`) as object);
+      expect([name, entries]).toEqual([name, expect.arrayContaining([['__esModule', true]])]);
+      expect([name, entries.filter(([, value]) => value === undefined)]).toEqual([name, []]);
+    }
+  });
+
+  it('examines a brick', async () => {
+    const brick = await makeBrick();
+    try {
+      const { stdout, stderr } = await sdmAgent(['doctor', '--config', brick.config, '--json']);
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toMatchObject({ findings: expect.any(Array) });
+    } finally {
+      await brick.remove();
     }
   });
 
