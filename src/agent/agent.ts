@@ -26,6 +26,7 @@ import {
   type BrickView,
   type Caller,
   type DetachOptions,
+  type Ensured,
   type JournalView,
   type MemoryView,
   type MemportOptions,
@@ -161,9 +162,14 @@ export class Agent implements AgentCore {
    * SDM_LINK_DOWN, SDM_MEMPORT_REFUSED, SDM_KERNEL_REFUSED, SDM_FAILED; SDM_STALE_EPOCH, SDM_JOURNAL.
    */
   async attach(request: AttachRequest, caller: Caller = LOCAL): Promise<Attachment> {
+    return (await this.ensure(request, caller)).attachment;
+  }
+
+  /** As `attach`; says whether it was this call that made it. @throws as `attach`. */
+  async ensure(request: AttachRequest, caller: Caller = LOCAL): Promise<Ensured> {
     const id = request.id ?? `a-${randomBytes(5).toString('hex')}`;
     checkRequest(id, request);
-    const task = (turn: Turn): Promise<Attachment> =>
+    const task = (turn: Turn): Promise<Ensured> =>
       this.#commands.attach(this.#commander.context(turn), id, request, caller);
     return this.#commander.run(`attach ${id}`, caller, task, [id], () =>
       this.#commander.budgetMs(request.size),

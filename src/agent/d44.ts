@@ -25,8 +25,11 @@ import {
 /** Below it nothing can be mapped, whatever the granule is. */
 const PAGE = 4096n;
 
-type Core = Pick<AgentCore, 'brick' | 'listAttachments' | 'attach' | 'detach' | 'memory'>;
-type Outcome = PromiseSettledResult<Attachment>;
+type Core = Pick<
+  AgentCore,
+  'brick' | 'listAttachments' | 'ensure' | 'detach' | 'memory' | 'reconcile'
+>;
+type Outcome<T = Attachment> = PromiseSettledResult<T>;
 
 /** Carries out D4.4's commands: a segment is a `device` attachment with an id of its address. */
 export class RemoteMemory {
@@ -69,13 +72,14 @@ export class RemoteMemory {
   }
 
   async #add({ segments }: AddCommand, caller: Caller): Promise<Attachment[]> {
-    const before = new Set(this.#agent.listAttachments().map(({ id }) => id));
     const outcomes = await Promise.allSettled(
-      segments.map((segment) => this.#agent.attach(requestOf(segment), caller)),
+      segments.map((segment) => this.#agent.ensure(requestOf(segment), caller)),
     );
     const failed = outcomes.findIndex(({ status }) => status === 'rejected');
-    if (failed === -1) return values(outcomes);
-    const made = values(outcomes).filter(({ id }) => !before.has(id));
+    const there = values(outcomes);
+    if (failed === -1) return there.map(({ attachment }) => attachment);
+    // only the core knows: others may attach the same at the same time
+    const made = there.filter(({ created }) => created).map(({ attachment }) => attachment);
     const undone = await Promise.allSettled(
       made.map(({ id }) => this.#agent.detach(id, {}, caller)),
     );
@@ -101,6 +105,8 @@ export class RemoteMemory {
   }
 
   async #remove({ segments }: RemoveCommand, caller: Caller): Promise<Attachment[]> {
+    // what is being undone or given back at a start is not there to be removed
+    await this.#agent.reconcile();
     const there = this.#agent.listAttachments();
     const found = segments.map((segment, i) => matchSegment(segment, i, there, caller));
     await this.#checkUnused(found);
@@ -159,7 +165,7 @@ function requestOf(segment: AddSegment): AttachRequest {
   };
 }
 
-function values(outcomes: readonly Outcome[]): Attachment[] {
+function values<T>(outcomes: readonly Outcome<T>[]): T[] {
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 

@@ -308,13 +308,24 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What an attach came to. */
+export interface Ensured {
+  readonly attachment: Attachment;
+  /** False: it was there already, in use or waiting. */
+  readonly created: boolean;
+}
+
 /** The agent's core as the API sees it; `Agent` in agent.ts implements it. */
 export interface AgentCore {
+  /** Resolves when the agent has made journal and brick agree. @throws SdmError SDM_JOURNAL. */
+  reconcile(): Promise<void>;
   brick(): BrickView;
   listAttachments(): Attachment[];
   /** @throws SdmError SDM_NOT_FOUND. */
   getAttachment(id: string): Attachment;
   attach(request: AttachRequest, caller?: Caller): Promise<Attachment>;
+  /** As `attach`, for those who take back what they made. */
+  ensure(request: AttachRequest, caller?: Caller): Promise<Ensured>;
   detach(id: string, options?: DetachOptions, caller?: Caller): Promise<Attachment>;
   memports(): MemportView[];
   memport(port: number): MemportView;

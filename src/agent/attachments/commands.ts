@@ -1,5 +1,5 @@
 import { checkOwner, nextOwner } from '../owners.js';
-import type { AttachRequest, Attachment, Caller, DetachOptions, Log } from '../types.js';
+import type { AttachRequest, Attachment, Caller, DetachOptions, Ensured, Log } from '../types.js';
 import type { Machine } from './machine.js';
 import { linkOf, normalise, viewOf, type AttachmentRecord } from './record.js';
 import { checkRepeated, reserve, type ReserveParts } from './reserve.js';
@@ -29,13 +29,13 @@ export class AttachmentCommands {
     id: string,
     request: AttachRequest,
     caller: Caller,
-  ): Promise<Attachment> {
+  ): Promise<Ensured> {
     const { memory, table, machine, log } = this.#parts;
     const normal = normalise(request, this.#node);
     const existing = table.find(id);
     if (existing !== undefined) {
       checkRepeated(existing, normal, caller);
-      return this.#again(context, existing, caller);
+      return { attachment: await this.#again(context, existing, caller), created: false };
     }
     await memory.prepare(normal.mode, normal.node);
     const record = reserve(this.#parts, id, normal, caller);
@@ -46,7 +46,7 @@ export class AttachmentCommands {
       if (record.state === 'free') table.forget(record);
     }
     log.info({ id, start: record.start, size: normal.size, owner: record.owner }, 'attached');
-    return this.view(record);
+    return { attachment: this.view(record), created: true };
   }
 
   /** @throws as AgentCore.detach. */

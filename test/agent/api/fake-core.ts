@@ -4,6 +4,7 @@ import type {
   AgentCore,
   Attachment,
   BrickView,
+  Ensured,
   JournalView,
   MemoryView,
   MemportView,
@@ -126,6 +127,10 @@ export class FakeCore implements AgentCore {
     this.failure = new SdmError(code, `refused with ${code}`, { details: { at: 0x1000n } });
   }
 
+  reconcile(): Promise<void> {
+    return Promise.resolve();
+  }
+
   brick(): BrickView {
     this.#fail();
     return brick;
@@ -144,6 +149,10 @@ export class FakeCore implements AgentCore {
 
   attach(...args: unknown[]): Promise<Attachment> {
     return this.#command('attach', args, attachment);
+  }
+
+  ensure(...args: unknown[]): Promise<Ensured> {
+    return this.#command('ensure', args, { attachment, created: true });
   }
 
   detach(...args: unknown[]): Promise<Attachment> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../../src/abi/d44/index.js';
 import { RemoteMemory } from '../../../src/agent/d44.js';
-import type { AttachRequest, Attachment, RegionView } from '../../../src/agent/types.js';
+import type { AttachRequest, Attachment, Ensured, RegionView } from '../../../src/agent/types.js';
 import { SdmError } from '../../../src/common/errors.js';
 import { attachment as shown, FakeCore } from '../api/fake-core.js';
 
@@ -23,12 +23,13 @@ class ScriptedCore extends FakeCore {
     return [...this.there.values()];
   }
 
-  override async attach({ id = '', start = 0n }: AttachRequest): Promise<Attachment> {
+  override async ensure({ id = '', start = 0n }: AttachRequest): Promise<Ensured> {
     if (id === this.refuseAttach) {
       throw new SdmError('SDM_NO_MEMPORT', 'all are in use', { details: { ports: 32 } });
     }
-    this.put(id, start);
-    return this.there.get(id)!;
+    const created = !this.there.has(id);
+    if (created) this.put(id, start);
+    return { attachment: this.there.get(id)!, created };
   }
 
   override async detach(id: string): Promise<Attachment> {

@@ -7,6 +7,7 @@ import { RemoteMemory } from '../../../src/agent/d44.js';
 import type { AgentConfig, Caller } from '../../../src/agent/types.js';
 import { DOCUMENT_EXAMPLE, DOCUMENT_REMOVE, EXAMPLE_SEGMENTS } from '../../abi/d44/example.js';
 import { makeBrick, MIB } from '../brick.js';
+import { TestJournal } from '../test-journal.js';
 import { makeZynq, type ZynqBrick } from './brick.js';
 
 const NOTHING_CHECKED = { checks: { alignment: false, remoteOverlap: false } };
@@ -260,6 +261,48 @@ describe('an Add', () => {
     });
     expect(ids()).toEqual([id(1)]);
     expect(brick.set().map((port) => port.start)).toEqual([BASE + UNIT]);
+  });
+
+  test('that fails keeps what another command attaches meanwhile', async () => {
+    await start();
+    await agent.close();
+    const journal = new TestJournal();
+    journal.hold(); // the agent cannot begin yet, and commands wait for that
+    agent = await Agent.open(brick.config, { journal });
+    remote = new RemoteMemory(agent, undefined);
+    const place = { start: BASE + UNIT, remote: 2n * UNIT, outId: 4n, inId: 4n };
+    const attached = agent.attach({ id: id(1), mode: 'device', size: UNIT, ...place });
+    const failing = expect(remote.run(add([0, 1], [1, 2], [2, 0]))).rejects.toMatchObject({
+      code: 'SDM_NOT_OURS',
+      details: { undone: true },
+    });
+    await journal.waiting(1);
+    await journal.release();
+    expect((await attached).state).toBe('present');
+    await failing;
+    expect(ids()).toEqual([id(1)]);
+  });
+
+  test('that fails while the agent begins keeps what was attached before', async () => {
+    await start();
+    await agent.close();
+    let journal = new TestJournal();
+    agent = await Agent.open(brick.config, { journal });
+    await new RemoteMemory(agent, undefined).run(add([1, 2]));
+    await agent.close();
+    journal = journal.crashed('none');
+    journal.hold();
+    agent = await Agent.open(brick.config, { journal, bootId: 'the next' });
+    remote = new RemoteMemory(agent, undefined);
+    const failing = expect(remote.run(add([0, 1], [1, 2], [2, 0]))).rejects.toMatchObject({
+      code: 'SDM_NOT_OURS',
+    });
+    const gone = expect(remote.run(remove([0]))).rejects.toMatchObject({ code: 'SDM_NOT_FOUND' });
+    await journal.waiting(1);
+    await journal.release();
+    await failing;
+    await gone;
+    expect(agent.listAttachments()).toMatchObject([{ id: id(1), state: 'present' }]);
   });
 
   test('of the same place with other properties says what differs', async () => {
