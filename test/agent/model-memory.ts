@@ -1,4 +1,5 @@
 import { hex } from '../../src/abi/codec.js';
+import { overlaps, type Span } from '../../src/agent/attachments/spans.js';
 import { blocksOf, type Range } from '../../src/agent/memory/blocks.js';
 import type { MappedRange, MemoryPath, RangeUse } from '../../src/agent/memory/types.js';
 import type { DeviceRange, ModuleView, RegionView } from '../../src/agent/types.js';
@@ -6,6 +7,8 @@ import { SdmError } from '../../src/common/errors.js';
 
 type Call = 'claim' | 'release' | 'add' | 'remove' | 'online' | 'offline' | 'expose' | 'conceal';
 export type FaultPoint = Call | 'scrub' | 'flush';
+
+const MIB = 1n << 20n;
 
 interface Region {
   readonly range: MappedRange;
@@ -29,8 +32,8 @@ export class ModelMemory implements MemoryPath {
   /** Calls that fail, and how often yet. */
   readonly faults = new Map<FaultPoint, number>();
   /**
-   * Remote ranges, by their start, that someone may have written to since they were scrubbed. A
-   * boot does not change it: hand it on to the next model.
+   * Remote bytes, by the MiB, that someone may have written to since they were scrubbed. A boot
+   * does not change it: hand it on to the next model.
    */
   dirty = new Set<bigint>();
   /** Told of whatever reaches bytes through the window; throws where nothing answers there. */
@@ -120,7 +123,7 @@ export class ModelMemory implements MemoryPath {
       const region = this.#claimed(range);
       this.#must(region, 'ram');
       this.reaches(range);
-      this.dirty.add(range.remote);
+      for (const unit of remoteUnits(range)) this.dirty.add(unit);
       const blocks = blocksOf(range, this.blockSize);
       for (const block of half ? blocks.slice(0, 1) : blocks) region.online.add(block);
     });
@@ -146,7 +149,7 @@ export class ModelMemory implements MemoryPath {
       if (region.state === 'device') return;
       this.#must(region, 'absent');
       this.reaches(range);
-      this.dirty.add(range.remote);
+      for (const unit of remoteUnits(range)) this.dirty.add(unit);
       region.state = 'device';
     });
     return { path: '/dev/null', offset: range.remote, size: range.size };
@@ -162,13 +165,15 @@ export class ModelMemory implements MemoryPath {
     });
   }
 
-  scrub(range: MappedRange): Promise<void> {
+  /** Whole ranges or nothing, as the module does. */
+  scrub(range: MappedRange, keep: readonly Span[]): Promise<void> {
     return this.#call('scrub', () => {
       const region = this.region(range);
-      if (region === undefined) return;
+      const bytes = { start: range.remote, end: range.remote + range.size };
+      if (region === undefined || keep.some((other) => overlaps(other, bytes))) return;
       this.#must(region, 'absent');
       this.reaches(range);
-      this.dirty.delete(range.remote);
+      for (const unit of remoteUnits(range)) this.dirty.delete(unit);
       this.scrubbed.push(range);
     });
   }
@@ -215,6 +220,13 @@ export class ModelMemory implements MemoryPath {
   #must(region: Region, state: Region['state']): void {
     if (region.state !== state) throw refusal(`region is ${region.state}, not ${state}`);
   }
+}
+
+/** The MiBs of the pool that a range has bytes of, as `ModelMemory.dirty` names them. */
+export function remoteUnits({ remote, size }: { remote: bigint; size: bigint }): bigint[] {
+  const units: bigint[] = [];
+  for (let unit = remote - (remote % MIB); unit < remote + size; unit += MIB) units.push(unit);
+  return units;
 }
 
 function refusal(why: string): SdmError {

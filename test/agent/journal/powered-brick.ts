@@ -10,7 +10,7 @@ import type { MappedRange, MemoryPath } from '../../../src/agent/memory/types.js
 import { native } from '../../../src/native/index.js';
 import type { Native, RegisterBlock } from '../../../src/native/types.js';
 import { makeBrick, MIB, type TestBrick } from '../brick.js';
-import { ModelMemory } from '../model-memory.js';
+import { ModelMemory, remoteUnits } from '../model-memory.js';
 import { makeTree, type Tree } from '../tree.js';
 import { listen } from './entries.js';
 import { PowerLossDisk, type Choose } from './power-loss.js';
@@ -143,7 +143,7 @@ export class PoweredBrick {
       offline: (range) => this.#answer(life, () => memory.offline(range)),
       expose: (range) => this.#answer(life, () => memory.expose(range)),
       conceal: (range) => this.#answer(life, () => memory.conceal(range)),
-      scrub: (range) => this.#answer(life, () => memory.scrub(range)),
+      scrub: (range, keep) => this.#answer(life, () => memory.scrub(range, keep)),
       flush: (range) => this.#answer(life, () => memory.flush(range)),
     };
   }
@@ -196,8 +196,8 @@ export class PoweredBrick {
     expect(new Set(attachments.map((a) => a.memport)).size).toBe(attachments.length);
     expect(new Set(attachments.map((a) => a.remote)).size).toBe(attachments.length);
     // bytes of what is gone are zero again
-    const remotes = new Set(attachments.map((a) => a.remote));
-    expect([...memory.dirty].filter((remote) => !remotes.has(remote))).toEqual([]);
+    const theirs = new Set(attachments.flatMap((a) => remoteUnits(a)));
+    expect([...memory.dirty].filter((unit) => !theirs.has(unit))).toEqual([]);
     // the journal says the same
     const state = journal.state();
     expect([...state.attachments.values()].map(({ record, doing }) => [record.id, doing])).toEqual(
