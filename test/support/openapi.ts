@@ -1,4 +1,4 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 interface Operation {
   readonly responses: Record<string, unknown>;
@@ -12,6 +12,7 @@ export class OpenApiChecker {
   readonly #document: OpenApi;
   readonly #ajv: Ajv2020;
   readonly #seen = new Set<string>();
+  readonly #compiled = new Map<string, ValidateFunction>();
 
   constructor(document: unknown) {
     this.#document = document as OpenApi;
@@ -54,11 +55,20 @@ export class OpenApiChecker {
       .concat(type, 'schema')
       .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
       .join('/');
-    if (!this.#ajv.validate({ $ref: `openapi#/${pointer}` }, body)) {
-      const errors = this.#ajv.errorsText(this.#ajv.errors, { separator: '\n' });
+    const validate = this.#validator(pointer);
+    if (!validate(body)) {
+      const errors = this.#ajv.errorsText(validate.errors, { separator: '\n' });
       throw new Error(`${method} ${url} ${status}: ${errors}\n${JSON.stringify(body, null, 2)}`);
     }
     this.#seen.add(`${method} ${path} ${key}`);
+  }
+
+  #validator(pointer: string): ValidateFunction {
+    const known = this.#compiled.get(pointer);
+    if (known !== undefined) return known;
+    const validate = this.#ajv.compile({ $ref: `openapi#/${pointer}` });
+    this.#compiled.set(pointer, validate);
+    return validate;
   }
 
   #pathOf(url: string): string {
