@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { SdmError } from '../../common/errors.js';
 import { hex, roughSize } from '../../common/units.js';
 import type { Damage } from './lines.js';
@@ -41,8 +42,8 @@ export function damaged(file: string, damage: Damage): SdmError {
   return new SdmError(
     'SDM_JOURNAL_CORRUPT',
     `${file}: line ${line} (byte ${offset}) ${why}, though it was safely written: what is attached ` +
-      'may not be known any more. Nothing was changed. "sdm-agent journal show" prints what can be ' +
-      `read; ${DOCS} has the ways on`,
+      'may not be known any more. Nothing was changed. "sdm-agent journal show --state-dir ' +
+      `${dirname(file)}" prints what can be read; ${DOCS} has the ways on`,
     { details },
   );
 }

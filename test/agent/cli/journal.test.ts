@@ -60,6 +60,14 @@ describe('sdm-agent journal show', () => {
     ]);
   });
 
+  it('finds the state directory in the configuration of the agent', async () => {
+    await brick.start();
+    const shown = await brick.run('journal', 'show', '--config', brick.config, '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ file: join(state, 'journal') });
+    const none = await brick.run('journal', 'show', '--config', join(brick.dir, 'none.json'));
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('SDM_CONFIG') });
+  });
+
   it('shows a corrupt journal as far as it goes, changes nothing, and ends with 1', async () => {
     const agent = await brick.start();
     for (const id of ['a', 'b', 'c']) {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal } from '../../../src/agent/attachments/journal.js';
@@ -207,7 +207,9 @@ describe('what was safe and is damaged is not dropped', () => {
     await expect(open()).rejects.toMatchObject({
       code: 'SDM_JOURNAL_CORRUPT',
       message: expect.stringMatching(
-        new RegExp(`line 3 \\(byte ${offset}\\) has a checksum.*journal show.*docs/journal.md`),
+        new RegExp(
+          `line 3 \\(byte ${offset}\\) has a checksum.*journal show --state-dir ${dirname(path)}".*docs/journal.md`,
+        ),
       ),
       details: { file: path, line: 3, offset },
     });
