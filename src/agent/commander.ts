@@ -118,6 +118,7 @@ export class Commander {
       backend,
       memory,
       table: this.#table,
+      shares: this.#config.shares,
       turn,
       linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
       offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,

@@ -1,5 +1,5 @@
 import type { Native } from '../native/types.js';
-import { checkIdentity } from './attachments/identity.js';
+import { identityOf } from './attachments/identity.js';
 import { MemoryJournal, type Journal, type JournalIdentity } from './attachments/journal.js';
 import { openBackend, type RegisterBackend } from './backend/index.js';
 import { readBootId } from './boot.js';
@@ -48,9 +48,9 @@ export async function openParts(config: AgentConfig, deps: AgentDeps): Promise<P
   const faults = deps.faults ?? NO_FAULTS;
   const observer = deps.observer ?? NO_OBSERVER;
   const backend = openBackend(native, config, sysfs, log);
-  const identity = { brick: config.brick, registers: `${backend.kind} ${backend.registers}` };
+  let identity: JournalIdentity;
   try {
-    checkIdentity(journal.state().begin, identity);
+    identity = identityOf(config, backend, journal.state().begin);
   } catch (error) {
     backend.close();
     throw error;

@@ -4,6 +4,7 @@ import type { Machine } from './machine.js';
 import { linkOf, normalise, viewOf, type AttachmentRecord } from './record.js';
 import { checkRepeated, reserve, type ReserveParts } from './reserve.js';
 import type { StageContext } from './stages.js';
+import { checkStillOurs } from './still-ours.js';
 import type { AttachmentTable } from './table.js';
 
 export interface CommandParts extends ReserveParts {
@@ -94,6 +95,7 @@ export class AttachmentCommands {
     caller: Caller,
   ): Promise<Attachment> {
     const { memory, machine, log } = this.#parts;
+    if (record.waits !== undefined) checkStillOurs(context, record);
     const before = record.owner;
     record.owner = caller.owner;
     if (record.waits !== undefined) {

@@ -35,7 +35,11 @@ export interface JournalIdentity {
   readonly brick: string;
   /** "file /path" or "bar 0000:00:02.0". */
   readonly registers: string;
+  /** "file /path", "bar 0000:00:03.0", or {@link NO_POOL} where there has been none so far. */
+  readonly pool: string;
 }
+
+export const NO_POOL = 'none';
 
 /** A memport that was set by hand. */
 export interface HeldMemport {
@@ -78,6 +82,8 @@ export interface JournalStats {
   readonly checkpoints: number;
   /** Why entries are refused, where the last write failed. */
   readonly failure: string | undefined;
+  /** Which: `taking` are those by which something is going to be in use, for want of room. */
+  readonly refuses: 'nothing' | 'taking' | 'everything';
 }
 
 export interface Journal {
@@ -166,7 +172,7 @@ export class MemoryJournal implements Journal {
 
   stats(): JournalStats {
     const nothing = { pending: 0, lagMs: 0, lastSyncMs: 0, bytes: 0, checkpoints: 0 };
-    return { ...nothing, failure: undefined };
+    return { ...nothing, failure: undefined, refuses: 'nothing' };
   }
 
   close(): Promise<void> {

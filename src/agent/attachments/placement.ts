@@ -87,7 +87,10 @@ function checkSize(request: NormalRequest, unit: bigint): void {
 }
 
 /** The shares to choose from, cut to what the pool and the block reach; never the pool's header. */
-function spans(request: NormalRequest, space: PlacementSpace): readonly Span[] {
+function spans(
+  request: NormalRequest,
+  space: Pick<PlacementSpace, 'info' | 'poolSize' | 'shares'>,
+): readonly Span[] {
   const { granule, remoteSize } = space.info;
   const { poolSize } = space;
   const limit = poolSize !== undefined && poolSize < remoteSize ? poolSize : remoteSize;
@@ -127,8 +130,22 @@ function noSpace(request: NormalRequest, space: PlacementSpace, why: string): Sd
 function checkRemote(remote: bigint, request: NormalRequest, space: PlacementSpace): void {
   const asked = { start: remote, end: remote + request.size };
   const named = `remote ${spanText(asked)}`;
+  if (space.checks?.alignment !== false) checkAligned(named, remote, space.info.granule);
+  checkInShares(remote, request, space);
+  if (space.checks?.remoteOverlap === false) return;
+  const clash = space.remote.find((span) => overlaps(span, asked));
+  if (clash !== undefined) throw taken(named, clash);
+}
+
+/** @throws SDM_NOT_OURS unless [remote, remote + size) lies in a share, and in the pool. */
+export function checkInShares(
+  remote: bigint,
+  request: NormalRequest,
+  space: Pick<PlacementSpace, 'info' | 'poolSize' | 'shares'>,
+): void {
+  const asked = { start: remote, end: remote + request.size };
+  const named = `remote ${spanText(asked)}`;
   const { granule } = space.info;
-  if (space.checks?.alignment !== false) checkAligned(named, remote, granule);
   if (remote < granule) {
     throw new SdmError(
       'SDM_NOT_OURS',
@@ -145,18 +162,27 @@ function checkRemote(remote: bigint, request: NormalRequest, space: PlacementSpa
       { details: { remote: hex(remote), size: hex(request.size) } },
     );
   }
-  if (space.checks?.remoteOverlap === false) return;
-  const clash = space.remote.find((span) => overlaps(span, asked));
-  if (clash !== undefined) throw taken(named, clash);
 }
 
 /** @throws unless [start, start + size) lies in the window, is aligned and is free. */
 function checkStart(start: bigint, request: NormalRequest, space: PlacementSpace): void {
-  const { windowBase, windowSize } = space.info;
-  const window = { start: windowBase, end: windowBase + windowSize };
   const asked = { start, end: start + request.size };
   const named = `start ${spanText(asked)}`;
   checkAligned(named, start, unitOf(request, space));
+  checkInWindow(start, request, space);
+  const clash = space.local.find((span) => overlaps(span, asked));
+  if (clash !== undefined) throw taken(named, clash);
+}
+
+/** @throws SDM_INPUT unless [start, start + size) lies in the window. */
+export function checkInWindow(
+  start: bigint,
+  request: NormalRequest,
+  { info: { windowBase, windowSize } }: Pick<PlacementSpace, 'info'>,
+): void {
+  const window = { start: windowBase, end: windowBase + windowSize };
+  const asked = { start, end: start + request.size };
+  const named = `start ${spanText(asked)}`;
   if (!within(asked, window)) {
     throw new SdmError(
       'SDM_INPUT',
@@ -164,8 +190,6 @@ function checkStart(start: bigint, request: NormalRequest, space: PlacementSpace
       { details: { start: hex(start), size: hex(request.size), window: hex(windowBase) } },
     );
   }
-  const clash = space.local.find((span) => overlaps(span, asked));
-  if (clash !== undefined) throw taken(named, clash);
 }
 
 function checkAligned(named: string, address: bigint, unit: bigint): void {

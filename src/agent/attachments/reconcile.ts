@@ -18,6 +18,7 @@ import {
   STAGES,
   type StageContext,
 } from './stages.js';
+import { checkStillOurs } from './still-ours.js';
 import type { Tools } from './steps.js';
 import type { AttachmentTable } from './table.js';
 
@@ -69,7 +70,9 @@ export class Reconciler {
     const { begin } = journal.state();
     const rebooted = begin !== undefined && begin.bootId !== bootId;
     if (rebooted) await rewriteForBoot(journal);
-    if (begin?.bootId !== bootId) await journal.record({ kind: 'begin', identity, bootId });
+    if (begin?.bootId !== bootId || begin.identity.pool !== identity.pool) {
+      await journal.record({ kind: 'begin', identity, bootId });
+    }
     await faults.at('reconcile.begun');
     await this.#policy();
 
@@ -101,6 +104,7 @@ export class Reconciler {
     const { machine, log } = this.#options;
     const { mode, node } = record.request;
     try {
+      checkStillOurs(context, record);
       await context.memory.prepare(mode, node);
     } catch (error) {
       await machine.wait(context, record, error);
@@ -214,6 +218,12 @@ export class Reconciler {
    */
   async #check(context: StageContext, record: AttachmentRecord): Promise<void> {
     const { machine } = this.#options;
+    try {
+      checkStillOurs(context, record);
+    } catch (error) {
+      await machine.markFailed(context, record, notAsLeft(record, 'reserved', error));
+      return;
+    }
     const held = isHeld(context.memory, rangeOf(record));
     for (const { name, up } of STAGES[record.request.mode]) {
       if (up === undefined || up.passive === true) continue;

@@ -13,9 +13,10 @@ import type { Turn } from '../queue.js';
 import { codeOf } from '../memory/errors.js';
 import type { Range } from '../memory/blocks.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
-import type { AttachmentMode, AttachmentState, StepName } from '../types.js';
+import type { AttachmentMode, AttachmentState, Share, StepName } from '../types.js';
 import { usedByOthers } from './overlap.js';
 import type { AttachmentRecord } from './record.js';
+import { checkStillOurs } from './still-ours.js';
 import type { AttachmentTable } from './table.js';
 
 /** What stages work on. */
@@ -24,6 +25,8 @@ export interface StageContext {
   readonly memory: MemoryPath;
   /** Of all attachments: some may lead to the same bytes. */
   readonly table: AttachmentTable;
+  /** Of this brick, by today's configuration. */
+  readonly shares: readonly Share[];
   /** Of the command: given away only while nothing is looked at or changed. */
   readonly turn: Turn;
   readonly linkTimeoutMs: number;
@@ -226,6 +229,7 @@ const scrub: Stage = {
     async run(context, record) {
       const { memory } = context;
       const range = rangeOf(record);
+      checkStillOurs(context, record);
       program(context, record);
       if (!isHeld(memory, range)) await memory.claim(range);
       await memory.scrub(range, usedByOthers(context, record));

@@ -71,8 +71,8 @@ function entryToJson(entry: JournalEntry): EntryJson {
     case 'epoch':
       return { kind: 'epoch', epoch: hex(entry.epoch), controller: entry.controller };
     case 'begin': {
-      const { brick, registers } = entry.identity;
-      return { kind: 'begin', identity: { brick, registers }, bootId: entry.bootId };
+      const { brick, registers, pool } = entry.identity;
+      return { kind: 'begin', identity: { brick, registers, pool }, bootId: entry.bootId };
     }
   }
 }

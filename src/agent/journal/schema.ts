@@ -120,7 +120,10 @@ export const ENTRY_SCHEMAS = {
   begin: Type.Object(
     {
       kind: Type.Literal('begin'),
-      identity: Type.Object({ brick: Type.String(), registers: Type.String() }, closed),
+      identity: Type.Object(
+        { brick: Type.String(), registers: Type.String(), pool: Type.String() },
+        closed,
+      ),
       bootId: Type.String(),
     },
     closed,

@@ -99,7 +99,7 @@ function described(entry: JournalEntry): [string, string] {
       return [entry.controller, `term ${entry.epoch}`];
     case 'begin': {
       const { identity, bootId } = entry;
-      return [identity.brick, `${identity.registers}, boot ${bootId}`];
+      return [identity.brick, `${identity.registers}, pool ${identity.pool}, boot ${bootId}`];
     }
   }
 }
@@ -137,6 +137,7 @@ function stateText({ begin, epoch, policy, attachments, memports }: JournalState
       [
         ['brick', begin === undefined ? 'unknown' : begin.identity.brick],
         ['registers', begin?.identity.registers ?? 'unknown'],
+        ['pool', begin?.identity.pool ?? 'unknown'],
         ['boot', begin?.bootId ?? 'unknown'],
         ['term', epoch === undefined ? 'none' : `${epoch.epoch}, of ${epoch.controller}`],
         ['auto-online', policy === null ? 'left as it is' : `to be put back to ${policy}`],

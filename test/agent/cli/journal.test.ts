@@ -43,7 +43,9 @@ describe('sdm-agent journal show', () => {
     expect(stdout).toMatch(
       /^.*state\/journal: \d+ entries, \d+ bytes\n\nLINE +SEQ +ENTRY +OF +WHAT/,
     );
-    expect(stdout).toMatch(/ 2 +1 +begin +test +file .*registers, boot [0-9a-f-]{36}\n/);
+    expect(stdout).toMatch(
+      / 2 +1 +begin +test +file .*registers, pool file .*pool, boot [0-9a-f-]{36}\n/,
+    );
     expect(stdout).toMatch(/ attach +db +\w+: device, 4 MiB at 0x[0-9a-f]+, pool 0x/);
     expect(stdout).toMatch(/ forget +gone +nothing is left of it\n/);
     expect(stdout).toMatch(/\n {2}attachments +1\n/);

@@ -5,7 +5,7 @@ import type { JournalEntry } from '../../../src/agent/attachments/journal.js';
 import { encodeOffset } from '../../../src/abi/codec.js';
 import { openJournal } from '../../../src/agent/journal/index.js';
 import { memport } from '../../abi/examples.js';
-import { POOL_BASE, REGISTERS } from '../probe/tree.js';
+import { POOL, POOL_BASE, REGISTERS } from '../probe/tree.js';
 import { block, BOOT_ID, holdRow, type Row } from './examining.js';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -13,13 +13,14 @@ const log = { debug() {}, info() {}, warn() {}, error() {} };
 /** A journal as an agent leaves it that began on this brick, in this boot. */
 const written =
   (
-    changes: { brick?: string; registers?: string; bootId?: string } = {},
+    changes: { brick?: string; registers?: string; pool?: string; bootId?: string } = {},
     more: JournalEntry[] = [],
   ) =>
   async (dir: string): Promise<void> => {
     const journal = await openJournal(join(dir, 'state'), { log });
     const { brick = 'b1', registers = `bar ${REGISTERS}`, bootId = BOOT_ID } = changes;
-    await journal.record({ kind: 'begin', identity: { brick, registers }, bootId });
+    const { pool = `bar ${POOL}` } = changes;
+    await journal.record({ kind: 'begin', identity: { brick, registers, pool }, bootId });
     for (const entry of more) await journal.record(entry);
     await journal.close();
   };
@@ -69,6 +70,14 @@ const ROWS: Row[] = [
     { found: /"bar 0000:00:09\.0", and this brick has "bar 0000:00:02\.0"/ },
   ],
   [
+    'it is of another pool',
+    { prepare: written({ pool: 'bar 0000:00:09.0' }) },
+    'journal',
+    'problem',
+    { found: /the pool "bar 0000:00:09\.0", and this brick has "bar 0000:00:03\.0"/ },
+  ],
+  ['it knows of no pool yet', { prepare: written({ pool: 'none' }) }, 'journal', 'ok', {}],
+  [
     'its end was never finished',
     {
       prepare: async (dir) => {
@@ -90,7 +99,7 @@ const ROWS: Row[] = [
     },
     'journal',
     'problem',
-    { found: /line 3/, command: /journal show/ },
+    { found: /line 3/, command: /journal show --state-dir \/.+\S$/ },
   ],
   [
     'it is something else',

@@ -132,7 +132,7 @@ const any: fc.Arbitrary<JournalEntry> = fc.oneof(
   fc.record({ kind: kind('epoch'), epoch: u64, controller: text }),
   fc.record({
     kind: kind('begin'),
-    identity: fc.record({ brick: text, registers: text }),
+    identity: fc.record({ brick: text, registers: text, pool: text }),
     bootId: text,
   }),
 );

@@ -75,16 +75,18 @@ describe('a journal that cannot be acted on', () => {
   test.each([
     ['brick', { brick: 'another' }, 'brick is "test" there, and "another" here'],
     ['registers', {}, 'registers is "file '],
+    ['pool', {}, 'pool is "file '],
   ] as const)('of another %s: nothing is touched', async (what, more, message) => {
     await attach('a');
     await mortal.agent.close();
     const before = world.journal.kinds().length;
     const other = makeWorld();
-    const { config } = what === 'brick' ? world.brick : other.brick;
+    const { config } = what === 'registers' ? other.brick : world.brick;
+    const changed = what === 'pool' ? { pool: other.brick.config.pool! } : more;
     const calls = world.memory.calls.length;
     const { memory, journal } = world;
     await expect(
-      Agent.open({ ...config, ...more }, { memory, journal, bootId: 'boot 2' }),
+      Agent.open({ ...config, ...changed }, { memory, journal, bootId: 'boot 2' }),
     ).rejects.toMatchObject({
       code: 'SDM_JOURNAL_FOREIGN',
       message: expect.stringContaining(message),
@@ -96,6 +98,29 @@ describe('a journal that cannot be acted on', () => {
     other.brick.remove();
     mortal = await begin(world);
     expect(mortal.agent.getAttachment('a').state).toBe('online');
+  });
+
+  test('a pool that is missing is remembered, and one that comes first is known from then on', async () => {
+    await mortal.agent.close();
+    world.journal = new TestJournal();
+    const other = makeWorld();
+    const { pool: known, ...without } = world.brick.config;
+    const open = (pool: typeof known | undefined): Promise<Agent> =>
+      Agent.open(pool === undefined ? without : { ...without, pool }, {
+        memory: world.memory,
+        journal: world.journal,
+        bootId: 'boot 1',
+      });
+    for (const pool of [undefined, known, undefined]) {
+      const agent = await open(pool);
+      await agent.reconcile();
+      await agent.close();
+    }
+    await expect(open(other.brick.config.pool)).rejects.toMatchObject({
+      code: 'SDM_JOURNAL_FOREIGN',
+    });
+    other.brick.remove();
+    mortal = await begin(world);
   });
 
   test('nothing can be journalled: every command is refused, questions are answered', async () => {
@@ -612,5 +637,56 @@ describe("the kernel's policy for new memory", () => {
 
   test('of another boot is left', async () => {
     expect(await policyAfter('offline\n', 1)).toBe('offline');
+  });
+});
+
+describe('a share that is no longer this brick’s', () => {
+  const OTHERS = [{ start: 0n, size: 32n * MIB, shared: true }];
+  const share = (shares: World['brick']['config']['shares']): void => {
+    const { brick } = world;
+    world = { ...world, brick: { ...brick, config: { ...brick.config, shares } } };
+  };
+
+  test('what waits since a boot is neither restored nor zeroed', async () => {
+    await attach('a');
+    await attach('c', 'device', RACK);
+    crash(world, mortal, 'none', 'registers cleared');
+    const before = world.brick.config.shares;
+    share(OTHERS);
+    const agent = await next();
+    expect(agent.getAttachment('a')).toMatchObject({
+      state: 'reserved',
+      waits: 'restore',
+      error: { code: 'SDM_NOT_OURS' },
+    });
+    await expect(attach('c', 'device', RACK)).rejects.toMatchObject({ code: 'SDM_NOT_OURS' });
+    expect(agent.getAttachment('c')).toMatchObject({ waits: 'controller', owner: 'rack' });
+    expect(agent.memports().filter((port) => port.set)).toEqual([]);
+    await expect(agent.detach('a')).rejects.toMatchObject({
+      code: 'SDM_FAILED',
+      details: { step: 'scrubbed', cause: { code: 'SDM_NOT_OURS' } },
+    });
+    expect(world.memory.scrubbed).toEqual([]);
+    // given up, or the share comes back
+    expect((await agent.detach('a', { retain: true })).state).toBe('free');
+    mortal.kill();
+    share(before);
+    const remote = (await next()).getAttachment('c').remote;
+    await mortal.agent.detach('c', {}, RACK);
+    expect(world.memory.scrubbed).toMatchObject([{ remote }]);
+  });
+
+  test('what is in use in the same boot is failed, and not zeroed', async () => {
+    await attach('a');
+    crash(world, mortal, 'none', 'same boot');
+    share(OTHERS);
+    const agent = await next();
+    expect(agent.getAttachment('a')).toMatchObject({
+      state: 'failed',
+      error: { message: expect.stringContaining('not in an own share') },
+    });
+    await expect(agent.detach('a')).rejects.toMatchObject({ code: 'SDM_FAILED' });
+    expect(world.memory.scrubbed).toEqual([]);
+    expect((await agent.detach('a', { retain: true })).state).toBe('free');
   });
 });

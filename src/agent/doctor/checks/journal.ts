@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { RESERVE_SIZE } from '../../journal/reserve.js';
 import { readText } from '../../memory/sysfs.js';
 import { formatSize } from '../../../common/units.js';
+import { NO_POOL } from '../../attachments/journal.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import type { JournalFile } from '../read/journal.js';
 import type { Surroundings } from '../surroundings.js';
 
-const SHOW = 'sdm-agent journal show';
+const show = (stateDir: string): string => `sdm-agent journal show --state-dir ${stateDir}`;
 
 /** What the agent wrote down, and whether the next one can go on from it. */
 export function journal(s: Surroundings): Finding {
@@ -25,7 +26,7 @@ export function journal(s: Surroundings): Finding {
     case 'damaged':
       return problem('journal', file.why, 'the agent does not start: it would lose what it has', {
         mend: 'docs/journal.md has the ways on',
-        command: SHOW,
+        command: show(settings.stateDir),
       });
     case 'whole':
       return whole(s, file);
@@ -42,7 +43,7 @@ function whole(s: Surroundings, file: Extract<JournalFile, { kind: 'whole' }>): 
   if (other !== undefined) {
     return problem('journal', `${path} is of ${other}`, 'the agent does not start on it', {
       mend: 'name the state directory of this brick as "stateDir", or move that journal away',
-      command: SHOW,
+      command: show(s.settings.stateDir),
     });
   }
   if (file.reserve < RESERVE_SIZE && state.begin !== undefined) {
@@ -83,6 +84,16 @@ function foreignTo(
   }
   if (brick.registers === null) return undefined;
   const registers = `${brick.registers.backend} ${brick.registers.at}`;
-  if (identity.registers === registers) return undefined;
+  if (identity.registers === registers) return foreignPool(brick, identity.pool);
   return `the registers "${identity.registers}", and this brick has "${registers}"`;
+}
+
+/** One that is missing may come back, and the journal goes on to name it. */
+function foreignPool(
+  { registers, pool }: Surroundings['brick'],
+  known: string,
+): string | undefined {
+  if (registers === null || pool === null || known === NO_POOL) return undefined;
+  const own = `${registers.backend} ${pool.at}`;
+  return known === own ? undefined : `the pool "${known}", and this brick has "${own}"`;
 }
