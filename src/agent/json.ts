@@ -16,13 +16,14 @@ export function toJson<T>(value: T): Json<T> {
 
 function convert(value: unknown): unknown {
   if (typeof value === 'bigint') return hex(value);
+  if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(convert);
-  if (value !== null && typeof value === 'object') {
-    const out: Record<string, unknown> = {};
-    for (const [key, member] of Object.entries(value)) {
-      if (member !== undefined) out[key] = convert(member);
-    }
-    return out;
+  const members = value as Readonly<Record<string, unknown>>;
+  const out: Record<string, unknown> = {};
+  // plain objects all: a list of the entries of each would be made for every answer
+  for (const key in members) {
+    const member = members[key];
+    if (member !== undefined) out[key] = convert(member);
   }
-  return value;
+  return out;
 }

@@ -68,13 +68,14 @@ export class AttachmentCommands {
       retain: options.retain ?? record.retain,
       owner: nextOwner(record.owner, caller),
     };
+    let view: Attachment | undefined;
     try {
       await machine.detach(context, record, change);
     } finally {
-      if (record.state === 'free') table.free(record, this.view(record));
+      if (record.state === 'free') table.free(record, (view = this.view(record)));
     }
     log.info({ id, owner: record.owner }, 'detached');
-    return this.view(record);
+    return view ?? this.view(record);
   }
 
   view(record: AttachmentRecord): Attachment {

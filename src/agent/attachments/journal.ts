@@ -106,6 +106,11 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** As it is now: the record in it goes on changing. */
+export function copyEntry(entry: JournalEntry): JournalEntry {
+  return 'attachment' in entry ? { ...entry, attachment: copyRecord(entry.attachment) } : entry;
+}
+
 /** Adds entries up; for every kind of journal. */
 export class JournalModel implements JournalState {
   readonly attachments = new Map<string, JournalledAttachment>();
@@ -114,13 +119,14 @@ export class JournalModel implements JournalState {
   epoch: JournalState['epoch'];
   begin: JournalState['begin'];
 
+  /** @param entry kept: nobody changes it any more. */
   apply(entry: JournalEntry): void {
     switch (entry.kind) {
       case 'attach':
       case 'detach':
       case 'rest':
         this.attachments.set(entry.attachment.id, {
-          record: copyRecord(entry.attachment),
+          record: entry.attachment,
           doing: entry.kind === 'rest' ? undefined : entry.kind,
           at: undefined,
         });
@@ -158,12 +164,12 @@ export class MemoryJournal implements Journal {
   readonly #model = new JournalModel();
 
   record(entry: JournalEntry): Promise<void> {
-    this.#model.apply(entry);
+    this.#model.apply(copyEntry(entry));
     return Promise.resolve();
   }
 
   note(entry: JournalEntry): void {
-    this.#model.apply(entry);
+    this.#model.apply(copyEntry(entry));
   }
 
   state(): JournalState {

@@ -1,13 +1,13 @@
 import type { FileLock } from '../../native/types.js';
 import type { SdmError } from '../../common/errors.js';
-import type {
-  Journal,
-  JournalEntry,
-  JournalModel,
-  JournalState,
-  JournalStats,
+import {
+  copyEntry,
+  type Journal,
+  type JournalEntry,
+  type JournalModel,
+  type JournalState,
+  type JournalStats,
 } from '../attachments/journal.js';
-import { copyRecord } from '../attachments/record.js';
 import { encodeEntry } from './codec.js';
 import { closed } from './errors.js';
 import { modelOf } from './snapshot.js';
@@ -132,8 +132,9 @@ export class FileJournal implements Journal {
     // what comes after it must not be written before it
     if ('attachment' in entry) this.#places.delete(entry.attachment.id);
     else if ('id' in entry) this.#places.delete(entry.id);
-    this.#queue.push({ entry: copyOf(entry), json, since: this.#now(), done });
-    this.#model.apply(entry);
+    const copy = copyEntry(entry);
+    this.#queue.push({ entry: copy, json, since: this.#now(), done });
+    this.#model.apply(copy);
   }
 
   #wake(): void {
@@ -174,9 +175,4 @@ export class FileJournal implements Journal {
     this.#model = modelOf(this.#writer.state);
     for (const { entry } of this.#queue) this.#model.apply(entry);
   }
-}
-
-/** As it is now: the record in it goes on changing. */
-function copyOf(entry: JournalEntry): JournalEntry {
-  return 'attachment' in entry ? { ...entry, attachment: copyRecord(entry.attachment) } : entry;
 }

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, fdatasync, write } from 'node:fs';
 import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { native } from '../../native/index.js';
@@ -52,16 +52,33 @@ async function syncDirectory(path: string): Promise<void> {
 
 async function openFile(path: string): Promise<JournalFile> {
   const handle = await open(path, O_RDWR | O_CREAT, 0o600);
+  // These two are on the way of every command: with callbacks they take half the time.
   return {
     async write(bytes, position) {
       for (let done = 0; done < bytes.length;) {
         // Less than all is no error yet: a full disk says so at the next attempt.
-        const rest = bytes.length - done;
-        done += (await handle.write(bytes, done, rest, position + done)).bytesWritten;
+        done += await writeSome(handle.fd, bytes, done, position + done);
       }
     },
+    datasync: () =>
+      new Promise((resolve, reject) => {
+        fdatasync(handle.fd, (error) => (error === null ? resolve() : reject(error)));
+      }),
     truncate: (length) => handle.truncate(length),
-    datasync: () => handle.datasync(),
     close: () => handle.close(),
   };
+}
+
+/** @returns how many bytes were written. */
+function writeSome(
+  fd: number,
+  bytes: Uint8Array,
+  offset: number,
+  position: number,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, offset, bytes.length - offset, position, (error, written) =>
+      error === null ? resolve(written) : reject(error),
+    );
+  });
 }
