@@ -8,7 +8,9 @@ import { memportRefused, PROGRAM_MS, type StageContext } from './attachments/sta
 import type { AttachmentTable } from './attachments/table.js';
 import type { Observer } from './events.js';
 import type { Faults } from './faults.js';
+import { expectedStatus } from './memport-check.js';
 import { ownedElsewhere } from './memport-errors.js';
+import type { RangeUse } from './memory/index.js';
 import { isSpec, type Memports } from './memports.js';
 import { checkOwner, mayCommand } from './owners.js';
 import type { Caller, Checks, MemportOptions, MemportSpec, MemportView, Share } from './types.js';
@@ -55,7 +57,11 @@ export class ManualMemports {
     }
     if (!override) this.#checkOurs(port, found, held, spec, caller);
     this.#checkReserved(context, port, spec);
-    if (found.set) await this.clear(context, port, options, caller);
+    if (found.set) {
+      this.#checkNotLive(context, found);
+      this.#checkSettable(context, port, spec);
+      await this.clear(context, port, options, caller);
+    }
     await this.#keep(context, port, { spec, by: caller.owner });
     await this.#options.faults.at('memport.journalled');
     await this.#activate(context, port, spec);
@@ -214,16 +220,21 @@ export class ManualMemports {
     throw memportRefused(port, STATUS.OVERLAP, why);
   }
 
+  /** What is set stays so where the device would refuse what is to come after it. */
+  #checkSettable({ backend }: StageContext, port: number, spec: MemportSpec): void {
+    const { passive, granule } = backend.info;
+    const aligned = !passive || this.#options.checks.alignment !== false;
+    const status = expectedStatus(backend, port, spec, aligned);
+    if (status === STATUS.ACTIVE) return;
+    throw memportRefused(port, status, aligned ? unaligned(status, spec, granule) : undefined);
+  }
+
   /** Clearing a port under memory in use takes the machine or its programs down: never. */
   #checkNotLive({ memory }: StageContext, found: MemportView): void {
     const { port, start, end } = found;
     const use = memory.use({ start, size: end - start + 1n });
     if (use === 'none') return;
-    const what = use === 'ram' ? 'is system RAM' : 'is mapped by programs';
-    const first =
-      use === 'ram'
-        ? 'take its memory blocks offline and remove the range first (docs/attachments.md)'
-        : 'end these programs first';
+    const [what, first] = LIVE[use];
     const how = found.attachment === undefined ? first : `detach ${found.attachment}`;
     throw new SdmError(
       'SDM_MEMPORT_LIVE',
@@ -232,6 +243,16 @@ export class ManualMemports {
     );
   }
 }
+
+/** Why a memport is not cleared under a range, and what to do first about one that nobody knows. */
+const LIVE: Readonly<Record<Exclude<RangeUse, 'none'>, readonly [what: string, first: string]>> = {
+  ram: [
+    'is system RAM',
+    'take its memory blocks offline and remove the range first (docs/attachments.md)',
+  ],
+  mapped: ['is mapped by programs', 'end these programs first'],
+  exposed: ['programs may map', 'conceal the range first (docs/journal.md)'],
+};
 
 /** @throws SDM_INPUT for what no memport can map. */
 function checkSpec(port: number, spec: MemportSpec): void {

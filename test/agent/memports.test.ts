@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Agent } from '../../src/agent/agent.js';
-import { makeBrick, MIB, type TestBrick } from './brick.js';
+import { LINK_STATUS_OFFSET, makeBrick, MIB, type TestBrick } from './brick.js';
 import { ModelMemory } from './model-memory.js';
+import { writeWord } from './registers.js';
 
 let brick: TestBrick;
 let agent: Agent;
@@ -72,6 +73,27 @@ describe('memports by hand', () => {
     });
   });
 
+  test.each([
+    [{ ...SPEC, start: SPEC.start + 4096n }, 'alignment'],
+    [{ ...SPEC, start: 128n * MIB }, 'window'],
+    [{ ...SPEC, remote: 256n * MIB }, 'remote'],
+    [{ ...SPEC, remote: 48n * MIB }, 'remote'],
+    [{ ...SPEC, start: 50n * MIB, remote: 50n * MIB }, 'overlap'],
+    [{ ...SPEC, outId: 3n }, 'link'],
+  ])(
+    'a set over another that the device would refuse leaves that: %#',
+    async (spec, statusName) => {
+      await agent.setMemport(6, { start: 50n * MIB, size: 2n * MIB, remote: 50n * MIB });
+      const before = await agent.setMemport(5, SPEC);
+      writeWord(brick.registers, LINK_STATUS_OFFSET, 0b0111n);
+      await expect(agent.setMemport(5, spec, { override: true })).rejects.toMatchObject({
+        code: 'SDM_MEMPORT_REFUSED',
+        details: { memport: 5, statusName },
+      });
+      expect(agent.memport(5)).toEqual(before);
+    },
+  );
+
   test('outside of the shares, or over what another one leads to: only with override', async () => {
     const header = { start: 0n, size: 128n * MIB, remote: 0n };
     await expect(agent.setMemport(0, header)).rejects.toMatchObject({ code: 'SDM_NOT_OURS' });
@@ -113,8 +135,18 @@ describe('memports of attachments', () => {
       code: 'SDM_MEMPORT_LIVE',
     });
     memory.region(device)!.mapped = 0;
-    await agent.clearMemport(1, { override: true });
-    expect(agent.getAttachment('dev')).toMatchObject({ state: 'failed' });
+    // a program may map it a moment later
+    for (const refused of [
+      agent.clearMemport(1, { override: true }),
+      agent.setMemport(1, SPEC, { override: true }),
+    ]) {
+      await expect(refused).rejects.toMatchObject({
+        code: 'SDM_MEMPORT_LIVE',
+        message: expect.stringContaining('programs may map: detach dev'),
+      });
+    }
+    expect(agent.getAttachment('dev')).toEqual(device);
+    expect(agent.memport(1)).toMatchObject({ set: true, remote: device.remote });
     expect((await agent.detach('dev')).state).toBe('free');
     expect((await agent.detach('ram')).state).toBe('free');
   });

@@ -58,7 +58,8 @@ export class ModelMemory implements MemoryPath {
       (r) => r.range.start < range.start + range.size && range.start < r.range.start + r.range.size,
     );
     if (region?.state === 'ram') return 'ram';
-    return (region?.mapped ?? 0) > 0 ? 'mapped' : 'none';
+    if ((region?.mapped ?? 0) > 0) return 'mapped';
+    return region?.state === 'device' ? 'exposed' : 'none';
   }
 
   region(range: Range): Region | undefined {
@@ -132,6 +133,8 @@ export class ModelMemory implements MemoryPath {
   offline(range: MappedRange): Promise<void> {
     return this.#call('offline', () => {
       const region = this.region(range);
+      // pages that are in use are copied away
+      if ((region?.online.size ?? 0) > 0) this.reaches(range);
       for (const block of blocksOf(range, this.blockSize)) {
         if (block === this.stuckBlock && region?.online.has(block) === true) {
           throw new SdmError('SDM_OFFLINE_REFUSED', `memory block ${block} is pinned`, {

@@ -2,7 +2,7 @@ import { SdmError } from '../../common/errors.js';
 import { codeOf, errorView, messageOf } from '../memory/errors.js';
 import type { AttachmentState } from '../types.js';
 import { linkOf, viewOf, type AttachmentRecord } from './record.js';
-import { STAGES, type StageContext } from './stages.js';
+import { isHeld, program, rangeOf, STAGES, type StageContext } from './stages.js';
 import { StepFailure, Steps, type Tools } from './steps.js';
 
 /** Which command an attachment is in the middle of. */
@@ -83,6 +83,8 @@ export class Machine {
    */
   async takeDown(context: StageContext, record: AttachmentRecord): Promise<void> {
     const before = record.state;
+    const unreached = this.#reach(context, record);
+    if (unreached !== undefined) throw await this.fail(context, record, unreached);
     const stuck = await this.#steps.down(context, record);
     if (stuck === undefined) {
       record.error = undefined;
@@ -113,9 +115,27 @@ export class Machine {
    * @throws SDM_FAILED.
    */
   async undo(context: StageContext, record: AttachmentRecord): Promise<void> {
-    const stuck = await this.#steps.down(context, record);
+    const stuck = this.#reach(context, record) ?? (await this.#steps.down(context, record));
     if (stuck !== undefined) throw await this.fail(context, record, stuck);
     if (record.waits === undefined) await this.forget(context, record, 'attach');
+  }
+
+  /**
+   * A region that the kernel still has is not touched while nothing answers behind it, nor while
+   * someone else's bytes do: its memport is set once more, should someone have cleared it.
+   */
+  #reach(context: StageContext, record: AttachmentRecord): StepFailure | undefined {
+    if (!isHeld(context.memory, rangeOf(record))) return undefined;
+    try {
+      program(context, record);
+      return undefined;
+    } catch (error) {
+      const stages = STAGES[record.request.mode];
+      // none of the way back was gone
+      record.reached = stages.length;
+      const index = stages.findIndex((stage) => stage.name === 'program');
+      return new StepFailure('programmed', index, error);
+    }
   }
 
   /** Journals what the record says now, and tells. @throws SDM_JOURNAL. */

@@ -9,15 +9,7 @@ import type { JournalIdentity, JournalledAttachment } from './journal.js';
 import type { Machine } from './machine.js';
 import { afterBoot, rewriteForBoot } from './reboot.js';
 import { copyRecord, type AttachmentRecord } from './record.js';
-import {
-  isHeld,
-  isOurs,
-  program,
-  PROGRAM_MS,
-  rangeOf,
-  STAGES,
-  type StageContext,
-} from './stages.js';
+import { isHeld, isOurs, PROGRAM_MS, rangeOf, STAGES, type StageContext } from './stages.js';
 import { checkStillOurs } from './still-ours.js';
 import type { Tools } from './steps.js';
 import type { AttachmentTable } from './table.js';
@@ -165,7 +157,7 @@ export class Reconciler {
     const came = at !== undefined && stages.indexOf(at.stage) >= stages.indexOf('scrub');
     record.touched = came || hasTraces(context, record);
     this.#options.log.warn({ id: record.id }, 'an attach was interrupted: undoing it');
-    if (await this.#reach(context, record)) await this.#options.machine.undo(context, record);
+    await this.#options.machine.undo(context, record);
   }
 
   /**
@@ -174,24 +166,7 @@ export class Reconciler {
    */
   async #complete(context: StageContext, record: AttachmentRecord): Promise<void> {
     this.#options.log.warn({ id: record.id }, 'a detach was interrupted: completing it');
-    if (await this.#reach(context, record)) await this.#options.machine.takeDown(context, record);
-  }
-
-  /**
-   * A region that the kernel still has is not touched while nothing answers behind it: its memport
-   * is set once more, should someone have cleared it.
-   * @returns false: it could not be, and the attachment is `failed`.
-   */
-  async #reach(context: StageContext, record: AttachmentRecord): Promise<boolean> {
-    if (!isHeld(context.memory, rangeOf(record))) return true;
-    try {
-      await program(context, record);
-      return true;
-    } catch (error) {
-      const why = notAsLeft(record, 'programmed', error);
-      await this.#options.machine.markFailed(context, record, why);
-      return false;
-    }
+    await this.#options.machine.takeDown(context, record);
   }
 
   /** Nothing of it is to be in use. */
@@ -202,7 +177,6 @@ export class Reconciler {
   ): Promise<void> {
     const { machine } = this.#options;
     if (isInUse(context, record)) {
-      if (!(await this.#reach(context, record))) return;
       await machine.undo(context, record);
       record.steps = [];
       record.state = 'reserved';

@@ -7,8 +7,8 @@ export interface MappedRange extends Range {
   readonly remote: bigint;
 }
 
-/** What is using a range right now. */
-export type RangeUse = 'ram' | 'mapped' | 'none';
+/** What is using a range right now; `exposed`: no program maps it, and any may at any time. */
+export type RangeUse = 'ram' | 'mapped' | 'exposed' | 'none';
 
 /**
  * What happens to a range between the memport and the programs that use it. Every call is

@@ -54,7 +54,8 @@ export function useOf(
     (region) => region.start <= range.end && region.end >= range.start,
   );
   if (touching.some((region) => region.state === 'ram')) return 'ram';
-  return touching.some((region) => region.mapped > 0) ? 'mapped' : 'none';
+  if (touching.some((region) => region.mapped > 0)) return 'mapped';
+  return touching.some((region) => region.state === 'device') ? 'exposed' : 'none';
 }
 
 /** sdmc_mem's attributes. Reads are synchronous; commands run on a thread, under a deadline. */

@@ -89,11 +89,12 @@ const FIRST: Readonly<Record<RangeUse, readonly [what: string, first: string]>> 
       '(docs/attachments.md), then ',
   ],
   mapped: [', and programs map the range', 'end these programs first, then '],
+  exposed: [', and programs may map the range', 'conceal it first (docs/journal.md), then '],
 };
 
 function* foreign({ registers }: Seen, uses: Uses): Generator<Advice> {
   const stray = (registers?.set ?? []).filter(({ owner }) => owner === 'foreign');
-  for (const use of ['none', 'ram', 'mapped'] as const) {
+  for (const use of ['none', 'ram', 'mapped', 'exposed'] as const) {
     const ports = stray
       .map(({ port }) => port)
       .filter((port) => (uses.get(port) ?? 'none') === use);

@@ -183,11 +183,12 @@ describe('memports by hand and attachments', () => {
     journal.hold();
     const attached = attach('a');
     await journal.waiting(1);
-    const cleared = agent.clearMemport(0, { override: true });
+    const cleared = refusal(agent.clearMemport(0, { override: true }));
     await journal.release();
-    expect((await attached).state).toBe('present');
-    expect(await cleared).toMatchObject({ set: false });
-    expect(agent.getAttachment('a').state).toBe('failed');
+    const before = await attached;
+    // the region is exposed by now
+    expect(await cleared).toMatchObject({ code: 'SDM_MEMPORT_LIVE' });
+    expect(agent.getAttachment('a')).toEqual(before);
     expect((await agent.detach('a')).state).toBe('free');
     expectNothing();
   });
@@ -195,18 +196,43 @@ describe('memports by hand and attachments', () => {
   test('an override that finds an owner only when its turn comes waits for that', async () => {
     journal.hold();
     const attached = attach('a');
-    const set = agent.setMemport(
-      0,
-      { ...SPEC, start: 48n * MIB, remote: 48n * MIB },
-      { override: true },
+    const set = refusal(
+      agent.setMemport(0, { ...SPEC, start: 48n * MIB, remote: 48n * MIB }, { override: true }),
     );
     await journal.waiting(1);
     await journal.release();
-    await attached;
-    expect(await set).toMatchObject({ set: true, start: 48n * MIB });
-    expect(agent.getAttachment('a').state).toBe('failed');
-    await agent.clearMemport(0, { override: true });
+    const before = await attached;
+    expect(await set).toMatchObject({ code: 'SDM_MEMPORT_LIVE' });
+    expect(agent.getAttachment('a')).toEqual(before);
+    expect(agent.memport(0)).toMatchObject({ set: true, start: before.start });
     await agent.detach('a');
+    expectNothing();
+  });
+
+  test('an override under what has failed: the detach sets the memport once more', async () => {
+    const a = await attach('a', { retain: true });
+    memory.faults.set('flush', 1);
+    expect(await refusal(agent.detach('a'))).toMatchObject({ code: 'SDM_FAILED' });
+    expect(await agent.clearMemport(0, { override: true })).toMatchObject({ set: false });
+    memory.reaches = () => expect(agent.memport(0)).toMatchObject({ set: true, start: a.start });
+    expect((await agent.detach('a')).state).toBe('free');
+    expectNothing();
+  });
+
+  test('a detach does not reach through a memport that leads elsewhere', async () => {
+    await attach('a', { retain: true });
+    memory.faults.set('flush', 1);
+    expect(await refusal(agent.detach('a'))).toMatchObject({ code: 'SDM_FAILED' });
+    const elsewhere = { ...SPEC, start: 48n * MIB, remote: 48n * MIB };
+    await agent.setMemport(0, elsewhere, { override: true });
+    memory.calls.length = 0;
+    expect(await refusal(agent.detach('a'))).toMatchObject({
+      code: 'SDM_FAILED',
+      details: { step: 'programmed', cause: { code: 'SDM_MEMPORT_FOREIGN' } },
+    });
+    expect(memory.calls).toEqual([]);
+    await agent.clearMemport(0, { override: true });
+    expect((await agent.detach('a')).state).toBe('free');
     expectNothing();
   });
 

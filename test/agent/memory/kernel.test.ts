@@ -223,7 +223,7 @@ describe('commands are idempotent', () => {
 });
 
 describe('use of a range', () => {
-  test('RAM, mapped, or none', () => {
+  test('RAM, mapped, exposed, or none', () => {
     expect(memory().use(RANGE)).toBe('none');
     tree.write(region('ram'));
     expect(memory().use({ start: RANGE.start + 4096n, size: 1n })).toBe('ram');
@@ -231,6 +231,10 @@ describe('use of a range', () => {
     expect(memory().use({ start: RANGE.start - 1n, size: 2n })).toBe('mapped');
     expect(memory().use({ start: RANGE.start - 2n, size: 2n })).toBe('none');
     expect(memory().use({ start: RANGE.start + 1n, size: -5n })).toBe('none');
+    tree.write(region('device'));
+    expect(memory().use(RANGE)).toBe('exposed');
+    tree.write(region('absent'));
+    expect(memory().use(RANGE)).toBe('none');
   });
 
   test('a mapping keeps a range from being concealed', async () => {

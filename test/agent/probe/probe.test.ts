@@ -315,7 +315,7 @@ describe('through the agent', () => {
       start: POOL_BASE + (n << 28n),
       end: POOL_BASE + ((n + 1n) << 28n) - 1n,
     });
-    const ports = [0, 1, 2, 3].map((port) => ({ ...first!, port, ...at(BigInt(port + 1)) }));
+    const ports = [0, 1, 2, 3, 4].map((port) => ({ ...first!, port, ...at(BigInt(port + 1)) }));
     const region = (n: bigint, state: string, mapped: number): Tree => {
       const path = `sys/class/misc/sdm-window/regions/0x${at(n).start.toString(16)}-0x${at(n).end.toString(16)}`;
       return {
@@ -324,7 +324,12 @@ describe('through the agent', () => {
         [`${path}/mapped`]: String(mapped),
       };
     };
-    writeTree(root, { ...whole(), ...region(3n, 'ram', 0), ...region(4n, 'device', 1) });
+    writeTree(root, {
+      ...whole(),
+      ...region(3n, 'ram', 0),
+      ...region(4n, 'device', 1),
+      ...region(5n, 'device', 0),
+    });
     const agent = { brick: () => core.brick(), memports: () => ports };
     const brick = probeThroughAgent(agent, { node: 1, pool: { pci: 'auto' } }, root);
     const texts = brick.advice.filter((a) => a.about === 'foreign').map(({ text }) => text);
@@ -334,6 +339,7 @@ describe('through the agent', () => {
       ),
       expect.stringMatching(/^Memport 2 was .*RAM lies behind: .*offline .*docs\/attachments/),
       expect.stringMatching(/^Memport 3 was .*programs map the range: end these/),
+      expect.stringMatching(/^Memport 4 was .*programs may map the range: conceal it first/),
     ]);
   });
 });

@@ -32,7 +32,13 @@ export async function start(world: World, options: StartOptions = {}): Promise<M
   memory.reaches = ({ start, size, remote }) => {
     const leads = mortal.agent
       .memports()
-      .some((port) => port.set && port.start <= start && port.end >= start + size - 1n);
+      .some(
+        (port) =>
+          port.set &&
+          port.start <= start &&
+          port.end >= start + size - 1n &&
+          port.remote! + start - port.start === remote,
+      );
     if (!leads) throw new Error(`nothing answers at ${start}, remote ${remote}`);
   };
   return mortal;
