@@ -35,6 +35,7 @@ export class AttachmentCommands {
     const normal = normalise(request, this.#node);
     const existing = table.find(id);
     if (existing !== undefined) {
+      await machine.catchUp(context, existing);
       checkRepeated(existing, normal, caller);
       return { attachment: await this.#again(context, existing, caller), created: false };
     }

@@ -22,6 +22,8 @@ export interface DetachChange {
 export class Machine {
   readonly #tools: Tools;
   readonly #steps: Steps;
+  /** Those of which the journal does not say where they came to rest, since it refused that. */
+  readonly #behind = new WeakSet<AttachmentRecord>();
 
   constructor(tools: Tools) {
     this.#tools = tools;
@@ -44,6 +46,7 @@ export class Machine {
       if (waits === undefined) record.state = 'free';
       throw error;
     }
+    this.#behind.delete(record);
     await faults.at('attach.journalled');
     record.steps = [];
     const failure =
@@ -72,6 +75,7 @@ export class Machine {
       Object.assign(record, { waits, retain, owner });
       throw error;
     }
+    this.#behind.delete(record);
     await faults.at('detach.journalled');
     await this.takeDown(context, record);
   }
@@ -104,6 +108,7 @@ export class Machine {
     record.error = errorView(stuck.error);
     await this.#rest(context, record).catch((error: unknown) => {
       // that it began is in the journal: a restart takes it back, or is refused as well
+      this.#behind.add(record);
       this.#tools.log.error({ id: record.id, err: error }, 'the refusal could not be journalled');
     });
     throw withDetails(stuck.error, { details: { attachment: record.id, step: stuck.step } });
@@ -141,7 +146,17 @@ export class Machine {
   /** Journals what the record says now, and tells. @throws SDM_JOURNAL. */
   async #rest(context: StageContext, record: AttachmentRecord): Promise<void> {
     await context.turn.away(this.#tools.journal.record({ kind: 'rest', attachment: record }));
+    this.#behind.delete(record);
     this.tell(context, record);
+  }
+
+  /**
+   * To be called before anybody is told again that it is in use: a restart would go by what the
+   * journal has, and end a detach that was refused long ago.
+   * @throws SDM_JOURNAL.
+   */
+  async catchUp(context: StageContext, record: AttachmentRecord): Promise<void> {
+    if (this.#behind.has(record)) await this.#rest(context, record);
   }
 
   /** The same for those who changed it otherwise. @throws SDM_JOURNAL. */
@@ -213,8 +228,10 @@ export class Machine {
     this.#tools.log.error({ id: record.id, code: why.code }, why.message);
     try {
       await context.turn.away(this.#tools.journal.record({ kind: 'rest', attachment: record }));
+      this.#behind.delete(record);
     } catch (cause) {
       // that a command began is in the journal: a restart goes on from there
+      this.#behind.add(record);
       this.#tools.log.error({ id: record.id, err: cause }, 'the failure could not be journalled');
     }
     this.tell(context, record);
@@ -271,6 +288,7 @@ export class Machine {
     record.steps = [];
     if (why !== undefined) record.error = errorView(why);
     await this.#rest(context, record).catch((error: unknown) => {
+      this.#behind.add(record);
       this.#tools.log.error({ id: record.id, err: error }, 'the wait could not be journalled');
     });
   }

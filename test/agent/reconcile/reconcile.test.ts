@@ -416,6 +416,26 @@ describe('an interrupted detach', () => {
     expect(world.memory.dirty.size).toBe(0);
   });
 
+  test('that was refused long ago, but could not be journalled so, is not completed', async () => {
+    await attach('a', 'device');
+    const { memory, journal } = world;
+    const [region] = memory.regions.values();
+    region!.mapped = 1;
+    journal.refuse = ({ kind }) => kind === 'rest';
+    await expect(mortal.agent.detach('a')).rejects.toMatchObject({ code: 'SDM_DEVICE_MAPPED' });
+    // nobody is told that it is in use while a restart would end it
+    await expect(attach('a', 'device')).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    journal.refuse = undefined;
+    const told = await attach('a', 'device');
+    expect(told.state).toBe('present');
+    const written = journal.kinds().length;
+    await attach('a', 'device'); // and that is written once
+    expect(journal.kinds()).toHaveLength(written);
+    region!.mapped = 0;
+    crash(world, mortal, 'unsafe', 'same boot');
+    expect((await next()).getAttachment('a')).toEqual(told);
+  });
+
   test('keeps what it was told about the bytes', async () => {
     const { remote } = await attach('a', 'device');
     await killAt('down.expose.after', () => mortal.agent.detach('a', { retain: true }));
@@ -485,6 +505,27 @@ describe('a boot', () => {
     expect(world.memory.dirty.size).toBe(0);
     expect(world.memory.regions.size).toBe(0);
     expect(agent.memports().some((found) => found.set)).toBe(false);
+  });
+
+  test.each([
+    ['what waits', 'reserved', 'theirs', RACK],
+    ['a local one that waits', 'reserved', 'mine', LOCAL],
+    ['a detach without an end', 'failed', 'late', LOCAL],
+  ])('%s is given back though the module came after the agent', async (_, state, id, caller) => {
+    await attach('theirs', 'device', RACK);
+    await attach('mine');
+    await attach('late', 'device');
+    await killAt('detach.journalled', () => mortal.agent.detach('late'));
+    crash(world, mortal, 'unsafe', 'registers kept');
+    world.memory.inserted = false;
+    const agent = await next();
+    expect(agent.getAttachment(id)).toMatchObject({ state });
+    const { remote } = agent.getAttachment(id);
+    expect(world.memory.dirty.has(remote)).toBe(true);
+    world.memory.inserted = true;
+    expect((await agent.detach(id, {}, caller)).state).toBe('free');
+    expect(world.memory.dirty.has(remote)).toBe(false);
+    expect(world.memory.regions.size).toBe(0);
   });
 
   test('what failed before is scrubbed when it is given back', async () => {
