@@ -97,15 +97,16 @@ export async function createServer(
   app.removeContentTypeParser('text/plain'); // JSON is all we read
 
   let draining = false;
-  app.addHook('onRequest', async (request) => {
-    if (draining && request.method !== 'GET') {
-      throw new SdmError('SDM_STOPPING', 'the agent is stopping; ask again when it is back');
-    }
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(draining && request.method !== 'GET' ? stopping() : undefined);
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, url } = request;
-    log.debug({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
-  });
+  // Not even asked where nobody reads it: it would be for every request.
+  if (log.isLevelEnabled('debug')) {
+    app.addHook('onResponse', async (request, reply) => {
+      const { method, url } = request;
+      log.debug({ method, url, status: reply.statusCode, ms: reply.elapsedTime }, 'request');
+    });
+  }
   // A stream has no end of its own: closing would wait for it.
   app.addHook('preClose', async () => streams.close());
   handleErrors(app, log, refused);
@@ -166,6 +167,10 @@ function httpServer(handler: RequestListener, limits: Limits, unreadable: Unread
     );
   unreadable.watch(server, new Connections(server, handler, most, tooMany));
   return server;
+}
+
+function stopping(): SdmError {
+  return new SdmError('SDM_STOPPING', 'the agent is stopping; ask again when it is back');
 }
 
 function handleErrors(app: App, log: Logger, refused: (code: ErrorCode) => void): void {
