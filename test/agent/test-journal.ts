@@ -69,7 +69,7 @@ export class TestJournal implements Journal {
 
   stats(): JournalStats {
     const nothing = { lagMs: 0, lastSyncMs: 0, bytes: 0, checkpoints: 0, failure: undefined };
-    return { ...nothing, pending: this.#waiting.length };
+    return { ...nothing, refuses: 'nothing', pending: this.#waiting.length };
   }
 
   close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { SdmError } from '../../common/errors.js';
-import { hex, roughSize } from '../../common/units.js';
+import { formatSize, hex, roughSize } from '../../common/units.js';
 import type { Damage } from './lines.js';
 
 const DOCS = 'docs/journal.md';
@@ -39,11 +39,14 @@ export function damaged(file: string, damage: Damage): SdmError {
       { details },
     );
   }
+  const lost =
+    kind === 'header'
+      ? `${file}: line 1 (byte 0) ${why}. What an agent wrote there is lost`
+      : `${file}: line ${line} (byte ${offset}) ${why}, though it was safely written`;
   return new SdmError(
     'SDM_JOURNAL_CORRUPT',
-    `${file}: line ${line} (byte ${offset}) ${why}, though it was safely written: what is attached ` +
-      'may not be known any more. Nothing was changed. "sdm-agent journal show --state-dir ' +
-      `${dirname(file)}" prints what can be read; ${DOCS} has the ways on`,
+    `${lost}: what is attached may not be known any more. Nothing was changed. "sdm-agent journal ` +
+      `show --state-dir ${dirname(file)}" prints what can be read; ${DOCS} has the ways on`,
     { details },
   );
 }
@@ -71,7 +74,7 @@ export function notWritten(file: string, error: unknown, free: bigint | undefine
 /** The disk is full: its last room is for giving memory back. Sizes in bytes. */
 export function onlyGivingBack(file: string, need: number, free: bigint | undefined): SdmError {
   const room =
-    free === undefined ? '' : ` (${roughSize(free)} free, ${roughSize(BigInt(need))} needed)`;
+    free === undefined ? '' : ` (${roughSize(free)} free, ${formatSize(BigInt(need))} needed)`;
   return new SdmError(
     'SDM_JOURNAL',
     `the file system of ${file} is full${room}, so nothing new is taken: detach still works. Free ` +

@@ -37,6 +37,7 @@ export async function openJournal(
     const reserve = new Reserve(fs, stateDir);
     const file = await openFile(fs, stateDir, state, reserve, log);
     const writer = new Writer({ fs, directory: stateDir, file, reserve, state, log });
+    await writer.start();
     return new FileJournal(stateDir, writer, lock, now);
   } catch (error) {
     lock.close();

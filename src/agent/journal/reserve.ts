@@ -10,6 +10,8 @@ import { FILES } from './read-file.js';
 export const RESERVE_SIZE = 1 << 20;
 /** Bytes that must be free beside it, or it would be given up again at once. */
 const MARGIN = 256 << 10;
+/** Bytes that must be free for the reserve to be taken. */
+export const RESERVE_NEED = RESERVE_SIZE + MARGIN;
 
 /**
  * Room on the disk that is kept for bad days: a full disk must not keep anybody from giving memory
@@ -55,7 +57,7 @@ export class Reserve {
     if (this.#held) return true;
     try {
       const free = await this.#fs.free(this.#directory);
-      if (free !== undefined && free < BigInt(RESERVE_SIZE + MARGIN)) return false;
+      if (free !== undefined && free < BigInt(RESERVE_NEED)) return false;
       await this.#fill();
       this.#held = true;
       this.#failed = false;

@@ -1,13 +1,18 @@
 import { join } from 'node:path';
 import type { SdmError } from '../../common/errors.js';
-import type { JournalEntry, JournalModel, JournalState } from '../attachments/journal.js';
+import type {
+  JournalEntry,
+  JournalModel,
+  JournalState,
+  JournalStats,
+} from '../attachments/journal.js';
 import type { Log } from '../types.js';
 import { encodeEntry } from './codec.js';
 import { notWritten, onlyGivingBack } from './errors.js';
 import { isFull, type JournalFs } from './fs.js';
 import type { LogFile } from './log-file.js';
 import { FILES } from './read-file.js';
-import { RESERVE_SIZE, type Reserve } from './reserve.js';
+import { RESERVE_NEED, type Reserve } from './reserve.js';
 import { entriesOf } from './snapshot.js';
 
 /**
@@ -44,6 +49,7 @@ export class Writer {
   #floor = 0;
   #retryAbove = 0;
   #failure: string | undefined;
+  #refuses: JournalStats['refuses'] = 'nothing';
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -55,9 +61,25 @@ export class Writer {
     return this.#parts.state;
   }
 
-  get stats(): { bytes: number; checkpoints: number; failure: string | undefined } {
+  get stats(): Pick<JournalStats, 'bytes' | 'checkpoints' | 'failure' | 'refuses'> {
     const { bytes } = this.#parts.file;
-    return { bytes, checkpoints: this.#checkpoints, failure: this.#failure };
+    return {
+      bytes,
+      checkpoints: this.#checkpoints,
+      failure: this.#failure,
+      refuses: this.#refuses,
+    };
+  }
+
+  /** Says before the first command if there is no room for bad days, nor any to take it from. */
+  async start(): Promise<void> {
+    const { reserve, log } = this.#parts;
+    const free = await this.#free();
+    if (reserve.held || free === undefined || free >= BigInt(RESERVE_NEED)) return;
+    const { message } = onlyGivingBack(this.#path, RESERVE_NEED, free);
+    this.#failure = message;
+    this.#refuses = 'taking';
+    log.warn({ journal: this.#path }, message);
   }
 
   /**
@@ -70,15 +92,19 @@ export class Writer {
     durable: boolean,
   ): Promise<ReadonlyMap<E, SdmError>> {
     const refused = new Map<E, SdmError>();
-    const refuse = (which: readonly E[], error: SdmError): void => {
+    const refuse = (
+      which: readonly E[],
+      error: SdmError,
+      refuses: 'taking' | 'everything',
+    ): void => {
       for (const entry of which) refused.set(entry, error);
-      if (which.length > 0) this.#failed(error);
+      if (which.length > 0) this.#failed(error, refuses);
     };
     let rest = entries;
     for (let full = false; ;) {
       const taking = rest.filter(({ entry }) => takes(entry));
       if (taking.length > 0 && (full || !(await this.#parts.reserve.make()))) {
-        refuse(taking, onlyGivingBack(this.#path, RESERVE_SIZE, await this.#free()));
+        refuse(taking, onlyGivingBack(this.#path, RESERVE_NEED, await this.#free()), 'taking');
         rest = rest.filter(({ entry }) => !takes(entry));
       }
       if (rest.length === 0) return refused;
@@ -89,7 +115,7 @@ export class Writer {
       } catch (error) {
         full = isFull(error) && (await this.#giveReserve());
         if (full) continue;
-        refuse(rest, notWritten(this.#path, error, await this.#free()));
+        refuse(rest, notWritten(this.#path, error, await this.#free()), 'everything');
         return refused;
       }
     }
@@ -163,17 +189,26 @@ export class Writer {
     return given;
   }
 
-  #failed(error: SdmError): void {
+  #failed(error: SdmError, refuses: 'taking' | 'everything'): void {
     if (this.#failure === undefined) {
       this.#parts.log.error({ err: error, journal: this.#path }, 'the journal refuses entries');
     }
     this.#failure = error.message;
+    this.#refuses = refuses;
   }
 
   #succeeded(): void {
-    // Without the reserve, what takes something is still refused.
-    if (this.#failure === undefined || !this.#parts.reserve.held) return;
+    if (this.#failure === undefined) return;
+    if (!this.#parts.reserve.held) {
+      // Without the reserve, what takes something is still refused.
+      if (this.#refuses === 'everything') {
+        this.#failure = onlyGivingBack(this.#path, RESERVE_NEED, undefined).message;
+      }
+      this.#refuses = 'taking';
+      return;
+    }
     this.#failure = undefined;
+    this.#refuses = 'nothing';
     this.#parts.log.info({ journal: this.#path }, 'the journal takes entries again');
   }
 

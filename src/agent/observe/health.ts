@@ -7,13 +7,17 @@ export interface Problem {
   readonly text: string;
 }
 
+const REFUSED = {
+  nothing: 'the journal is in trouble',
+  taking: 'memory can only be given back, and nothing is taken',
+  everything: 'nothing can be changed: the journal fails',
+} as const;
+
 /** What is wrong on this brick now; none of it keeps the agent from answering. */
 export function problemsOf(agent: AgentCore): Problem[] {
-  const { failure } = agent.journal().stats;
+  const { failure, refuses } = agent.journal().stats;
   const journal: Problem[] =
-    failure === undefined
-      ? []
-      : [{ about: 'journal', text: `nothing can be changed: the journal fails: ${failure}` }];
+    failure === undefined ? [] : [{ about: 'journal', text: `${REFUSED[refuses]}: ${failure}` }];
   const attachments = agent.listAttachments();
   const down = agent
     .transceivers()

@@ -130,8 +130,11 @@ function journal(gauge: Define, counter: Define, agent: AgentCore): void {
   counter('sdm_journal_checkpoints_total', 'How often it was written anew.', [], (put) =>
     put(stats().checkpoints),
   );
-  gauge('sdm_journal_failed', '1 while the journal cannot be written.', [], (put) =>
-    put(stats().failure === undefined ? 0 : 1),
+  gauge('sdm_journal_failed', '1 while the journal cannot be written at all.', [], (put) =>
+    put(stats().refuses === 'everything' ? 1 : 0),
+  );
+  gauge('sdm_journal_full', '1 while its disk is full: memory can only be given back.', [], (put) =>
+    put(stats().refuses === 'taking' ? 1 : 0),
   );
   gauge('sdm_epoch', 'Highest term of a controller so far; 0: none.', [], (put) =>
     put(Number(agent.journal().epoch?.epoch ?? 0n)),

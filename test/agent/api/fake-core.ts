@@ -69,6 +69,7 @@ const journal: JournalView = {
     bytes: 4096,
     checkpoints: 2,
     failure: undefined,
+    refuses: 'nothing',
   },
   epoch: { epoch: 7n, controller: 'rack-a' },
 };

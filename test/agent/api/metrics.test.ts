@@ -168,6 +168,7 @@ describe('/metrics', () => {
     expect(metric(families, 'sdm_epoch')).toBe(16);
     expect(metric(families, 'sdm_events_total', { kind: 'epoch' })).toBe(1);
     expect(metric(families, 'sdm_journal_failed')).toBe(0);
+    expect(metric(families, 'sdm_journal_full')).toBe(0);
     expect(metric(families, 'sdm_journal_pending_entries')).toBe(0);
     expect(metric(families, 'sdm_journal_lag_seconds')).toBe(0);
     expect(metric(families, 'sdm_journal_last_sync_seconds')).toBeGreaterThan(0);

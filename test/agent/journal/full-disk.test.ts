@@ -44,17 +44,31 @@ describe('a disk that is full', () => {
     await expect(journal.record(attach('c'))).rejects.toMatchObject({
       code: 'SDM_JOURNAL',
       message: expect.stringMatching(
-        /file system of \/state\/journal is full \(.* free, 1 MiB needed\).*detach still works/,
+        /file system of \/state\/journal is full \(.* free, 1280 KiB needed\).*detach still works/,
       ),
-      details: { file: '/state/journal', need: '0x100000', free: expect.stringMatching(/^0x/) },
+      details: { file: '/state/journal', need: '0x140000', free: expect.stringMatching(/^0x/) },
     });
     expect(ids(journal)).toEqual(['a', 'b']);
-    expect(journal.stats().failure).toContain('is full');
+    expect(journal.stats()).toMatchObject({
+      failure: expect.stringContaining('is full'),
+      refuses: 'taking',
+    });
     const held = { spec: { start: 0n, size: 1n, remote: 0n }, by: 'local' };
     await expect(journal.record({ kind: 'memport', port: 1, held })).rejects.toMatchObject({
       code: 'SDM_JOURNAL',
     });
     expect(log.of('error')).toHaveLength(1);
+  });
+
+  test('is said at the start, before anything is refused', async () => {
+    await fillPage();
+    disk.crash((limit) => limit - 1);
+    await open();
+    expect(log.of('warn').join()).toMatch(/is full .*nothing new is taken/);
+    expect(journal.stats().refuses).toBe('taking');
+    disk.capacity = PLENTY;
+    await journal.record(attach('c'));
+    expect(journal.stats()).toMatchObject({ failure: undefined, refuses: 'nothing' });
   });
 
   test('does not keep anybody from giving memory back, also after a restart', async () => {
@@ -121,6 +135,7 @@ describe('a disk that is full', () => {
       ),
       details: { errno: 'ENOSPC', free: '0x0' },
     });
+    expect(journal.stats().refuses).toBe('everything');
     const length = disk.files.get('journal')!.length;
     expect(length).toBe(journal.stats().bytes);
     expect(length).toBeGreaterThanOrEqual(bytes);

@@ -113,7 +113,11 @@ describe('a journal that cannot be used is left as it is', () => {
   });
 
   test.each<[string, string | Buffer, RegExp]>([
-    ['an empty one', '', /line 1 \(byte 0\) is missing: the file is empty/],
+    [
+      'an empty one',
+      '',
+      /line 1 \(byte 0\) is missing: the file is empty\. What an agent wrote there is lost: /,
+    ],
     ['another file', 'root:x:0:0\n', /line 1 \(byte 0\) is no header of a journal: it reads "root/],
     ['bytes', Buffer.alloc(5000), /line 1 \(byte 0\) is no header/],
     ['a newer format', 'sdm-journal 2 next\n', /line 1 .* says format 2\. A newer agent/],

@@ -17,6 +17,7 @@ function problems(wrong: {
   attachments?: readonly Attachment[];
   links?: readonly TransceiverView[];
   failure?: string;
+  refuses?: 'taking' | 'everything';
 }): string[] {
   class Core extends FakeCore {
     override listAttachments(): Attachment[] {
@@ -27,7 +28,8 @@ function problems(wrong: {
     }
     override journal(): JournalView {
       const view = super.journal();
-      return { ...view, stats: { ...view.stats, failure: wrong.failure } };
+      const { refuses = 'nothing' } = wrong;
+      return { ...view, stats: { ...view.stats, failure: wrong.failure, refuses } };
     }
   }
   return problemsOf(new Core()).map(({ about, text }) => `${about}: ${text}`);
@@ -44,8 +46,11 @@ describe('what somebody should look at', () => {
   });
 
   it('is a journal that fails, with the reason', () => {
-    expect(problems({ failure: 'no space left' })).toEqual([
-      'journal: nothing can be changed: the journal fails: no space left',
+    expect(problems({ failure: 'EIO', refuses: 'everything' })).toEqual([
+      'journal: nothing can be changed: the journal fails: EIO',
+    ]);
+    expect(problems({ failure: 'the disk is full', refuses: 'taking' })).toEqual([
+      'journal: memory can only be given back, and nothing is taken: the disk is full',
     ]);
   });
 
