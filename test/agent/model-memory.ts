@@ -40,13 +40,17 @@ export class ModelMemory implements MemoryPath {
   reaches: (range: MappedRange) => void = () => {};
   /** A block that does not go offline. */
   stuckBlock: number | undefined;
+  /** Whether the module is there; it has the window once it was prepared. */
+  inserted = true;
+  #window = false;
   /** A call that fails does its work first, as when the answer is lost. */
   failAfter = false;
 
   constructor(readonly blockSize: bigint) {}
 
-  prepare(): Promise<void> {
-    return Promise.resolve();
+  async prepare(): Promise<void> {
+    if (!this.inserted) throw new SdmError('SDM_NO_MODULE', 'the module is not inserted');
+    this.#window = true;
   }
 
   held(): Range[] {
@@ -68,6 +72,7 @@ export class ModelMemory implements MemoryPath {
 
   claim(range: MappedRange): Promise<void> {
     return this.#call('claim', () => {
+      if (!this.inserted || !this.#window) throw refusal('there is no window');
       const found = this.region(range);
       if (found !== undefined) return this.#must(found, 'absent');
       const clash = this.held().some(

@@ -231,7 +231,11 @@ const scrub: Stage = {
       const range = rangeOf(record);
       checkStillOurs(context, record);
       program(context, record);
-      if (!isHeld(memory, range)) await memory.claim(range);
+      if (!isHeld(memory, range)) {
+        // the module may have come after the agent: nothing was attached through it yet
+        await memory.prepare('device', -1);
+        await memory.claim(range);
+      }
       await memory.scrub(range, usedByOthers(context, record));
       record.touched = false;
     },
