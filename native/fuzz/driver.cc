@@ -41,8 +41,12 @@ void Save() {
 }
 
 void OnSignal(int number) {
-  fprintf(stderr, number == SIGALRM ? "%s: no end within %u s\n" : "%s: a signal, after %u s at most\n",
-          name.c_str(), kHangSeconds);
+  fprintf(stderr, "run %s: ", name.c_str());
+  if (number == SIGALRM) {
+    fprintf(stderr, "no end within %u s\n", kHangSeconds);
+  } else {
+    fprintf(stderr, "signal %d\n", number);
+  }
   Save();
   _exit(1);
 }
@@ -186,11 +190,6 @@ int RunMany(uint64_t runs, uint64_t seed) {
 }
 
 }  // namespace
-
-void fuzz::Broken(const std::string &what) {
-  fprintf(stderr, "BROKEN in run %s: %s\n", name.c_str(), what.c_str());
-  abort();
-}
 
 int main(int argc, char **argv) {
   uint64_t runs = 20000;

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <string>
@@ -16,7 +18,10 @@ namespace fuzz {
 // Inputs to begin with: what a target finds most to do with.
 std::vector<std::string> Seeds();
 // Ends the process: what must hold does not.
-[[noreturn]] void Broken(const std::string &what);
+[[noreturn]] inline void Broken(const std::string &what) {
+  fprintf(stderr, "BROKEN: %s\n", what.c_str());
+  abort();
+}
 
 // Reads the input from front to back; zeros when it is used up.
 class Input {
