@@ -97,16 +97,14 @@ export class AttachmentCommands {
     caller: Caller,
   ): Promise<Attachment> {
     const { memory, machine, log } = this.#parts;
-    if (record.waits !== undefined) checkStillOurs(context, record);
-    const before = record.owner;
-    record.owner = caller.owner;
     if (record.waits !== undefined) {
+      checkStillOurs(context, record);
       const { mode, node } = record.request;
       await memory.prepare(mode, node);
-      await machine.attach(context, record);
+      await machine.attach(context, record, caller.owner);
       log.info({ id: record.id, owner: record.owner }, 'attached again');
-    } else if (before !== caller.owner) {
-      await machine.settle(context, record);
+    } else if (record.owner !== caller.owner) {
+      await machine.handOver(context, record, caller.owner);
     }
     return this.view(record);
   }

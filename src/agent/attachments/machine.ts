@@ -36,14 +36,21 @@ export class Machine {
    * @throws the step's error, with `details.step`; then nothing is left and the record's state is
    * `free`, or it waits as before. SDM_FAILED: something could not be undone, and the record is
    * `failed`. SDM_JOURNAL: nothing was done.
+   * @param owner whose it is from then on.
    */
-  async attach(context: StageContext, record: AttachmentRecord): Promise<void> {
+  async attach(
+    context: StageContext,
+    record: AttachmentRecord,
+    owner: string = record.owner,
+  ): Promise<void> {
     const { journal, faults } = this.#tools;
-    const { waits } = record;
+    const { waits, owner: before } = record;
+    record.owner = owner;
     try {
       await context.turn.away(journal.record({ kind: 'attach', attachment: record }));
     } catch (error) {
       if (waits === undefined) record.state = 'free';
+      record.owner = before;
       throw error;
     }
     this.#behind.delete(record);
@@ -159,9 +166,16 @@ export class Machine {
     if (this.#behind.has(record)) await this.#rest(context, record);
   }
 
-  /** The same for those who changed it otherwise. @throws SDM_JOURNAL. */
-  settle(context: StageContext, record: AttachmentRecord): Promise<void> {
-    return this.#rest(context, record);
+  /** It is another one's from now on. @throws SDM_JOURNAL: it is not. */
+  async handOver(context: StageContext, record: AttachmentRecord, owner: string): Promise<void> {
+    const before = record.owner;
+    record.owner = owner;
+    try {
+      await this.#rest(context, record);
+    } catch (error) {
+      record.owner = before;
+      throw error;
+    }
   }
 
   /**

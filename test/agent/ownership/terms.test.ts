@@ -32,10 +32,10 @@ afterEach(async () => {
   brick.remove();
 });
 
-async function open(): Promise<void> {
+async function open(bootId = 'b1'): Promise<void> {
   events = [];
   const observer = { event: (event: EventBody) => events.push(event), step() {} };
-  agent = await Agent.open(brick.config, { memory, journal, observer, bootId: 'b1' });
+  agent = await Agent.open(brick.config, { memory, journal, observer, bootId });
   await agent.reconcile();
 }
 
@@ -181,6 +181,31 @@ describe('whose it is', () => {
     expect(agent.memport(0).by).toBe('rack-b');
     expect(agent.getAttachment('b').owner).toBe('rack-a');
     expect(await agent.detach('b', {}, B2)).toMatchObject({ owner: 'rack-b', state: 'free' });
+  });
+
+  test('a change of owner that cannot be journalled is none', async () => {
+    await attach('a', A1);
+    journal.refuse = ({ kind }) => kind === 'rest';
+    await expect(attach('a', B2)).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    expect(agent.getAttachment('a').owner).toBe('rack-a');
+    journal.refuse = undefined;
+    expect((await attach('a', B2)).owner).toBe('rack-b');
+    expect(journal.state().attachments.get('a')?.record.owner).toBe('rack-b');
+  });
+
+  test('nor is one of what waits since a boot', async () => {
+    await attach('a', A1);
+    await agent.close();
+    memory = new ModelMemory(SIZE);
+    await open('b2');
+    expect((await agent.detach('none', {}, B2).catch((e: Error) => e)) as Error).toMatchObject({
+      code: 'SDM_NOT_FOUND',
+    });
+    journal.refuse = () => true;
+    await expect(attach('a', B2)).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    expect(agent.getAttachment('a')).toMatchObject({ owner: 'rack-a', waits: 'controller' });
+    journal.refuse = undefined;
+    expect(await attach('a', B2)).toMatchObject({ owner: 'rack-b', state: 'present' });
   });
 
   test('a detach that is refused leaves it with who commanded it', async () => {
