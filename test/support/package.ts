@@ -5,6 +5,12 @@ import { projectDir } from '../../src/common/paths.js';
 
 const PACK_MS = 15 * 60_000;
 const INSTALL_MS = 5 * 60_000;
+/** npm's own pauses would make minutes of a network that is not there. */
+const RETRY = [
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=500',
+  '--fetch-retry-maxtimeout=1000',
+];
 /** What npm calls a registry that it does not reach. */
 const OFFLINE =
   /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
@@ -41,7 +47,7 @@ export async function installPackage(
 ): Promise<string | undefined> {
   const argv = ['npm', 'install', '--global', `--prefix=${prefix}`, '--omit=dev'] as const;
   try {
-    await run([...argv, '--prefer-offline', '--fetch-retries=1', ...npmArgs, tarball], {
+    await run([...argv, '--prefer-offline', ...RETRY, ...npmArgs, tarball], {
       timeoutMs: INSTALL_MS,
       ...(env === undefined ? {} : { env }),
     });
