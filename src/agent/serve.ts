@@ -2,7 +2,7 @@ import { createLog, type Logger } from '../common/log.js';
 import { native, type FileLock } from '../native/index.js';
 import { Agent } from './agent.js';
 import { createServer, type Server } from './api/server.js';
-import { claimSocketPath, listen } from './api/socket.js';
+import { claimSocketPath, listen, socketGroupId } from './api/socket.js';
 import type { ServeConfig } from './config.js';
 import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
 import { faultsFromEnvironment } from './faults.js';
@@ -27,6 +27,7 @@ const FLUSH_MS = 1_000;
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-agent', config.log);
   const faults = faultsFromEnvironment();
+  const gid = config.socketGroup === null ? null : await socketGroupId(config.socketGroup);
   const observation = new Observation();
   const journal = await openJournal(config.stateDir, { log: log.child({ part: 'journal' }) });
   const agent = await Agent.open(config, {
@@ -63,7 +64,7 @@ export async function serve(config: ServeConfig): Promise<number> {
       },
       log.child({ part: 'api' }),
     );
-    await listen(server.app, config.socket, config.socketGroup, log);
+    await listen(server.app, config.socket, gid);
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
     void agent.linksWatched();

@@ -2,6 +2,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { SdmError } from '../../common/errors.js';
+import { findGroup, lookUpGroup, parseGroups } from '../../common/groups.js';
 import type { Logger } from '../../common/log.js';
 import type { FileLock, Native } from '../../native/types.js';
 import type { App } from './context.js';
@@ -89,14 +90,9 @@ function isAlive(path: string): Promise<boolean> {
 
 /**
  * Listens; whoever may write the socket (owner and group) may command the agent.
- * @param group name or number; null: only the agent's own user and group.
+ * @param gid null: only the agent's own user and group.
  */
-export async function listen(
-  app: App,
-  path: string,
-  group: string | null,
-  log: Logger,
-): Promise<void> {
+export async function listen(app: App, path: string, gid: number | null): Promise<void> {
   // The socket must never be open to more people than at the end, not even between two calls.
   const umask = process.umask(0o117);
   try {
@@ -104,26 +100,25 @@ export async function listen(
   } finally {
     process.umask(umask);
   }
-  if (group === null) return;
-  const gid = groupId(group);
-  if (gid === undefined) {
-    log.warn(
-      { group },
-      `there is no group "${group}", so only this user may command the agent; ` +
-        `create it with: groupadd --system ${group}`,
-    );
-    return;
-  }
+  if (gid === null) return;
   chownSync(path, -1, gid);
   chmodSync(path, 0o660);
 }
 
-/** Number of a group; node has no call for it. */
-function groupId(group: string): number | undefined {
+/**
+ * Number of the group that may command the agent; node has no call for it.
+ * @param group name or number.
+ * @throws SdmError SDM_CONFIG: there is none of that name.
+ */
+export async function socketGroupId(group: string): Promise<number> {
   if (/^[0-9]+$/.test(group)) return Number(group);
-  for (const line of readFileSync('/etc/group', 'utf8').split('\n')) {
-    const [name, , gid] = line.split(':');
-    if (name === group && gid !== undefined) return Number(gid);
-  }
-  return undefined;
+  const known = findGroup(parseGroups(readFileSync('/etc/group', 'utf8')), group);
+  const gid = (known ?? (await lookUpGroup(group)))?.gid;
+  if (gid !== undefined) return gid;
+  throw new SdmError(
+    'SDM_CONFIG',
+    `there is no group "${group}", which the configuration names as "socketGroup": create it with ` +
+      `"groupadd --system ${group}", or name another one`,
+    { details: { key: 'socketGroup', found: group } },
+  );
 }

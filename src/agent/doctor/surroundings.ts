@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdmError } from '../../common/errors.js';
+import type { Group } from '../../common/groups.js';
 import type { Native } from '../../native/types.js';
 import type { Brick } from '../api/brick-schema.js';
 import { IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
@@ -16,7 +17,7 @@ import { askLinks, readLinks, type Links } from './read/links.js';
 import { readLimits, type Limits } from './read/limits.js';
 import { findModuleFile, type Modinfo, type ModuleFile } from './read/module-file.js';
 import { readMounts, type Mount } from './read/mounts.js';
-import { readGroups, type Group } from './read/names.js';
+import { groupsWith } from './read/names.js';
 import { readRunner, type Runner } from './read/runner.js';
 import { readSystemd, type ShowUnit, type Systemd } from './read/systemd.js';
 
@@ -152,7 +153,7 @@ export async function look(options: DoctorOptions): Promise<Surroundings> {
     enabled,
     systemd,
     runner: readRunner(root, unit),
-    groups: readGroups(root),
+    groups: await groupsWith(root, settings.socketGroup),
     mounts: readMounts(root),
     kernelConfig: readKernelConfig(root, release),
     commandLine: readCommandLine(root),

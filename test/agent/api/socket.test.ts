@@ -70,11 +70,20 @@ describe('the path of the socket', () => {
     expect(statSync(dirname(brick.socket)).mode & 0o777).toBe(0o755);
   });
 
-  it('stays with the user where the group does not exist, and the log says so', async () => {
+  it('is not made where its group does not exist, and the doctor agrees', async () => {
     const brick = await brickOf({ config: { socketGroup: 'no-such-group' } });
-    const agent = await brick.start();
-    expect(agent.log()).toMatch(/no group \\"no-such-group\\".*groupadd/);
-    expect(statSync(brick.socket).mode & 0o777).toBe(0o660);
+    const { code, stderr } = await sdmAgent(['serve', '--config', brick.config]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /SDM_CONFIG: .*no group "no-such-group".*groupadd --system no-such-group/,
+    );
+    expect(existsSync(brick.socket)).toBe(false);
+    const { stdout } = await sdmAgent(['doctor', '--config', brick.config, '--json']);
+    const { findings } = JSON.parse(stdout) as { findings: object[] };
+    const command = 'groupadd --system no-such-group';
+    expect(findings).toContainEqual(
+      expect.objectContaining({ id: 'socket-group', level: 'problem', command }),
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import { formatSize, roughSize } from '../../../common/units.js';
 import { RESERVE_SIZE } from '../../journal/reserve.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import { mountOf } from '../read/mounts.js';
-import { findGroup } from '../read/names.js';
+import { findGroup } from '../../../common/groups.js';
 import { barredAt, existing, mayAccess, ownership, type Runner } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
 
@@ -160,7 +160,7 @@ function socketGroup({ settings, groups, runner }: Surroundings): Finding {
   if (group === undefined) {
     return problem(
       'socket-group',
-      `there is no group "${wanted}" in /etc/group`,
+      `there is no group "${wanted}"`,
       'the agent cannot give its socket to it, so it does not start',
       { command: `groupadd --system ${wanted}` },
     );

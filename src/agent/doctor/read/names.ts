@@ -1,11 +1,6 @@
 import { join } from 'node:path';
+import { findGroup, lookUpGroup, parseGroups, type Group } from '../../../common/groups.js';
 import { readText } from '../../memory/sysfs.js';
-
-export interface Group {
-  readonly name: string;
-  readonly gid: number;
-  readonly members: readonly string[];
-}
 
 export interface User {
   readonly name: string;
@@ -13,32 +8,31 @@ export interface User {
   readonly gid: number;
 }
 
-function lines(root: string, file: string): string[][] {
-  const text = readText(join(root, 'etc', file)) ?? '';
-  return text.split('\n').map((line) => line.split(':'));
-}
-
 /** Groups of /etc/group; those that come from elsewhere (LDAP) are not seen. */
 export function readGroups(root: string): Group[] {
-  return lines(root, 'group').flatMap(([name, , gid, members = '']) =>
-    name === undefined || gid === undefined
-      ? []
-      : [{ name, gid: Number(gid), members: members.split(',').filter((member) => member !== '') }],
-  );
+  return parseGroups(readText(join(root, 'etc/group')) ?? '');
+}
+
+/** The same, and the one that the agent is to give its socket to, wherever it comes from. */
+export async function groupsWith(root: string, wanted: string | null): Promise<Group[]> {
+  const groups = readGroups(root);
+  if (wanted === null || findGroup(groups, wanted) !== undefined) return groups;
+  const found = root === '/' ? await lookUpGroup(wanted) : undefined;
+  if (found !== undefined) return [...groups, found];
+  // The agent takes any number.
+  const number = { name: wanted, gid: Number(wanted), members: [] };
+  return /^[0-9]+$/.test(wanted) ? [...groups, number] : groups;
 }
 
 /** Users of /etc/passwd. */
 export function readUsers(root: string): User[] {
-  return lines(root, 'passwd').flatMap(([name, , uid, gid]) =>
+  const text = readText(join(root, 'etc/passwd')) ?? '';
+  const lines = text.split('\n').map((line) => line.split(':'));
+  return lines.flatMap(([name, , uid, gid]) =>
     name === undefined || uid === undefined || gid === undefined
       ? []
       : [{ name, uid: Number(uid), gid: Number(gid) }],
   );
-}
-
-/** A group by name or number. */
-export function findGroup(groups: readonly Group[], wanted: string): Group | undefined {
-  return groups.find(({ name, gid }) => name === wanted || String(gid) === wanted);
 }
 
 /** "sdm", or the number where it has no name. */

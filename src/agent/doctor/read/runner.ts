@@ -1,7 +1,8 @@
 import { statSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readText } from '../../memory/sysfs.js';
-import { findGroup, readGroups, readUsers, type Group } from './names.js';
+import { findGroup, type Group } from '../../../common/groups.js';
+import { readGroups, readUsers } from './names.js';
 import type { Unit } from './systemd.js';
 
 /** Whoever runs the agent: the user of its unit where there is one, else who asks. */
