@@ -25,10 +25,10 @@ export class Terms {
   readonly #options: TermsOptions;
   /** The highest one seen, safe or about to be. */
   #current: Term | undefined;
-  /** The highest one that is safe. */
+  /** The highest one that is safe in the journal. */
   #safe: Term | undefined;
-  /** While the current one takes over. */
-  #taking: Promise<void> | undefined;
+  /** Terms that take over, by epoch: none of their commands has been let in yet. */
+  readonly #taking = new Map<bigint, Promise<void>>();
   /** How many commands of a term are under way. */
   readonly #running = new Map<bigint, number>();
   /** Told when a term has none left. */
@@ -57,12 +57,13 @@ export class Terms {
     if (epoch === undefined) return () => {};
     for (;;) {
       const current = this.#current;
+      const taking = this.#taking.get(epoch);
       if (current === undefined || epoch > current.epoch) {
         await this.#take({ epoch, controller: owner }, turn);
       } else if (epoch < current.epoch || owner !== current.controller) {
         throw stale(caller, current);
-      } else if (this.#taking !== undefined) {
-        await turn.away(this.#taking);
+      } else if (taking !== undefined) {
+        await turn.away(taking);
       } else {
         this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
         return () => this.#ended(epoch);
@@ -74,20 +75,19 @@ export class Terms {
     const { backend, log, observer, faults } = this.#options;
     this.#current = term;
     const taking = this.#fence(term);
-    this.#taking = taking;
+    this.#taking.set(term.epoch, taking);
     try {
       await turn.away(taking);
     } catch (error) {
+      // that one may still be taking over itself
       if (this.#current === term) this.#current = this.#safe;
       throw error;
     } finally {
-      if (this.#taking === taking) this.#taking = undefined;
+      this.#taking.delete(term.epoch);
     }
     await faults.at('epoch.journalled');
-    if (this.#safe === undefined || this.#safe.epoch < term.epoch) {
-      this.#safe = term;
-      backend.writeEpoch(term.epoch);
-    }
+    // a higher one that is safe by now writes its own
+    if (this.#safe === term) backend.writeEpoch(term.epoch);
     log.info({ epoch: term.epoch, controller: term.controller }, 'a controller took over');
     observer.event({ kind: 'epoch', ...term });
   }
@@ -98,6 +98,7 @@ export class Terms {
    */
   async #fence(term: Term): Promise<void> {
     await this.#options.journal.record({ kind: 'epoch', ...term });
+    if (this.#safe === undefined || this.#safe.epoch < term.epoch) this.#safe = term;
     while ([...this.#running.keys()].some((epoch) => epoch < term.epoch)) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }

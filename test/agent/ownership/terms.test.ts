@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Agent } from '../../../src/agent/agent.js';
 import type { EventBody } from '../../../src/agent/events.js';
@@ -144,6 +145,32 @@ describe('who commands', () => {
     expect(await earlier).toMatchObject({ owner: 'rack-a', state: 'present' });
     expect(await later).toMatchObject({ owner: 'rack-b', state: 'free' });
     expect(await other).toMatchObject({ owner: 'rack-b' });
+  });
+
+  test('a term that cannot be journalled falls back to one that still takes over', async () => {
+    journal.hold();
+    const first = attach('a', A1);
+    await journal.waiting(1);
+    await journal.releaseWaiting(); // its term is safe
+    await journal.waiting(1);
+    const second = attach('b', B2);
+    await journal.waiting(2);
+    await journal.releaseWaiting(); // the second one's too, while the first command is under way
+    await journal.waiting(1);
+    journal.refuse = (entry) => entry.kind === 'epoch';
+    await expect(attach('c', A3)).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    journal.refuse = undefined;
+    await expect(attach('d', A1)).rejects.toMatchObject({ code: 'SDM_STALE_EPOCH' });
+    const more = attach('e', B2);
+    await setImmediate();
+    expect(journal.kinds().filter((kind) => kind === 'attach')).toHaveLength(1);
+    await journal.release();
+    expect((await first).owner).toBe('rack-a');
+    expect((await second).owner).toBe('rack-b');
+    expect((await more).owner).toBe('rack-b');
+    expect(epochRegister()).toBe(2n);
+    expect((await attach('c', A3)).owner).toBe('rack-a');
+    expect(epochRegister()).toBe(3n);
   });
 
   test('a restart knows the term, and mirrors it again', async () => {
