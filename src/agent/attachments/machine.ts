@@ -49,8 +49,9 @@ export class Machine {
     try {
       await context.turn.away(journal.record({ kind: 'attach', attachment: record }));
     } catch (error) {
-      if (waits === undefined) record.state = 'free';
       record.owner = before;
+      if (waits === undefined) record.state = 'free';
+      else await this.wait(context, record, error);
       throw error;
     }
     this.#behind.delete(record);

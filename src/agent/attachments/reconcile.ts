@@ -221,8 +221,8 @@ export class Reconciler {
     const { spec, waits } = held;
     const ours = found.set && isSpec(found, spec);
     if (waits === 'restore') {
+      // also where the disk is full: what can be given back must not wait for that
       await manual.restore(context, port).catch((error: unknown) => {
-        if (codeOf(error) === 'SDM_JOURNAL') throw error;
         log.warn({ memport: port, err: error }, `memport ${port} is not restored yet`);
       });
       return;

@@ -218,7 +218,8 @@ export class Writer {
   }
 }
 
-/** Whether something is going to be in use that was not. */
+/** Whether something is going to be in use that was not: what only waits is not. */
 function takes(entry: JournalEntry): boolean {
-  return entry.kind === 'attach' || (entry.kind === 'memport' && entry.held !== null);
+  if (entry.kind === 'attach') return true;
+  return entry.kind === 'memport' && entry.held !== null && entry.held.waits === undefined;
 }

@@ -86,6 +86,17 @@ describe('a disk that is full', () => {
     expect(ids(journal)).toEqual([]);
   });
 
+  test('takes what a boot makes of a memport by hand: that it waits', async () => {
+    await fillPage();
+    const held = { spec: { start: 0n, size: 4096n, remote: 0n }, by: 'local' };
+    await journal.record({ kind: 'memport', port: 1, held: { ...held, waits: 'restore' } });
+    await journal.record({ kind: 'memport', port: 2, held: { ...held, waits: 'controller' } });
+    const set = journal.record({ kind: 'memport', port: 1, held });
+    await expect(set).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    expect([...journal.state().memports.keys()]).toEqual([1, 2]);
+    expect(journal.state().memports.get(1)?.waits).toBe('restore');
+  });
+
   test('refuses what takes something, and no more, of those that come together', async () => {
     fill();
     const all = [attach('c'), ...Array.from({ length: 20 }, () => detach('a')), attach('d')];

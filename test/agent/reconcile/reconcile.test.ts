@@ -589,6 +589,28 @@ describe('a boot', () => {
     expect(agent.getAttachment('a').state).toBe('online');
   });
 
+  test('on a full disk all waits that cannot be restored, and can be given back', async () => {
+    const before = await attach('a');
+    await attach('b');
+    await attach('c', 'device', RACK);
+    await mortal.agent.setMemport(9, SPEC);
+    crash(world, mortal, 'none', 'registers cleared');
+    world.journal.refuse = (entry) =>
+      entry.kind === 'attach' ||
+      (entry.kind === 'memport' && entry.held !== null && entry.held.waits === undefined);
+    const agent = await next();
+    const refused = { state: 'reserved', waits: 'restore', error: { code: 'SDM_JOURNAL' } };
+    expect(agent.getAttachment('a')).toMatchObject(refused);
+    expect(agent.getAttachment('b')).toMatchObject(refused);
+    expect((await agent.detach('b')).state).toBe('free');
+    expect((await agent.detach('c', {}, RACK)).state).toBe('free');
+    await agent.clearMemport(9);
+    expect(agent.memport(9)).toMatchObject({ set: false, owner: 'none' });
+    await expect(attach('a')).rejects.toMatchObject({ code: 'SDM_JOURNAL' });
+    world.journal.refuse = undefined;
+    expect(await attach('a')).toMatchObject({ state: 'online', start: before.start });
+  });
+
   test('what is refused goes forward when it is commanded again', async () => {
     await attach('a', 'device');
     boot();
