@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { explainOne, type Explanation } from '../common/schema-errors.js';
+import { explainOne, isMisspelt, type Explanation } from '../common/schema-errors.js';
 import type { ConfigFile } from './config-schema.js';
 import { validatorOf } from './config-validator.js';
 
@@ -12,7 +12,11 @@ export type Fault = Explanation;
 /** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */
 export function faultsOf(value: unknown): readonly Fault[] {
   const validate = validatorOf('config');
-  const faults = validate(value) ? [] : (validate.errors ?? []).map(explainOne);
+  const errors = validate(value) ? [] : (validate.errors ?? []);
+  // A key that is misspelt is missing, too: the slip is what helps.
+  const faults = [...errors.filter(isMisspelt), ...errors.filter((each) => !isMisspelt(each))].map(
+    explainOne,
+  );
   const sound = (key: string): boolean => !faults.some((fault) => isPartOf(fault.key, key));
   // What keys must be to each other can only be said of keys that are sound by themselves.
   return [...faults, ...crossFaults(value as ConfigFile, sound)];

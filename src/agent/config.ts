@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { SdmError } from '../common/errors.js';
+import { duplicateKey, placeOf } from '../common/json-keys.js';
 import type { LogLevel } from '../common/log.js';
 import { show } from '../common/schema-errors.js';
 import { faultsOf, type Fault } from './config-check.js';
@@ -43,18 +44,22 @@ export async function loadConfig(
   return parseConfig(isObject ? { ...(value as object), ...override } : value, path);
 }
 
-/** Reads a configuration file as it is. @throws SdmError SDM_CONFIG: not there, or not JSON. */
-export async function readConfig(path: string): Promise<unknown> {
+/**
+ * Reads a configuration file as it is.
+ * @param named how a command line names another one.
+ * @throws SdmError SDM_CONFIG: not there, not JSON, or a key comes twice.
+ */
+export async function readConfig(path: string, named = 'with --config'): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new SdmError(
       'SDM_CONFIG',
-      `cannot read the configuration ${path} (${cause.code}); write it, or name another one ` +
-        'with --config',
+      `cannot read the configuration ${path} (${cause.code}); write it, or name another one ${named}`,
       { details: { file: path }, cause },
     );
   });
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     const { message } = cause as Error;
     throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${message}${lineOf(text, message)}`, {
@@ -62,14 +67,22 @@ export async function readConfig(path: string): Promise<unknown> {
       cause,
     });
   }
+  const twice = duplicateKey(text);
+  if (twice === undefined) return value;
+  const { key, line, column } = twice;
+  throw new SdmError(
+    'SDM_CONFIG',
+    `${path}: the key "${key}" comes twice, again at line ${line} column ${column}: leave one out`,
+    { details: { file: path, key, line, column } },
+  );
 }
 
 /** Where in the text a parser's "position 17" is; empty where it names none, or the line itself. */
 function lineOf(text: string, message: string): string {
   const position = /\bposition ([0-9]+)/.exec(message)?.[1];
   if (position === undefined || /\bline\b/.test(message)) return '';
-  const before = text.slice(0, Number(position)).split('\n');
-  return ` (line ${before.length} column ${(before.at(-1) ?? '').length + 1})`;
+  const { line, column } = placeOf(text, Number(position));
+  return ` (line ${line} column ${column})`;
 }
 
 /**

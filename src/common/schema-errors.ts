@@ -42,7 +42,7 @@ export function explainOne(error: ErrorObject): Explanation {
       };
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
-      const known = Object.keys(schema.properties ?? {}).filter((name) => !name.startsWith('$'));
+      const known = knownKeys(schema);
       const meant = closest(key, known);
       const guess = meant === undefined ? '' : ` (is "${meant}" meant?)`;
       return {
@@ -71,6 +71,17 @@ export function explainOne(error: ErrorObject): Explanation {
         found: error.data,
       };
   }
+}
+
+/** Whether an error is a key that stands close to one that is known. */
+export function isMisspelt({ keyword, params, parentSchema }: ErrorObject): boolean {
+  if (keyword !== 'additionalProperties') return false;
+  const key = String((params as Record<string, unknown>)['additionalProperty']);
+  return closest(key, knownKeys((parentSchema ?? {}) as Schema)) !== undefined;
+}
+
+function knownKeys({ properties = {} }: Schema): string[] {
+  return Object.keys(properties).filter((name) => !name.startsWith('$'));
 }
 
 /** A value as a message shows it: JSON, cut where it is long. */

@@ -24,7 +24,7 @@ export function configCommands(program: Command): void {
 async function check(file: string, { json }: { readonly json?: true }): Promise<void> {
   const { faultText, readConfig } = await import('../../agent/config.js');
   const { faultsOf } = await import('../../agent/config-check.js');
-  const value = await readConfig(file);
+  const value = await readConfig(file, 'after `config check`');
   const faults = faultsOf(value).map((fault) => ({
     key: fault.key,
     expected: fault.expected,

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { closest } from '../../common/closest.js';
 import { SdmError } from '../../common/errors.js';
 import { packageVersion } from '../../common/version.js';
 import { attachmentCommands } from './attachments.js';
@@ -50,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    process.exitCode = report(error, argv.includes('--json'));
+    process.exitCode = report(withGuess(error, program, argv), argv.includes('--json'));
   }
 }
 
@@ -60,9 +61,7 @@ function build(name: string | undefined): Command {
     .option('-V, --version', 'print the version')
     .on('option:version', printVersion)
     .exitOverride()
-    .configureOutput({
-      outputError: (text, write) => write(line('SDM_USAGE', text.replace(/^error: /, ''))),
-    })
+    .configureOutput({ outputError: () => {} }) // report() says it
     .showSuggestionAfterError(false)
     .addHelpText('after', CODES);
   const named = GROUPS.filter(([, ...names]) => names.includes(name ?? ''));
@@ -76,15 +75,41 @@ function printVersion(): void {
   throw new CommanderError(EXIT.OK, 'commander.version', '');
 }
 
+/** Of an option that is misspelt commander says that the right one is missing, if it must be there. */
+function withGuess(error: unknown, program: Command, argv: readonly string[]): unknown {
+  const about = ['commander.missingMandatoryOptionValue', 'commander.unknownOption'];
+  if (!(error instanceof CommanderError) || !about.includes(error.code)) return error;
+  let command = program;
+  let rest = argv;
+  for (;;) {
+    const next = command.commands.find((each) => each.name() === rest[0]);
+    if (next === undefined) break;
+    command = next;
+    rest = rest.slice(1);
+  }
+  const [unknown] = command.parseOptions([...rest]).unknown;
+  const name = unknown?.replace(/=.*/s, '');
+  if (name?.startsWith('-') !== true) return error;
+  const known = command.options.flatMap(({ long }) => long ?? []);
+  const meant = closest(name, known);
+  const guess = meant === undefined ? '' : ` (is "${meant}" meant?)`;
+  return new CommanderError(
+    EXIT.USAGE,
+    'commander.unknownOption',
+    `error: unknown option '${name}'${guess}`,
+  );
+}
+
 function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) {
     const fine = ['commander.helpDisplayed', 'commander.version'];
     if (fine.includes(error.code)) return EXIT.OK;
-    // Commander has written its line, or the help where no command was given.
-    const message =
-      error.code === 'commander.help'
-        ? 'a command is missing; --help lists them'
-        : error.message.replace(/^error: /, '');
+    // Where no command was given, commander has written the help.
+    const helped = error.code === 'commander.help';
+    const message = helped
+      ? 'a command is missing; --help lists them'
+      : error.message.replace(/^error: /, '');
+    if (!helped) process.stderr.write(line('SDM_USAGE', message));
     if (json) printJson({ code: 'SDM_USAGE', message });
     return EXIT.USAGE;
   }

@@ -34,6 +34,14 @@ describe('sdm-agent config check', () => {
     ]);
   });
 
+  it('names a slip before the key that is missing for it', async () => {
+    const path = write('slip.json', { brik: 'b', register: { backend: 'bar' } });
+    const { stderr } = await sdmAgent(['config', 'check', path]);
+    expect(stderr.match(/: (\w+): expected/g)).toEqual(
+      ['brik', 'register', 'brick', 'registers'].map((key) => `: ${key}: expected`),
+    );
+  });
+
   it('says the same for programs', async () => {
     const path = write('wrong.json', wrong);
     const { code, stdout, stderr } = await sdmAgent(['config', 'check', path, '--json']);
@@ -50,6 +58,8 @@ describe('sdm-agent config check', () => {
 
   it.each([
     ['is missing', 'none.json', undefined, 'cannot read the configuration'],
+    ['is missing, and how to name another', 'no.json', undefined, 'one after `config check`'],
+    ['has a key twice', 'twice.json', '{\n  "brick": "b", "brick": "c"\n}', 'line 2 column 17'],
     ['is no JSON', 'half.json', '{\n  "brick": b\n}', 'is not JSON'],
   ])('refuses a file that %s', async (_what, name, text, message) => {
     const path = text === undefined ? join(dir, name) : write(name, text);
