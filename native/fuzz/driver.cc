@@ -26,10 +26,12 @@ constexpr uint64_t kPerAlarm = 1000;
 
 std::string current;
 std::string name = "input";
-std::string out = ".";
+// Where an input that fails is written to; empty: it comes from a file.
+std::string out;
 
 // Called when all is lost: nothing here may rely on more than system calls.
 void Save() {
+  if (out.empty()) return;
   const std::string path = out + "/failed-" + name;
   FILE *const file = fopen(path.c_str(), "w");
   if (file == nullptr || fwrite(current.data(), 1, current.size(), file) != current.size()) {
@@ -194,6 +196,7 @@ int RunMany(uint64_t runs, uint64_t seed) {
 int main(int argc, char **argv) {
   uint64_t runs = 20000;
   uint64_t seed = 1;
+  std::string directory = ".";
   int next = 1;
   for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
     const std::string option = argv[next];
@@ -202,7 +205,7 @@ int main(int argc, char **argv) {
     } else if (option == "--seed") {
       seed = strtoull(argv[next + 1], nullptr, 0);
     } else if (option == "--out") {
-      out = argv[next + 1];
+      directory = argv[next + 1];
     } else {
       fprintf(stderr, "%s is not known here: --runs N, --seed N, --out DIR, or files\n", argv[next]);
       return 2;
@@ -217,7 +220,10 @@ int main(int argc, char **argv) {
   signal(SIGBUS, OnSignal);
 #endif
   int failed = 0;
-  if (next == argc) return RunMany(runs, seed);
+  if (next == argc) {
+    out = directory;
+    return RunMany(runs, seed);
+  }
   for (; next < argc; next++) failed |= RunFile(argv[next]);
   return failed;
 }

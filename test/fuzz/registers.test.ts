@@ -15,7 +15,7 @@ import {
 } from './registers.js';
 
 const SOAK = process.env['SDM_SOAK'] === '1';
-const RUNS = SOAK ? 4_000 : 60;
+const RUNS = SOAK ? 2_000 : 60;
 const THREAD_RUNS = SOAK ? 200 : 5;
 
 vi.setConfig({ testTimeout: SOAK ? 3_600_000 : 300_000 });
