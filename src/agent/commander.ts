@@ -1,13 +1,19 @@
 import type { StageContext } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
 import { LINK_MS, OFFLINE_MS, QUEUE_MS } from './defaults.js';
-import { commandBudgetMs } from './budget.js';
+import { commandBudgetMs, JOURNAL_BUDGET_MS } from './budget.js';
 import { messageOf } from './memory/errors.js';
 import { checkCaller } from './owners.js';
 import type { Parts } from './parts.js';
 import { CommandQueue, HOLD, type Turn } from './queue.js';
 import { Terms } from './terms.js';
-import type { AgentConfig, Caller, MemportOptions, MemportView } from './types.js';
+import {
+  ALL_CHECKS,
+  type AgentConfig,
+  type Caller,
+  type MemportOptions,
+  type MemportView,
+} from './types.js';
 
 /** Lets commands in: whose turn it is, whether the caller may, and with what they work. */
 export class Commander {
@@ -41,9 +47,14 @@ export class Commander {
     return this.#reconciled;
   }
 
-  /** See CommandQueue. */
+  /** What hangs, in a sentence: a command that keeps its turn, or the disk that all wait for. */
   overdue(): string | undefined {
-    return this.#queue.overdue();
+    const { lagMs } = this.#parts.journal.stats();
+    if (lagMs <= JOURNAL_BUDGET_MS) return this.#queue.overdue();
+    return (
+      `the journal has been waiting for its disk for ${Math.round(lagMs / 1000)} s, and every ` +
+      'command waits for the journal'
+    );
   }
 
   /** Refuses what has not begun, and waits for the rest. */
@@ -113,12 +124,14 @@ export class Commander {
       offlineTimeoutMs,
     }: Partial<Pick<StageContext, 'linkTimeoutMs' | 'offlineTimeoutMs'>> = {},
   ): StageContext {
-    const { backend, memory } = this.#parts;
+    const { backend, memory, journal } = this.#parts;
     return {
       backend,
       memory,
       table: this.#table,
       shares: this.#config.shares,
+      checks: this.#config.checks ?? ALL_CHECKS,
+      journal,
       turn,
       linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
       offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,

@@ -13,8 +13,9 @@ import type { Turn } from '../queue.js';
 import { codeOf } from '../memory/errors.js';
 import type { Range } from '../memory/blocks.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
-import type { AttachmentMode, AttachmentState, Share, StepName } from '../types.js';
+import type { AttachmentMode, AttachmentState, Checks, Share, StepName } from '../types.js';
 import { usedByOthers } from './overlap.js';
+import type { Journal } from './journal.js';
 import type { AttachmentRecord } from './record.js';
 import { checkStillOurs } from './still-ours.js';
 import type { AttachmentTable } from './table.js';
@@ -27,6 +28,9 @@ export interface StageContext {
   readonly table: AttachmentTable;
   /** Of this brick, by today's configuration. */
   readonly shares: readonly Share[];
+  readonly checks: Checks;
+  /** What of the journal is looked at: memports by hand. */
+  readonly journal: Pick<Journal, 'state'>;
   /** Of the command: given away only while nothing is looked at or changed. */
   readonly turn: Turn;
   readonly linkTimeoutMs: number;
