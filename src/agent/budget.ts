@@ -3,6 +3,9 @@ const BASE_MS = 10 * 60_000;
 /** Likewise for each GiB: adding, onlining its blocks, scrubbing, verifying, flushing. */
 const MS_PER_GIB = 6 * 60_000;
 
+/** Commands give their turn away while they wait for the disk: longer than this, and it hangs. */
+export const JOURNAL_BUDGET_MS = 5 * 60_000;
+
 /**
  * What no command of that size can take without something hanging: each step of it has a deadline,
  * and this is far beyond their sum. Milliseconds.

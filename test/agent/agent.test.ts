@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync, truncateSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Agent } from '../../src/agent/agent.js';
+import { MemoryJournal, type JournalStats } from '../../src/agent/attachments/journal.js';
+import { JOURNAL_BUDGET_MS } from '../../src/agent/budget.js';
 import { toJson } from '../../src/agent/json.js';
 import { LINK_STATUS_OFFSET, makeBrick, MIB, type TestBrick } from './brick.js';
 
@@ -311,4 +313,25 @@ describe('after a restart', () => {
     });
     await agent!.close();
   });
+});
+
+/** A journal whose disk has not answered for a while. */
+class SlowJournal extends MemoryJournal {
+  lagMs = 0;
+
+  override stats(): JournalStats {
+    return { ...super.stats(), pending: 1, lagMs: this.lagMs };
+  }
+}
+
+test('a disk that hangs under the journal is noticed, though no command keeps its turn', async () => {
+  brick = makeBrick();
+  const journal = new SlowJournal();
+  agent = await Agent.open(brick.config, { journal });
+  journal.lagMs = JOURNAL_BUDGET_MS;
+  expect(agent.overdue()).toBeUndefined();
+  journal.lagMs = JOURNAL_BUDGET_MS + 1_000;
+  expect(agent.overdue()).toMatch(/^the journal has been waiting for its disk for 301 s/);
+  journal.lagMs = 0;
+  expect(agent.overdue()).toBeUndefined();
 });
