@@ -17,7 +17,11 @@ const command = fc.oneof(
   fc.record({ do: fc.constant('detach' as const), id: fc.constantFrom(...IDS) }),
   fc.record({ do: fc.constant('fault' as const), point: fc.constantFrom(...FAULTS) }),
   fc.record({ do: fc.constant('set' as const), port: fc.integer({ min: 0, max: 7 }) }),
-  fc.record({ do: fc.constant('clear' as const), port: fc.integer({ min: 0, max: 7 }) }),
+  fc.record({
+    do: fc.constant('clear' as const),
+    port: fc.integer({ min: 0, max: 7 }),
+    override: fc.boolean(),
+  }),
 );
 
 /** Holds after every command, whatever came before it. */
@@ -38,6 +42,12 @@ function check(agent: Agent, memory: ModelMemory): void {
     const region = memory.region(a);
     expect(region?.state).toBe(a.mode === 'device' ? 'device' : 'ram');
     if (a.mode === 'system-ram') expect(region?.online.size).toBe(a.blocks?.length);
+  }
+  // whoever reaches bytes through the kernel reaches those that the memport was set for
+  for (const { range, state } of memory.regions.values()) {
+    if (state === 'absent') continue;
+    const leads = set.filter((port) => port.start === range.start && port.remote === range.remote);
+    expect(leads).toHaveLength(1);
   }
   // the kernel holds nothing that is nobody's
   const owned = new Set(attachments.map((a) => a.start));
@@ -76,7 +86,7 @@ describe('random commands against a model of the kernel', () => {
                   return agent.setMemport(c.port, { start: at, size: 2n * MIB, remote: at });
                 }
                 case 'clear':
-                  return agent.clearMemport(c.port);
+                  return agent.clearMemport(c.port, { override: c.override });
                 case 'fault':
                   memory.faults.set(c.point, 1);
                   return Promise.resolve();
@@ -92,6 +102,7 @@ describe('random commands against a model of the kernel', () => {
           memory.faults.clear();
           for (const { id } of agent.listAttachments()) await agent.detach(id);
           expect(memory.regions.size).toBe(0);
+          expect(memory.dirty.size).toBe(0);
           expect(agent.memports().filter((p) => p.set && p.owner !== 'manual')).toEqual([]);
         } finally {
           await agent.close();
