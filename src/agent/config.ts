@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { SdmError } from '../common/errors.js';
-import { duplicateKey, placeOf } from '../common/json-keys.js';
+import { duplicateKey, whereOf } from '../common/json-text.js';
 import type { LogLevel } from '../common/log.js';
 import { show } from '../common/schema-errors.js';
 import { faultsOf, type Fault } from './config-check.js';
@@ -62,7 +62,7 @@ export async function readConfig(path: string, named = 'with --config'): Promise
     value = JSON.parse(text);
   } catch (cause) {
     const { message } = cause as Error;
-    throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${message}${lineOf(text, message)}`, {
+    throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${message}${whereOf(text, message)}`, {
       details: { file: path },
       cause,
     });
@@ -75,14 +75,6 @@ export async function readConfig(path: string, named = 'with --config'): Promise
     `${path}: the key "${key}" comes twice, again at line ${line} column ${column}: leave one out`,
     { details: { file: path, key, line, column } },
   );
-}
-
-/** Where in the text a parser's "position 17" is; empty where it names none, or the line itself. */
-function lineOf(text: string, message: string): string {
-  const position = /\bposition ([0-9]+)/.exec(message)?.[1];
-  if (position === undefined || /\bline\b/.test(message)) return '';
-  const { line, column } = placeOf(text, Number(position));
-  return ` (line ${line} column ${column})`;
 }
 
 /**

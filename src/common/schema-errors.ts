@@ -12,6 +12,9 @@ export interface Explanation {
 
 interface Schema {
   readonly properties?: object;
+  readonly type?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
   /** Our own annotation: what a pattern means in words. */
   readonly expected?: string;
 }
@@ -64,6 +67,19 @@ export function explainOne(error: ErrorObject): Explanation {
       const expected = schema.expected ?? `a value of type ${String(params['type'])}`;
       return { key: at, expected, found: error.data };
     }
+    case 'minimum':
+    case 'maximum':
+      return { key: at, expected: schema.expected ?? rangeText(schema), found: error.data };
+    case 'minLength':
+    case 'maxLength':
+    case 'minItems':
+    case 'maxItems': {
+      const limit = Number(params['limit']);
+      const what = error.keyword.endsWith('Items') ? 'element' : 'character';
+      const side = error.keyword.startsWith('min') ? 'at least' : 'at most';
+      const expected = schema.expected ?? `${side} ${limit} ${what}${limit === 1 ? '' : 's'}`;
+      return { key: at, expected, found: error.data };
+    }
     default:
       return {
         key: at,
@@ -82,6 +98,15 @@ export function isMisspelt({ keyword, params, parentSchema }: ErrorObject): bool
 
 function knownKeys({ properties = {} }: Schema): string[] {
   return Object.keys(properties).filter((name) => !name.startsWith('$'));
+}
+
+/** Such as "a whole number from 0 to 511". */
+function rangeText({ type, minimum, maximum }: Schema): string {
+  const what = type === 'integer' ? 'a whole number' : 'a number';
+  if (maximum === undefined) return `${what} from ${minimum} up`;
+  return minimum === undefined
+    ? `${what} up to ${maximum}`
+    : `${what} from ${minimum} to ${maximum}`;
 }
 
 /** A value as a message shows it: JSON, cut where it is long. */

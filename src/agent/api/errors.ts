@@ -26,10 +26,6 @@ const FROM_FASTIFY: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     'SDM_MEDIA_TYPE',
     'the body has a content type that is not application/json',
   ],
-  FST_ERR_CTP_EMPTY_JSON_BODY: [
-    'SDM_INPUT',
-    'the content type says JSON but the body is empty; leave the header out or send {}',
-  ],
 };
 
 /** Where a value of a request stands, by fastify's name for it. */

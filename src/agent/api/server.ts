@@ -19,6 +19,7 @@ import { Metrics } from '../observe/metrics.js';
 import { Observation } from '../observe/index.js';
 import { Connections } from './connections.js';
 import { failures, type ApiContext, type App } from './context.js';
+import { readJsonBodies } from './json-body.js';
 import { statusOf, toAnswer } from './errors.js';
 import { EventStreams, STREAM_LIMITS, type StreamLimits } from './event-streams.js';
 import { attachmentRoutes } from './routes/attachments.js';
@@ -94,7 +95,7 @@ export async function createServer(
       void (reply as unknown as FastifyReply).code(statusOf(body.code)).send(body);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.removeContentTypeParser('text/plain'); // JSON is all we read
+  readJsonBodies(app);
 
   let draining = false;
   app.addHook('onRequest', (request, _reply, done) => {

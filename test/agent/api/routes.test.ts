@@ -239,6 +239,19 @@ describe('bad requests', () => {
   });
 
   it.each([
+    ['{"size": ', /^the body is not JSON: .* \(line 1 column 10\)$/],
+    ['{"size": "0x1",\n 1}', /^the body is not JSON: .*\(line 2 column 2\)$/],
+    ['{"size":"0x1","__proto__":{"a":1}}', /^body\.__proto__: expected one of the keys /],
+    ['{"size":"0x1","memport":512}', /^body\.memport: expected a whole number from 0 to 511, /],
+  ])('says of %s what is wrong', async (payload, message) => {
+    const headers = { 'content-type': 'application/json' };
+    const url = '/v1/attachments';
+    const answer = await server.app.inject({ method: 'POST', url, headers, payload });
+    expect(answer.json<{ message: string }>().message).toMatch(message);
+    expect(core.commands).toEqual([]);
+  });
+
+  it.each([
     ['GET', '/'],
     ['GET', '/v1/nothing'],
     ['PATCH', '/v1/memports/1'],

@@ -32,8 +32,22 @@ export function duplicateKey(text: string): Duplicate | undefined {
   return undefined;
 }
 
+/**
+ * Where in a text it is no JSON, as " (line 1 column 18)", by what JSON.parse says of it; empty where
+ * that names the line itself, or no place.
+ */
+export function whereOf(text: string, message: string): string {
+  if (/\bline\b/.test(message)) return '';
+  const position = /\bposition ([0-9]+)/.exec(message)?.[1];
+  const atEnd = /\bend of JSON input\b/.test(message) ? text.length : undefined;
+  const index = position === undefined ? atEnd : Number(position);
+  if (index === undefined) return '';
+  const { line, column } = placeOf(text, index);
+  return ` (line ${line} column ${column})`;
+}
+
 /** Line and column of a place in a text, from 1. */
-export function placeOf(text: string, index: number): { line: number; column: number } {
+function placeOf(text: string, index: number): { line: number; column: number } {
   const before = text.slice(0, index).split('\n');
   return { line: before.length, column: (before.at(-1) ?? '').length + 1 };
 }

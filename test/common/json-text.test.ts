@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duplicateKey } from '../../src/common/json-keys.js';
+import { duplicateKey } from '../../src/common/json-text.js';
 
 describe('a key that comes twice', () => {
   it.each([
