@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { request as nodeRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SdmError, type ErrorCode } from './errors.js';
@@ -242,13 +243,23 @@ function isErrorBody(body: unknown): body is ErrorBody {
   );
 }
 
+/** Whether there is something that is no socket: Linux refuses as if nobody listened. */
+function isOther(path: string): boolean {
+  try {
+    return !statSync(path).isSocket();
+  } catch {
+    return false; // gone since
+  }
+}
+
 function unreachable(socket: string, asked: string, cause: unknown): SdmError {
   const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
   const reasons: Record<string, string> = {
     ENOENT: 'there is no such socket; start the daemon, or name its socket with --socket',
-    ECONNREFUSED: 'the socket is there but its daemon is dead; start the daemon again',
+    ECONNREFUSED: isOther(socket)
+      ? 'this is no socket; name the right one with --socket'
+      : 'the socket is there but its daemon is dead; start the daemon again',
     EACCES: 'you may not use this socket; become root or a member of the group that owns it',
-    ENOTSOCK: 'this is not a socket; name the right one with --socket',
     ECONNRESET: 'the daemon closed the connection before it answered; see its log',
     EPIPE: 'the daemon closed the connection before it answered; see its log',
   };

@@ -4,12 +4,13 @@
  */
 import { Type, type Static } from 'typebox';
 import { ERRORS, type ErrorCode } from '../../common/errors.js';
+import { ID_EXPECTED, ID_PATTERN } from '../attachment-id.js';
 import { ATTACHMENT_MODES, ATTACHMENT_STATES } from '../types.js';
 import { closed, Hex, Milliseconds, named, ref } from './forms.js';
 
 const Id = Type.String({
-  pattern: '^[A-Za-z0-9._-]{1,64}$',
-  expected: '1 to 64 letters, digits, ".", "_" or "-"',
+  pattern: ID_PATTERN,
+  expected: ID_EXPECTED,
 });
 const Node = Type.Integer({ minimum: 0, maximum: 1023, description: 'NUMA node' });
 const Port = Type.Integer({ minimum: 0, maximum: 511 });

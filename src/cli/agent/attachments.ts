@@ -4,6 +4,7 @@ import { formatTable } from '../../common/table.js';
 import {
   addressArgument,
   ask,
+  attachmentIdArgument,
   idArgument,
   integerArgument,
   query,
@@ -65,7 +66,7 @@ export function attachmentCommands(program: Command): void {
     )
     .option('--memport <n>', 'through this one (default: the lowest free)', integerArgument(0, 511))
     .option('--remote <address>', 'offset in the pool (default: first fit)', addressArgument)
-    .option('--id <id>', 'name it')
+    .option('--id <id>', 'name it', attachmentIdArgument)
     .option('--retain', 'keep the bytes at detach (default where shared)')
     .option('--no-retain', 'scrub the bytes at detach (default where not shared)')
     .option('--out-id <id>', 'network id out', idArgument)
@@ -75,7 +76,7 @@ export function attachmentCommands(program: Command): void {
 
   speaksToAgent(program.command('detach'))
     .description('give attached memory back')
-    .argument('<id>', 'id of the attachment')
+    .argument('<id>', 'id of the attachment', attachmentIdArgument)
     .option('--retain', 'keep the bytes')
     .option('--no-retain', 'scrub the bytes')
     .option(
@@ -89,7 +90,7 @@ export function attachmentCommands(program: Command): void {
 
   speaksToAgent(program.command('list'))
     .description('list attachments')
-    .argument('[id]', 'only this one')
+    .argument('[id]', 'only this one', attachmentIdArgument)
     .action(list);
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { ID_EXPECTED, ID_PATTERN } from '../../agent/attachment-id.js';
 import { DEFAULT_SOCKET } from '../../agent/defaults.js';
 import { SdmError } from '../../common/errors.js';
 import { call, type UnixRequest } from '../../common/http.js';
@@ -59,6 +60,14 @@ export const addressArgument = (text: string): string => usage(() => hex(parseHe
 /** An argument parser for 64-bit ids, decimal or "0x…"; gives "0x…". */
 export const idArgument = (text: string): string =>
   usage(() => hex(text.startsWith('0x') ? parseHex(text, 'it') : BigInt(parseInteger(text, 'it'))));
+
+/** An argument parser for ids of attachments. */
+export function attachmentIdArgument(text: string): string {
+  if (!new RegExp(ID_PATTERN).test(text)) {
+    throw new InvalidArgumentError(`Expected ${ID_EXPECTED}.`);
+  }
+  return text;
+}
 
 /** An argument parser for whole numbers from `min` to `max`. */
 export const integerArgument =

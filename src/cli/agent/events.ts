@@ -120,7 +120,10 @@ function bodyText(event: Event): string {
     }
     case 'link': {
       const state = `link ${event.transceiver} is ${event.up ? 'up' : 'down'}`;
-      return `${state}, went down ${times(BigInt(event.downs))} so far${idsText(event.attachments)}`;
+      const downs = BigInt(event.downs);
+      // A link that never was up has not gone down.
+      const often = downs === 0n ? '' : `, went down ${times(downs)} so far`;
+      return `${state}${often}${idsText(event.attachments)}`;
     }
     case 'memport':
       return `memport ${event.port} was ${event.set ? 'set' : 'cleared'} by ${event.by}`;

@@ -47,6 +47,7 @@ export function programCommand(program: Command): void {
 async function run(file: string, options: Options): Promise<void> {
   const command = parseCommand(await readText(file));
   if (options.dryRun) return show(command, options);
+  const before = options.json ? new Set() : await idsInUse(options);
   const answer = (await ask(options, {
     method: 'POST',
     path: '/RemoteMemory',
@@ -57,10 +58,18 @@ async function run(file: string, options: Options): Promise<void> {
   for (const { id, size, start, end, remote, memport } of answer.attachments) {
     print(
       command.action === 'Add'
-        ? `added ${id}: ${sizeText(size)}, memport ${memport}, ${start}-${end}, pool ${remote}`
+        ? `${before.has(id) ? 'was there:' : 'added'} ${id}: ${sizeText(size)}, memport ${memport}, ${start}-${end}, pool ${remote}`
         : `removed ${id}: ${sizeText(size)}, ${start}-${end}`,
     );
   }
+}
+
+/** An Add of what is there answers as if it had made it. */
+async function idsInUse(options: Options): Promise<ReadonlySet<string>> {
+  const { attachments } = (await ask(options, { path: '/v1/attachments' })) as {
+    attachments: Attachment[];
+  };
+  return new Set(attachments.map(({ id }) => id));
 }
 
 /** @throws SDM_INPUT for a file that cannot be read. What is too long is cut: the reader refuses it. */

@@ -38,6 +38,8 @@ describe('the path of the socket', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/SDM_CONFIG: .*is not a socket/);
     expect(statSync(brick.socket).isFile()).toBe(true);
+    const list = await brick.run('list');
+    expect(list).toMatchObject({ code: 3, stderr: expect.stringContaining('this is no socket') });
   });
 
   it('on which an agent answers is refused, and that agent goes on', async () => {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Event } from '../../../src/agent/api/event-schema.js';
+import { eventText } from '../../../src/cli/agent/events.js';
 import { setLink } from '../../../src/rack/registers.js';
 import { makeBrick, sdmAgent, type Brick } from '../../support/agent.js';
 import { EventReader } from '../../support/events.js';
@@ -17,7 +18,7 @@ let brick: Brick;
 const followers: Follower[] = [];
 afterEach(async () => {
   await Promise.all(followers.splice(0).map((follower) => follower.stop()));
-  await brick.remove();
+  await brick?.remove();
 });
 
 /** `sdm-agent events -f`, read line by line; the test's own timeout is the deadline. */
@@ -70,6 +71,16 @@ async function flip(transceiver: number, up: boolean, after?: string): Promise<s
     return event.event;
   }
 }
+
+describe('a link in one line', () => {
+  const link = { kind: 'link', event: '1-1', time: 'T', transceiver: 0, attachments: [] } as const;
+
+  it.each([
+    [{ up: false, downs: '0x0' }, 'T  link 0 is down'],
+    [{ up: false, downs: '0x1' }, 'T  link 0 is down, went down once so far'],
+    [{ up: true, downs: '0x2' }, 'T  link 0 is up, went down 2 times so far'],
+  ])('%j', (is, text) => expect(eventText({ ...link, attachments: [], ...is })).toBe(text));
+});
 
 describe('events', () => {
   it('refuses an id that no event has', async () => {

@@ -94,6 +94,8 @@ describe('with an agent', () => {
     expect(added.stdout.split('\n')[0]).toBe(
       'added d44-0x430000000: 256 MiB, memport 0, 0x430000000-0x43fffffff, pool 0x800000003',
     );
+    const twice = await program(DOCUMENT_EXAMPLE, '-');
+    expect(twice.stdout.split('\n')[0]).toMatch(/^was there: d44-0x430000000: 256 MiB, memport 0,/);
     expect(brick.setMemports().map(({ start, offset }) => [start, offset])).toEqual([
       [17985175552n, 16374562819n],
       [17716740096n, 16642998274n],

@@ -27,6 +27,8 @@ describe('wrong usage ends with 2 and one line', () => {
     [['attach', '--size', '1G', '--node', '-1'], 'from 0 to 1023'],
     [['attach', '--size', '1G', '--out-id', 'x'], 'out-id'],
     [['attach', '--size', '1G', '--timeout', '0'], 'from 1'],
+    [['attach', '--size', '1G', '--id', 'a b'], '--id'],
+    [['detach', 'a/b'], 'letters'],
     [['detach'], 'id'],
     [['memport', 'set', '1', '--start', '0x0', '--size', '1G'], '--remote'],
     [['memport', 'clear', '512'], 'from 0 to 511'],

@@ -270,8 +270,10 @@ function foreign({ brick, agent, journal }: Surroundings): Finding {
     answers ? owner === 'foreign' : !journalled(journal, port),
   );
   const who = answers ? 'the agent' : 'the journal';
-  if (stray.length === 0)
-    return ok('foreign', `${set.length} memports are set, all known to ${who}`);
+  if (stray.length === 0) {
+    const known = set.length === 1 ? '1 memport is set,' : `${set.length} memports are set, all`;
+    return ok('foreign', `${known} known to ${who}`);
+  }
   const ports = stray.map(({ port }) => port);
   return warning(
     'foreign',
