@@ -15,6 +15,8 @@ import { Watchdog } from './watchdog.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
 const STOP_MARGIN_MS = 30_000;
+/** Whoever waited for the agent is answered first. */
+const PREPARE_MS = 200;
 /** For the last answers to reach their clients. */
 const FLUSH_MS = 1_000;
 
@@ -80,7 +82,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   const { socket, brick } = config;
   log.info({ brick, socket }, 'ready');
   process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
-  void server.prepare();
+  setTimeout(() => void server?.prepare(), PREPARE_MS).unref();
 
   const signal = await stopped;
   const deadlineMs = (config.offlineTimeoutMs ?? OFFLINE_MS) + STOP_MARGIN_MS;

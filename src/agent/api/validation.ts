@@ -1,5 +1,5 @@
 import type { AnySchema, ErrorObject, ValidateFunction } from 'ajv';
-import type { FastifyServerOptions } from 'fastify';
+import type { FastifyServerOptions, preValidationHookHandler } from 'fastify';
 import type { Compilers } from './compilers.js';
 import type { App } from './context.js';
 
@@ -12,6 +12,9 @@ interface RouteSchema {
   readonly schema: unknown;
   readonly httpPart?: string;
 }
+
+/** What of a request a schema may be about. */
+const CHECKED = ['body', 'params', 'querystring', 'headers'] as const;
 
 type SchemaController = NonNullable<FastifyServerOptions['schemaController']>;
 
@@ -45,13 +48,18 @@ export class Validation {
     return this.#load().catch(() => {});
   }
 
-  /** Has every request wait until its validators can be made. */
+  /** Has the requests of routes that check something wait until that can be done. Before any route. */
   waitFor(app: App): void {
-    app.addHook('preValidation', (_request, _reply, done) => {
-      if (this.#compilers !== undefined) done();
-      else this.#load().then(() => done(), done);
+    app.addHook('onRoute', (route) => {
+      if (!CHECKED.some((part) => route.schema?.[part] !== undefined)) return;
+      route.preValidation = [this.#wait, ...[route.preValidation ?? []].flat()];
     });
   }
+
+  readonly #wait: preValidationHookHandler = (_request, _reply, done) => {
+    if (this.#compilers !== undefined) done();
+    else this.#load().then(() => done(), done);
+  };
 
   async #load(): Promise<void> {
     const { makeCompilers } = await import('./compilers.js');
