@@ -53,7 +53,7 @@ const ROWS: Row[] = [
     },
     'foreign',
     'ok',
-    { found: /all known to the journal/ },
+    { found: /^1 memport is set, known to the journal$/ },
   ],
   [
     'it is of another brick',
