@@ -56,6 +56,18 @@ function compile() {
   if (status !== 0) throw new Failure('TypeScript found errors: they are above.');
 }
 
+/** Another build may be at it: then one of the two stays, and both are made of the same. */
+function replace(from, to) {
+  for (let tries = 1; ; tries += 1) {
+    rmSync(to, { recursive: true, force: true });
+    try {
+      return renameSync(from, to);
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' || tries === 10) throw error;
+    }
+  }
+}
+
 /** Made beside and renamed: the guests' artifacts are made of whatever lies there. */
 async function replaceBundle() {
   // Only here: it needs the npm packages, and a build without them has something to say.
@@ -63,8 +75,7 @@ async function replaceBundle() {
   const temporary = `${bundle}.${process.pid}`;
   try {
     await makeBundle(root, temporary);
-    rmSync(bundle, { recursive: true, force: true });
-    renameSync(temporary, bundle);
+    replace(temporary, bundle);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
