@@ -80,19 +80,23 @@ describe('bench', { timeout: 120_000 }, () => {
   });
 
   // The first time Debian's packages of Flask are fetched.
-  test.each(['startup', 'rest'])('a quick run of %s holds ours against Flask', async (suite) => {
-    const started = run(process.execPath, [
-      MAIN,
-      ...['--only', suite, '--quick', '--rounds', '1', '--json', '-'],
-    ]);
-    const results = JSON.parse((await started).stdout) as Result[];
-    expect(results.some(({ baseline }) => baseline.startsWith('Flask'))).toBe(true);
-    for (const { value, baselineValue, rounds } of results) {
-      expect(Math.min(value, baselineValue)).toBeGreaterThan(0);
-      expect(rounds).toBe(1);
-    }
-    expect(leftBy(started.child.pid)).toEqual([]);
-  }, 300_000);
+  test.each(['startup', 'rest'])(
+    'a quick run of %s holds ours against Flask',
+    async (suite) => {
+      const started = run(process.execPath, [
+        MAIN,
+        ...['--only', suite, '--quick', '--rounds', '1', '--json', '-'],
+      ]);
+      const results = JSON.parse((await started).stdout) as Result[];
+      expect(results.some(({ baseline }) => baseline.startsWith('Flask'))).toBe(true);
+      for (const { value, baselineValue, rounds } of results) {
+        expect(Math.min(value, baselineValue)).toBeGreaterThan(0);
+        expect(rounds).toBe(1);
+      }
+      expect(leftBy(started.child.pid)).toEqual([]);
+    },
+    300_000,
+  );
 
   test('a reader that goes away ends the run, and nothing is left', async () => {
     const child = spawn(process.execPath, [MAIN, '--only', 'memport', '--rounds', '1000']);
