@@ -16,7 +16,11 @@ export class OpenApiChecker {
 
   constructor(document: unknown) {
     this.#document = document as OpenApi;
-    this.#ajv = new Ajv2020({ strict: false, allErrors: true });
+    this.#ajv = new Ajv2020({
+      strict: false,
+      allErrors: true,
+      formats: { 'date-time': (text: string) => new Date(text).toISOString() === text },
+    });
     this.#ajv.addSchema(document as object, 'openapi');
   }
 
