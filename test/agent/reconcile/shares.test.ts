@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { MIB } from '../brick.js';
+import { RACK, useScene } from './scene.js';
+import type { World } from './world.js';
+
+const scene = useScene();
+
+describe('a share that is no longer this brick’s', () => {
+  const OTHERS = [{ start: 0n, size: 32n * MIB, shared: true }];
+  const share = (shares: World['brick']['config']['shares']): void => {
+    const { brick } = scene.world;
+    scene.world = { ...scene.world, brick: { ...brick, config: { ...brick.config, shares } } };
+  };
+
+  test('what waits since a boot is neither restored nor zeroed', async () => {
+    await scene.attach('a');
+    await scene.attach('c', 'device', RACK);
+    scene.crash('none', 'registers cleared');
+    const before = scene.world.brick.config.shares;
+    share(OTHERS);
+    const agent = await scene.next();
+    expect(agent.getAttachment('a')).toMatchObject({
+      state: 'reserved',
+      waits: 'restore',
+      error: { code: 'SDM_NOT_OURS' },
+    });
+    await expect(scene.attach('c', 'device', RACK)).rejects.toMatchObject({ code: 'SDM_NOT_OURS' });
+    expect(agent.getAttachment('c')).toMatchObject({ waits: 'controller', owner: 'rack' });
+    expect(agent.memports().filter((port) => port.set)).toEqual([]);
+    await expect(agent.detach('a')).rejects.toMatchObject({
+      code: 'SDM_FAILED',
+      details: { step: 'scrubbed', cause: { code: 'SDM_NOT_OURS' } },
+    });
+    expect(scene.world.memory.scrubbed).toEqual([]);
+    // given up, or the share comes back
+    expect((await agent.detach('a', { retain: true })).state).toBe('free');
+    scene.mortal.kill();
+    share(before);
+    const remote = (await scene.next()).getAttachment('c').remote;
+    await scene.mortal.agent.detach('c', {}, RACK);
+    expect(scene.world.memory.scrubbed).toMatchObject([{ remote }]);
+  });
+
+  test('what is in use in the same boot is failed, and not zeroed', async () => {
+    await scene.attach('a');
+    scene.crash('none', 'same boot');
+    share(OTHERS);
+    const agent = await scene.next();
+    expect(agent.getAttachment('a')).toMatchObject({
+      state: 'failed',
+      error: { message: expect.stringContaining('not in an own share') },
+    });
+    await expect(agent.detach('a')).rejects.toMatchObject({ code: 'SDM_FAILED' });
+    expect(scene.world.memory.scrubbed).toEqual([]);
+    expect((await agent.detach('a', { retain: true })).state).toBe('free');
+  });
+});
