@@ -75,7 +75,10 @@ export const ERRORS = {
   SDM_MEMPORT_FOREIGN: { status: 409, when: 'the memport was set by someone else' },
   SDM_MEMPORT_OWNED: { status: 409, when: 'the memport belongs to an attachment' },
   SDM_MEMPORT_SET: { status: 409, when: 'the memport is set to something else' },
-  SDM_MEMPORT_LIVE: { status: 409, when: 'the range of the memport is system RAM, or programs may map it' },
+  SDM_MEMPORT_LIVE: {
+    status: 409,
+    when: 'the range of the memport is system RAM, or programs may map it',
+  },
   SDM_KERNEL_REFUSED: { status: 500, when: 'the kernel refused a step of an attachment' },
   SDM_OFFLINE_REFUSED: { status: 409, when: 'a memory block could not be taken offline' },
   SDM_DEVICE_MAPPED: { status: 409, when: 'programs still map the range of the attachment' },

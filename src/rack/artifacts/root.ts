@@ -13,7 +13,13 @@ import type { Resolution } from './resolution.js';
 /** Raised when the way the image is made changes. */
 const RECIPE = '1';
 /** What no program of the guest reads. */
-export const DROPPED: readonly string[] = ['share/doc', 'share/man', 'share/locale', 'share/lintian', 'share/bug'];
+export const DROPPED: readonly string[] = [
+  'share/doc',
+  'share/man',
+  'share/locale',
+  'share/lintian',
+  'share/bug',
+];
 /** Programs whose libraries must all be in the image. */
 const PROGRAMS = [
   'bin/node',
