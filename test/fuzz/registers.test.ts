@@ -15,10 +15,13 @@ import {
 } from './registers.js';
 
 const SOAK = process.env['SDM_SOAK'] === '1';
-const RUNS = SOAK ? 2_000 : 60;
-const THREAD_RUNS = SOAK ? 200 : 5;
+const RUNS = SOAK ? 5_000 : 60;
+const THREAD_RUNS = SOAK ? 500 : 5;
+const TIMEOUT_MS = SOAK ? 3_600_000 : 300_000;
+/** A failure is told before the test's time is up, however small it might still become. */
+const LIMITED = { interruptAfterTimeLimit: TIMEOUT_MS * 0.8 };
 
-vi.setConfig({ testTimeout: SOAK ? 3_600_000 : 300_000 });
+vi.setConfig({ testTimeout: TIMEOUT_MS });
 
 const commands = fc.array(command, { maxLength: 6 });
 
@@ -46,7 +49,7 @@ describe('an agent', () => {
           brick.remove();
         }
       }),
-      { numRuns: RUNS },
+      { ...LIMITED, numRuns: RUNS },
     );
     expect(Math.min(refused, served, done)).toBeGreaterThan(0);
   });
@@ -74,7 +77,7 @@ describe('an agent', () => {
           }
         },
       ),
-      { numRuns: RUNS },
+      { ...LIMITED, numRuns: RUNS },
     );
     expect(writes).toBeGreaterThan(RUNS);
   });
@@ -120,7 +123,7 @@ describe('an agent', () => {
           }
         },
       ),
-      { numRuns: THREAD_RUNS },
+      { ...LIMITED, numRuns: THREAD_RUNS },
     );
   });
 });
