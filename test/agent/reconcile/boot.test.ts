@@ -4,7 +4,8 @@ import { LOCAL } from '../../../src/agent/types.js';
 import { native } from '../../../src/native/index.js';
 import { LINK_STATUS_OFFSET, MIB } from '../brick.js';
 import { readWord, writeWord } from '../registers.js';
-import { RACK, SIZE, SPEC, useScene } from './scene.js';
+import { useScene } from './scene.js';
+import { RACK, SIZE, SPEC } from './world.js';
 
 const scene = useScene();
 

@@ -3,8 +3,8 @@ import { Agent } from '../../../src/agent/agent.js';
 import { LINK_STATUS_OFFSET, makeBrick, MIB } from '../brick.js';
 import { readWord, writeWord } from '../registers.js';
 import { TestJournal } from '../test-journal.js';
-import { SIZE, SPEC, useScene } from './scene.js';
-import { BLOCK } from './world.js';
+import { useScene } from './scene.js';
+import { BLOCK, SIZE, SPEC } from './world.js';
 
 const scene = useScene();
 

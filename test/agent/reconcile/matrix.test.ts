@@ -1,21 +1,20 @@
 import { expect, describe, test } from 'vitest';
 import { FAULT_POINTS } from '../../../src/agent/faults.js';
 import { LOCAL, type AttachmentMode, type Caller } from '../../../src/agent/types.js';
-import { MIB } from '../brick.js';
 import type { MortalAgent } from './crash.js';
 import {
   begin,
-  BLOCK,
   crash,
   makeWorld,
+  RACK,
+  SIZE,
+  SPEC,
   start,
   type Boot,
   type StartOptions,
   type World,
 } from './world.js';
 
-const SIZE = 2n * BLOCK;
-const RACK: Caller = { owner: 'rack', epoch: 1n };
 const MODES: readonly AttachmentMode[] = ['system-ram', 'device'];
 
 /** Holds after every reconcile: what is set is owned, and what there is is in use, or waits. */
@@ -147,7 +146,7 @@ function scenarios(mode: AttachmentMode, caller: Caller, retain: boolean): Scena
 /** The bystander, and a memport by hand: both in use before, and never touched. */
 async function settle({ agent }: MortalAgent): Promise<void> {
   await agent.attach({ id: 'k', mode: 'system-ram', size: SIZE });
-  await agent.setMemport(9, { start: 60n * MIB, size: BLOCK, remote: 60n * MIB });
+  await agent.setMemport(9, SPEC);
 }
 
 /** Every point that a command comes by, in order. */
@@ -163,6 +162,32 @@ async function pointsOf(scenario: Scenario): Promise<string[]> {
   await mortal.end();
   world.brick.remove();
   return [...new Set(points)];
+}
+
+/** A brick whose agent was killed at a point of a command. */
+interface Killed {
+  readonly world: World;
+  /** Of v, where that was there. */
+  readonly remote: bigint | undefined;
+}
+
+/** @param lost what of the journal; see TestJournal.crashed. */
+async function killedAt(
+  scenario: Scenario,
+  point: string,
+  lost: 'none' | 'unsafe',
+  boot: Boot,
+): Promise<Killed> {
+  const world = makeWorld();
+  let mortal = await start(world);
+  await settle(mortal);
+  mortal = await scenario.before(mortal, world);
+  mortal.dieAt = point;
+  void scenario.command(mortal);
+  await mortal.arrived();
+  const remote = mortal.agent.listAttachments().find((a) => a.id === 'v')?.remote;
+  crash(world, mortal, lost, boot);
+  return { world, remote };
 }
 
 /** What v must be, having died at a point. */
@@ -195,18 +220,10 @@ describe.each(MODES)('%s: an agent that is killed', (mode) => {
           for (const point of points) {
             reached.add(point);
             for (const lost of ['none', 'unsafe'] as const) {
-              const world = makeWorld();
-              let mortal = await start(world);
-              await settle(mortal);
-              mortal = await scenario.before(mortal, world);
-              mortal.dieAt = point;
-              void scenario.command(mortal);
-              await mortal.arrived();
-              const remote = mortal.agent.listAttachments().find((a) => a.id === 'v')?.remote;
-              crash(world, mortal, lost, boot);
+              const { world, remote } = await killedAt(scenario, point, lost, boot);
               const calls = world.memory.calls.length;
 
-              mortal = await begin(world);
+              const mortal = await begin(world);
               const where = `${scenario.name}, ${point}, lost: ${lost}`;
               checkConverged(mortal, world);
               expect([where, stateOf(mortal, 'v')]).toEqual([
@@ -240,19 +257,6 @@ describe.each(MODES)('%s: an agent that is killed', (mode) => {
   });
 });
 
-/** Takes a brick to where its agent was killed at a point of a command. */
-async function killedAt(scenario: Scenario, point: string, boot: Boot): Promise<World> {
-  const world = makeWorld();
-  let mortal = await start(world);
-  await settle(mortal);
-  mortal = await scenario.before(mortal, world);
-  mortal.dieAt = point;
-  void scenario.command(mortal);
-  await mortal.arrived();
-  crash(world, mortal, 'unsafe', boot);
-  return world;
-}
-
 describe('an agent that is killed again while it recovers', () => {
   test.each(
     MODES.flatMap((mode) =>
@@ -264,12 +268,12 @@ describe('an agent that is killed again while it recovers', () => {
       if (scenario.name === 'detach of what failed') continue;
       for (const point of await pointsOf(scenario)) {
         const again = new Set<string>();
-        const world = await killedAt(scenario, point, boot);
+        const { world } = await killedAt(scenario, point, 'unsafe', boot);
         await (await start(world, { visit: (place) => again.add(place) })).end();
         world.brick.remove();
         for (const place of again) {
           reached.add(place);
-          const world = await killedAt(scenario, point, boot);
+          const { world } = await killedAt(scenario, point, 'unsafe', boot);
           let mortal = await start(world, { dieAt: place });
           await mortal.arrived();
           crash(world, mortal, 'unsafe', 'same boot');

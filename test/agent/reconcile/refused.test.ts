@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Agent } from '../../../src/agent/agent.js';
 import { readBootId } from '../../../src/agent/boot.js';
 import { TestJournal } from '../test-journal.js';
-import { RACK, SPEC, useScene } from './scene.js';
-import { makeWorld } from './world.js';
+import { useScene } from './scene.js';
+import { makeWorld, RACK, SPEC } from './world.js';
 
 const scene = useScene();
 

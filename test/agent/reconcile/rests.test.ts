@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MIB } from '../brick.js';
-import { RACK, SPEC, useScene } from './scene.js';
-import { BLOCK } from './world.js';
+import { useScene } from './scene.js';
+import { BLOCK, RACK, SPEC } from './world.js';
 
 const scene = useScene();
 

@@ -9,25 +9,17 @@ import {
 } from '../../../src/agent/types.js';
 import { native } from '../../../src/native/index.js';
 import type { RegisterBlock } from '../../../src/native/types.js';
-import { MIB } from '../brick.js';
 import type { MortalAgent } from './crash.js';
 import {
   begin,
-  BLOCK,
   crash,
   makeWorld,
+  SIZE,
   start,
   type Boot,
   type StartOptions,
   type World,
 } from './world.js';
-
-/** Of every attachment that a scene makes: two memory blocks. */
-export const SIZE = 2n * BLOCK;
-/** A controller in its first term. */
-export const RACK: Caller = { owner: 'rack', epoch: 1n };
-/** A memport by hand, at the end of window and pool. */
-export const SPEC = { start: 60n * MIB, size: BLOCK, remote: 60n * MIB };
 
 /** One brick, and the agents that live on it one after the other. */
 export class Scene {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MIB } from '../brick.js';
-import { RACK, useScene } from './scene.js';
+import { useScene } from './scene.js';
+import { RACK } from './world.js';
 import type { World } from './world.js';
 
 const scene = useScene();

@@ -1,3 +1,4 @@
+import type { Caller } from '../../../src/agent/types.js';
 import { native } from '../../../src/native/index.js';
 import { makeBrick, MIB, type TestBrick, type TestBrickOptions } from '../brick.js';
 import { ModelMemory } from '../model-memory.js';
@@ -5,6 +6,12 @@ import { TestJournal } from '../test-journal.js';
 import { live, type MortalAgent } from './crash.js';
 
 export const BLOCK = 4n * MIB;
+/** Of every attachment: two memory blocks. */
+export const SIZE = 2n * BLOCK;
+/** A controller in its first term. */
+export const RACK: Caller = { owner: 'rack', epoch: 1n };
+/** A memport by hand, at the end of window and pool. */
+export const SPEC = { start: 60n * MIB, size: BLOCK, remote: 60n * MIB };
 
 /** A brick and all that outlives its agent. */
 export interface World {
