@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { fromBuffer, type MemportRegisters } from '../../src/abi/codec.js';
@@ -82,4 +83,18 @@ export async function expectCleanKernelLog(rack: Rack, n: number): Promise<void>
 /** The memports of a brick that are set, read on the host from the file behind its registers. */
 export function setMemports(rack: Rack, n: number): MemportRegisters[] {
   return fromBuffer(readFileSync(rack.registersPath(n))).memports.filter((port) => port.set);
+}
+
+/** Whether a range of the pool reads zero from the host. Offset and size in bytes. */
+export async function poolIsZero(rack: Rack, start: bigint, size: bigint): Promise<boolean> {
+  const file = await open(rack.poolPath, 'r');
+  try {
+    const buffer = Buffer.alloc(Number(size));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, Number(start));
+    // what was not read is zero in the buffer whatever the pool holds
+    expect(bytesRead).toBe(buffer.length);
+    return buffer.every((byte) => byte === 0);
+  } finally {
+    await file.close();
+  }
 }

@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attachment } from '../../src/agent/api/schemas.js';
 import type { Rack } from '../../src/rack/index.js';
@@ -8,6 +7,7 @@ import {
   expectCleanKernelLog,
   holdInBrick,
   inBrick,
+  poolIsZero,
   setMemports,
   testRack,
 } from '../support/rack.js';
@@ -43,17 +43,6 @@ async function expectNothingLeft(n: number): Promise<void> {
   expect(left.module).toMatchObject({ state: 'ok', regions: [] });
   expect(left.attachedBytes).toBe('0x0');
   expect(withMemory(left).map(({ node }) => node)).toEqual([0]);
-}
-
-async function poolIsZero(start: bigint, size: bigint): Promise<boolean> {
-  const file = await open(rack.poolPath, 'r');
-  try {
-    const buffer = Buffer.alloc(Number(size));
-    await file.read(buffer, 0, buffer.length, Number(start));
-    return buffer.every((byte) => byte === 0);
-  } finally {
-    await file.close();
-  }
 }
 
 beforeAll(async () => {
@@ -149,9 +138,9 @@ describe('system RAM', () => {
   it('is scrubbed when it is given back', async () => {
     const attachment = await attach(1, `--size ${SIZE}`);
     await inBrick(rack, 1, `memfill --node 1 --size ${SIZE / 2n} --seed 7`);
-    expect(await poolIsZero(BigInt(attachment.remote), SIZE)).toBe(false);
+    expect(await poolIsZero(rack, BigInt(attachment.remote), SIZE)).toBe(false);
     await detach(1, attachment.id);
-    expect(await poolIsZero(BigInt(attachment.remote), SIZE)).toBe(true);
+    expect(await poolIsZero(rack, BigInt(attachment.remote), SIZE)).toBe(true);
   });
 
   it('is attached by both bricks at once, each on its own share', async () => {
@@ -222,7 +211,7 @@ describe('device ranges', () => {
     await detach(1, one.id);
     await inBrick(rack, 2, `${fill(two)} --check`);
     await detach(2, two.id);
-    expect(await poolIsZero(0x2000000n, 32n * MIB)).toBe(false);
+    expect(await poolIsZero(rack, 0x2000000n, 32n * MIB)).toBe(false);
     for (const n of BRICKS) await expectNothingLeft(n);
   });
 });

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +13,7 @@ import {
   COMMAND_MS,
   expectCleanKernelLog,
   inBrick,
+  poolIsZero,
   setMemports,
   testRack,
 } from '../support/rack.js';
@@ -129,17 +129,6 @@ async function expectNothing(): Promise<void> {
   expect(autoOnline).toBe('online');
 }
 
-async function poolIsZero(start: bigint, size: bigint): Promise<boolean> {
-  const file = await open(rack.poolPath, 'r');
-  try {
-    const buffer = Buffer.alloc(Number(size));
-    await file.read(buffer, 0, buffer.length, Number(start));
-    return buffer.every((byte) => byte === 0);
-  } finally {
-    await file.close();
-  }
-}
-
 describe('an agent that is killed in a brick, and started again', () => {
   it('at every point of an attach: nothing is left of it', async () => {
     await inBrick(rack, 1, `echo online > ${POLICY}`);
@@ -177,8 +166,8 @@ describe('an agent that is killed in a brick, and started again', () => {
     const next = await started();
     expect(await list()).toEqual([kept, shared]);
     expect((await detach('s')).state).toBe('free');
-    expect(await poolIsZero(0x2000000n, 32n * MIB)).toBe(false);
-    expect(await poolIsZero(BigInt(kept!.remote), SIZE)).toBe(false);
+    expect(await poolIsZero(rack, 0x2000000n, 32n * MIB)).toBe(false);
+    expect(await poolIsZero(rack, BigInt(kept!.remote), SIZE)).toBe(false);
     await next.kill();
   });
 
@@ -194,7 +183,7 @@ describe('an agent that is killed in a brick, and started again', () => {
     }
     const last = await started();
     await expectNothing();
-    expect(await poolIsZero(BigInt(kept!.remote), SIZE)).toBe(true);
+    expect(await poolIsZero(rack, BigInt(kept!.remote), SIZE)).toBe(true);
     const again = await attach();
     expect(again).toMatchObject({ state: 'online', remote: kept!.remote });
     expect((await detach('v')).state).toBe('free');
