@@ -4,12 +4,12 @@
 //   node scripts/build.mjs            build
 //   node scripts/build.mjs --check    only say whether dist/ is up to date; exit code 3 if it is not
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lacksCodeCache, makeCodeCache } from './code-cache.mjs';
 import { Failure, runScript } from './lib/failure.mjs';
-import { filesBelow, hashInputs } from './lib/files.mjs';
+import { filesBelow, hashInputs, replaceDirectory } from './lib/files.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'dist/.stamp');
@@ -56,18 +56,6 @@ function compile() {
   if (status !== 0) throw new Failure('TypeScript found errors: they are above.');
 }
 
-/** Another build may be at it: then one of the two stays, and both are made of the same. */
-function replace(from, to) {
-  for (let tries = 1; ; tries += 1) {
-    rmSync(to, { recursive: true, force: true });
-    try {
-      return renameSync(from, to);
-    } catch (error) {
-      if (error.code !== 'ENOTEMPTY' || tries === 10) throw error;
-    }
-  }
-}
-
 /** Made beside and renamed: the guests' artifacts are made of whatever lies there. */
 async function replaceBundle() {
   // Only here: it needs the npm packages, and a build without them has something to say.
@@ -75,7 +63,7 @@ async function replaceBundle() {
   const temporary = `${bundle}.${process.pid}`;
   try {
     await makeBundle(root, temporary);
-    replace(temporary, bundle);
+    replaceDirectory(temporary, bundle);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }

@@ -6,17 +6,17 @@
 // What is in a cache is what ran: so a brick of files is made, an agent serves it, and commands are
 // given to it. Whatever goes wrong, the agent works without; so this only says it.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceDirectory } from './lib/files.mjs';
+import { prebuilt } from './lib/prebuilt.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const COMMAND = join(root, 'dist/bundle/sdm-agent.cjs');
 /** As src/native/index.ts finds it. */
-const ADDONS = ['build/Release', `prebuilds/linux-${process.arch}`].map((directory) =>
-  join(root, directory, 'sdm_native.node'),
-);
+const ADDONS = [join(root, 'build/Release/sdm_native.node'), prebuilt(root, process.arch)];
 const CACHE = join(root, 'dist/cache');
 const POOL = 64 * 2 ** 20;
 /** For any one of the commands; they take a second at most on a machine that is not busy. */
@@ -32,8 +32,7 @@ export async function makeCodeCache() {
   const made = `${CACHE}.${process.pid}`;
   try {
     await warmUp(scratch, made);
-    rmSync(CACHE, { recursive: true, force: true });
-    renameSync(made, CACHE);
+    replaceDirectory(made, CACHE);
     return '';
   } catch (error) {
     return `no code cache, so the agent starts more slowly: ${error.message}`;
