@@ -26,6 +26,11 @@ export function featureNames(features: bigint): FeatureName[] {
   return NAMES.filter(([, mask]) => (features & mask) !== 0n).map(([name]) => name);
 }
 
+/** Whether a transceiver's bit of LINK_STATUS says that its link is up. */
+export function isLinkUp(status: bigint, transceiver: number): boolean {
+  return ((status >> BigInt(transceiver)) & 1n) === 1n;
+}
+
 /**
  * The transceiver that a memport goes through on the emulated route, OUT_ID mod NTRANSCEIVERS;
  * undefined where the block has no transceivers.

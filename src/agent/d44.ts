@@ -1,6 +1,7 @@
 import { hex } from '../abi/codec.js';
 import {
   checkAdd,
+  segmentName,
   sizeOf,
   type AddCommand,
   type AddSegment,
@@ -8,7 +9,7 @@ import {
   type RemoveCommand,
 } from '../abi/d44/index.js';
 import { SdmError } from '../common/errors.js';
-import { matchSegment, segmentName } from './d44/match.js';
+import { matchSegment } from './d44/match.js';
 import { checkOwnAddress } from './d44/own-address.js';
 import { QUEUE_MS } from './defaults.js';
 import { codeOf, errorView, messageOf } from './memory/errors.js';

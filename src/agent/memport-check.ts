@@ -1,4 +1,4 @@
-import { hasFeature, STATUS, transceiverOf } from '../abi/codec.js';
+import { hasFeature, isLinkUp, STATUS, transceiverOf } from '../abi/codec.js';
 import type { RegisterBackend } from './backend/types.js';
 import type { MemportSpec } from './types.js';
 
@@ -30,7 +30,6 @@ export function expectedStatus(
     .some((other) => other.port !== port && other.start <= end && start <= other.end);
   if (clash) return STATUS.OVERLAP;
   const transceiver = transceiverOf(spec.outId ?? 0n, info);
-  const up =
-    transceiver === undefined || ((backend.linkStatus() >> BigInt(transceiver)) & 1n) === 1n;
+  const up = transceiver === undefined || isLinkUp(backend.linkStatus(), transceiver);
   return up ? STATUS.ACTIVE : STATUS.LINK;
 }

@@ -1,5 +1,5 @@
 import { checkIndex } from '../abi/numbers.js';
-import { statusName, transceiverOf, type MemportRegisters } from '../abi/codec.js';
+import { isLinkUp, type MemportRegisters, statusName, transceiverOf } from '../abi/codec.js';
 import type { HeldMemport, Journal } from './attachments/journal.js';
 import { insert, type Span } from './attachments/spans.js';
 import { isOurs } from './attachments/stages.js';
@@ -122,7 +122,7 @@ export class Memports {
     const over = (outId: bigint): number | undefined => transceiverOf(outId, backend.info);
     return links.downs.map((downs, transceiver) => ({
       transceiver,
-      up: ((links.status >> BigInt(transceiver)) & 1n) === 1n,
+      up: isLinkUp(links.status, transceiver),
       downs,
       memports: set.filter((port) => over(port.outId) === transceiver).map((port) => port.port),
       attachments: table

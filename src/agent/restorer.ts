@@ -1,4 +1,4 @@
-import { transceiverOf } from '../abi/codec.js';
+import { isLinkUp, transceiverOf } from '../abi/codec.js';
 import type { Reconciler } from './attachments/reconcile.js';
 import type { StageContext } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
@@ -42,7 +42,7 @@ export class Restorer {
     return this.#restore((outId, refused) => {
       const transceiver = this.#over(outId);
       if (transceiver === undefined || refused !== 'SDM_LINK_DOWN') return false;
-      return ((status >> BigInt(transceiver)) & 1n) === 1n;
+      return isLinkUp(status, transceiver);
     });
   }
 

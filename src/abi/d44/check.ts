@@ -64,7 +64,7 @@ function checkAligned({ segments }: AddCommand, unit: bigint): void {
         : hex(expected ?? found - past);
     throw new SdmError(
       'SDM_INPUT',
-      `${nameOf(index, segment)}: ${key} ${hex(found)} is ${hex(past)} past a multiple of ` +
+      `${segmentName(index, segment)}: ${key} ${hex(found)} is ${hex(past)} past a multiple of ` +
         `${hex(unit)}; expected ${meant}${slip?.text ?? ''}. Correct the command, or let the agent take what ` +
         `the hardware takes: "checks": {"alignment": false${off}} in its configuration`,
       {
@@ -90,7 +90,7 @@ function checkRemotesApart({ segments }: AddCommand): void {
     if (before === undefined || before.end < segment.remote) continue;
     throw new SdmError(
       'SDM_INPUT',
-      `${nameOf(index, segment)}: remote ${hex(segment.remote)}-${hex(endOf(segment))} overlaps ` +
+      `${segmentName(index, segment)}: remote ${hex(segment.remote)}-${hex(endOf(segment))} overlaps ` +
         `that of segments[${before.index}], ${hex(before.segment.remote)}-${hex(before.end)}` +
         `${slipOf(segments)?.text ?? ''}. Correct the command, or let segments lead to the same ` +
         'bytes: "checks": {"remoteOverlap": false} in the configuration of the agent',
@@ -111,7 +111,8 @@ function endOf(segment: AddSegment): bigint {
   return segment.remote + sizeOf(segment) - 1n;
 }
 
-function nameOf(index: number, { start }: AddSegment): string {
+/** A segment for people: where it stands in the command, and what it is. */
+export function segmentName(index: number, { start }: { readonly start: bigint }): string {
   return `segments[${index}] (startA ${hex(start)})`;
 }
 

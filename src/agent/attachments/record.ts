@@ -1,4 +1,4 @@
-import { hex, transceiverOf } from '../../abi/codec.js';
+import { hex, isLinkUp, transceiverOf } from '../../abi/codec.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
 import type {
   AttachRequest,
@@ -96,7 +96,7 @@ export function linkOf(
 ): 'up' | 'down' | undefined {
   const transceiver = transceiverOf(record.outId, info);
   if (transceiver === undefined) return undefined;
-  return ((status >> BigInt(transceiver)) & 1n) === 1n ? 'up' : 'down';
+  return isLinkUp(status, transceiver) ? 'up' : 'down';
 }
 
 /** What the outside sees of a record. */

@@ -1,5 +1,6 @@
-import { transceiverOf } from '../../abi/codec.js';
+import { isLinkUp, transceiverOf } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
+import { ID_PATTERN } from '../attachment-id.js';
 import type { RegisterBackend } from '../backend/types.js';
 import { blocksOf } from '../memory/blocks.js';
 import type { MemoryPath } from '../memory/types.js';
@@ -16,7 +17,7 @@ import { place } from './placement.js';
 import { differences, type AttachmentRecord, type NormalRequest } from './record.js';
 import { insert } from './spans.js';
 
-const ID = /^[A-Za-z0-9._-]{1,64}$/;
+const ID = new RegExp(ID_PATTERN);
 
 /** What a reservation looks at. */
 export interface ReserveParts {
@@ -73,7 +74,7 @@ function firstUp(backend: RegisterBackend): bigint {
   if (transceiverOf(0n, info) === undefined) return 0n;
   const status = backend.linkStatus();
   for (let t = 0; t < info.ntransceivers; t++) {
-    if (((status >> BigInt(t)) & 1n) === 1n) return BigInt(t);
+    if (isLinkUp(status, t)) return BigInt(t);
   }
   return 0n;
 }

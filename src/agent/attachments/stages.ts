@@ -1,10 +1,11 @@
 import {
   hex,
+  isLinkUp,
+  type MemportRegisters,
+  STATUS,
   statusMeaning,
   statusName,
-  STATUS,
   transceiverOf,
-  type MemportRegisters,
 } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import { waitFor } from '../../common/wait.js';
@@ -93,8 +94,7 @@ const link: Stage = {
     async run({ backend, turn, linkTimeoutMs }, record) {
       const transceiver = transceiverOf(record.outId, backend.info);
       if (transceiver === undefined) return;
-      const up = (): true | undefined =>
-        ((backend.linkStatus() >> BigInt(transceiver)) & 1n) === 1n || undefined;
+      const up = (): true | undefined => isLinkUp(backend.linkStatus(), transceiver) || undefined;
       if (up() === true) return;
       const down = (cause?: unknown): SdmError =>
         linkDown(record, transceiver, linkTimeoutMs, cause);

@@ -64,10 +64,6 @@ export class AttachmentTable {
     return this.#ports.get(port);
   }
 
-  all(): IterableIterator<AttachmentRecord> {
-    return this.#records.values();
-  }
-
   records(): AttachmentRecord[] {
     return [...this.#records.values()];
   }

@@ -1,15 +1,10 @@
 import { hex } from '../../abi/codec.js';
-import type { RemoveSegment } from '../../abi/d44/index.js';
+import { segmentName, type RemoveSegment } from '../../abi/d44/index.js';
 import { SdmError, type ErrorCode } from '../../common/errors.js';
 import { LOCAL, type Attachment, type Caller } from '../types.js';
 
 /** Attachments that a message lists; more are counted. */
 const LISTED_MAX = 8;
-
-/** A segment for people: where it stands in the command, and what it is. */
-export function segmentName(index: number, { start }: { readonly start: bigint }): string {
-  return `segments[${index}] (startA ${hex(start)})`;
-}
 
 /**
  * The attachment that a segment to remove means: its range, exactly, and whatever else it names.

@@ -14,13 +14,15 @@ const REFUSED = {
 } as const;
 
 /** What is wrong on this brick now; none of it keeps the agent from answering. */
-export function problemsOf(agent: AgentCore): Problem[] {
+export function problemsOf(
+  agent: AgentCore,
+  attachments = agent.listAttachments(),
+  transceivers = agent.transceivers(),
+): Problem[] {
   const { failure, refuses } = agent.journal().stats;
   const journal: Problem[] =
     failure === undefined ? [] : [{ about: 'journal', text: `${REFUSED[refuses]}: ${failure}` }];
-  const attachments = agent.listAttachments();
-  const down = agent
-    .transceivers()
+  const down = transceivers
     .filter((t) => !t.up && t.attachments.length > 0)
     .map(({ transceiver, attachments: over }): Problem => {
       const text = `transceiver ${transceiver} is down, and it carries ${over.join(', ')}`;

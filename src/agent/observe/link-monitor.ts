@@ -1,3 +1,4 @@
+import { isLinkUp } from '../../abi/codec.js';
 import type { LinkState } from '../backend/types.js';
 import type { Observer } from '../events.js';
 import { messageOf } from '../memory/errors.js';
@@ -127,7 +128,7 @@ export class LinkMonitor {
 }
 
 function isUp(links: LinkState | undefined, transceiver: number): boolean {
-  return (((links?.status ?? 0n) >> BigInt(transceiver)) & 1n) === 1n;
+  return isLinkUp(links?.status ?? 0n, transceiver);
 }
 
 function same(a: LinkState, b: LinkState): boolean {

@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Metric, Registry } from 'prom-client';
+import { isLinkUp } from '../../abi/codec.js';
 import type { AgentCore, Attachment } from '../types.js';
 import { ATTACHMENT_STATES } from '../types.js';
 import type { Counts } from './counts.js';
@@ -102,7 +103,7 @@ function inUse({ mode, state, waits }: Attachment): boolean {
 function hardware(gauge: Define, counter: Define, agent: AgentCore): void {
   gauge('sdm_link_up', '1 while the link is up.', ['transceiver'], (put) => {
     const { status, downs } = agent.links();
-    for (const t of downs.keys()) put(Number((status >> BigInt(t)) & 1n), { transceiver: `${t}` });
+    for (const t of downs.keys()) put(Number(isLinkUp(status, t)), { transceiver: `${t}` });
   });
   counter('sdm_link_downs_total', 'How often the link went down.', ['transceiver'], (put) => {
     for (const [t, downs] of agent.links().downs.entries()) {

@@ -8,7 +8,7 @@ export function statusLine(agent: AgentCore): string {
   const bytes = attachments.reduce((sum, { size }) => sum + size, 0n);
   const links = agent.transceivers();
   const up = links.filter((link) => link.up).length;
-  const [problem] = problemsOf(agent);
+  const [problem] = problemsOf(agent, attachments, links);
   const count = `${attachments.length} attachment${attachments.length === 1 ? '' : 's'}`;
   const size = attachments.length === 0 ? '' : ` (${formatSize(bytes)})`;
   // systemd takes one line.

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { REG } from '../../../abi/codec.js';
+import { isLinkUp, REG } from '../../../abi/codec.js';
 import type { Transceiver } from '../../api/schemas.js';
 import type { Brick } from '../../api/brick-schema.js';
 import { IVSHMEM_BAR } from '../../backend/pci.js';
@@ -29,10 +29,7 @@ export function readLinks(root: string, native: Opener, { registers }: Brick): L
     const block = native.openRegisters(sourceOf(root, registers), { writable: false });
     try {
       const status = block.read(REG.LINK_STATUS);
-      return Array.from(
-        { length: registers.ntransceivers },
-        (_, t) => ((status >> BigInt(t)) & 1n) === 1n,
-      );
+      return Array.from({ length: registers.ntransceivers }, (_, t) => isLinkUp(status, t));
     } finally {
       block.close();
     }

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, statusName, STATUS } from '../../../abi/codec.js';
+import {
+  isLinkUp,
+  MEMPORT,
+  MEMPORT_BASE,
+  MEMPORT_STRIDE,
+  STATUS,
+  statusName,
+} from '../../../abi/codec.js';
 import type { MemportRegisters } from '../../../abi/codec.js';
 import type { Native } from '../../../native/types.js';
 import { PROGRAM_MS } from '../../attachments/stages.js';
@@ -113,7 +120,7 @@ function spaceOf(
     remote: set.flatMap(({ start, end, remote, memport }) =>
       remote === undefined ? [] : [{ start: remote, end: remote + (end - start) + 1n, memport }],
     ),
-    links: Array.from({ length: info.ntransceivers }, (_, t) => ((up >> BigInt(t)) & 1n) === 1n),
+    links: Array.from({ length: info.ntransceivers }, (_, t) => isLinkUp(up, t)),
   };
 }
 
