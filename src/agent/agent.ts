@@ -256,14 +256,6 @@ export class Agent implements AgentCore {
     return up ? this.#restorer.linkUp(transceiver) : Promise.resolve();
   }
 
-  /**
-   * To be called once changes of links are told: those that came up since the agent looked at them
-   * for its restores are not. Never rejects.
-   */
-  linksWatched(): Promise<void> {
-    return this.#restorer.linksUp();
-  }
-
   /** Asks the logic to reset a transceiver. @throws SDM_INPUT, SDM_STALE_EPOCH, SDM_JOURNAL. */
   async resetTransceiver(transceiver: number, caller: Caller = LOCAL): Promise<TransceiverView> {
     const { backend } = this.#parts;

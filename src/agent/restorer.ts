@@ -1,4 +1,4 @@
-import { isLinkUp, transceiverOf } from '../abi/codec.js';
+import { transceiverOf } from '../abi/codec.js';
 import type { Reconciler } from './attachments/reconcile.js';
 import type { StageContext } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
@@ -32,40 +32,20 @@ export class Restorer {
   }
 
   /** Resolves when all that goes over that link has been tried; never rejects. */
-  linkUp(transceiver: number): Promise<void> {
-    return this.#restore((outId) => this.#over(outId) === transceiver);
-  }
-
-  /** The same for every link that is up by now, of what was refused because its link was down. */
-  linksUp(): Promise<void> {
-    const status = this.#options.backend.linkStatus();
-    return this.#restore((outId, refused) => {
-      const transceiver = this.#over(outId);
-      if (transceiver === undefined || refused !== 'SDM_LINK_DOWN') return false;
-      return isLinkUp(status, transceiver);
-    });
-  }
-
-  #over(outId: bigint): number | undefined {
-    return transceiverOf(outId, this.#options.backend.info);
-  }
-
-  async #restore(wanted: (outId: bigint, refused: string) => boolean): Promise<void> {
-    const { table, memports, manual, reconciler } = this.#options;
+  async linkUp(transceiver: number): Promise<void> {
+    const { backend, table, memports, manual, reconciler } = this.#options;
+    const over = (outId: bigint): boolean => transceiverOf(outId, backend.info) === transceiver;
     const attachments = table
       .records()
-      .filter(({ waits, outId, error }) => waits === 'restore' && wanted(outId, error?.code ?? ''))
+      .filter(({ waits, outId }) => waits === 'restore' && over(outId))
       .map((record) =>
         this.#try(`restore of ${record.id}`, record.id, async (context) => {
           if (table.find(record.id) !== record || record.waits !== 'restore') return;
           await reconciler.restore(context, record);
         }),
       );
-    // why a memport was refused is not kept: it is tried whatever it was
     const ports = [...memports.held]
-      .filter(
-        ([, { spec, waits }]) => waits === 'restore' && wanted(spec.outId ?? 0n, 'SDM_LINK_DOWN'),
-      )
+      .filter(([, { spec, waits }]) => waits === 'restore' && over(spec.outId ?? 0n))
       .map(([port]) =>
         this.#try(`restore of memport ${port}`, `memport ${port}`, (context) =>
           manual.restore(context, port),

@@ -69,7 +69,6 @@ export async function serve(config: ServeConfig): Promise<number> {
     await listen(server.app, config.socket, gid);
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
-    void agent.linksWatched();
   } catch (error) {
     watchdog.stop();
     await (server === undefined ? agent.close() : finish(server.app, agent));

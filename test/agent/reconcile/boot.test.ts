@@ -114,8 +114,6 @@ describe('a boot', () => {
 
     await agent.linkChanged(0, false);
     expect(agent.getAttachment('a')).toMatchObject(waiting);
-    await agent.linksWatched();
-    expect(agent.getAttachment('a')).toMatchObject(waiting);
     writeWord(scene.world.brick.registers, LINK_STATUS_OFFSET, 0b1n);
     await agent.linkChanged(1, true);
     expect(agent.getAttachment('a')).toMatchObject({ ...waiting, link: 'up' });
@@ -133,7 +131,7 @@ describe('a boot', () => {
     writeWord(scene.world.brick.registers, LINK_STATUS_OFFSET, 0n);
     const agent = await scene.next();
     writeWord(scene.world.brick.registers, LINK_STATUS_OFFSET, 0b1n);
-    await agent.linksWatched();
+    await agent.linkChanged(0, true);
     expect(agent.getAttachment('a').state).toBe('online');
   });
 
