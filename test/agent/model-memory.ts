@@ -2,7 +2,7 @@ import { hex } from '../../src/abi/codec.js';
 import { overlaps, type Span } from '../../src/agent/attachments/spans.js';
 import { blocksOf, type Range } from '../../src/agent/memory/blocks.js';
 import type { MappedRange, MemoryPath, RangeUse } from '../../src/agent/memory/types.js';
-import type { DeviceRange, ModuleView, RegionView } from '../../src/agent/types.js';
+import type { DeviceRange, MemportView, ModuleView, RegionView } from '../../src/agent/types.js';
 import { SdmError } from '../../src/common/errors.js';
 
 type Call = 'claim' | 'release' | 'add' | 'remove' | 'online' | 'offline' | 'expose' | 'conceal';
@@ -239,4 +239,20 @@ export function remoteUnits({ remote, size }: { remote: bigint; size: bigint }):
 
 function refusal(why: string): SdmError {
   return new SdmError('SDM_KERNEL_REFUSED', why);
+}
+
+/** For `reaches`: bytes answer only through a memport that is set, and leads to them. */
+export function reachedThrough(
+  memports: () => readonly MemportView[],
+): (range: MappedRange) => void {
+  return ({ start, size, remote }) => {
+    const leads = memports().some(
+      (port) =>
+        port.set &&
+        port.start <= start &&
+        port.end >= start + size - 1n &&
+        port.remote! + start - port.start === remote,
+    );
+    if (!leads) throw new Error(`nothing answers at ${start}, remote ${remote}`);
+  };
 }

@@ -9,6 +9,7 @@ import type { Report } from '../../../src/agent/doctor/index.js';
 import { makeBrick, sdmAgent, type Brick, type BrickOptions } from '../../support/agent.js';
 import { finished, startProgram } from '../../support/cli.js';
 import { holdReport } from './examining.js';
+import { writeWord } from '../registers.js';
 
 // Processes take their time on a busy machine; each wait has a deadline of its own.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
@@ -44,9 +45,7 @@ async function doctor(
 const registers = ({ registers: path }: Brick): string => readFileSync(path).toString('hex');
 
 function setLinks({ registers: path }: Brick, links: bigint): void {
-  const bytes = readFileSync(path);
-  bytes.writeBigUInt64LE(links, REG.LINK_STATUS);
-  writeFileSync(path, bytes, { flag: 'r+' });
+  writeWord(path, REG.LINK_STATUS, links);
 }
 
 describe('sdm-agent doctor', () => {

@@ -10,7 +10,7 @@ import type { MappedRange, MemoryPath } from '../../../src/agent/memory/types.js
 import { native } from '../../../src/native/index.js';
 import type { Native, RegisterBlock } from '../../../src/native/types.js';
 import { makeBrick, MIB, type TestBrick } from '../brick.js';
-import { ModelMemory, remoteUnits } from '../model-memory.js';
+import { ModelMemory, reachedThrough, remoteUnits } from '../model-memory.js';
 import { makeTree, type Tree } from '../tree.js';
 import { listen } from './entries.js';
 import { PowerLossDisk, type Choose } from './power-loss.js';
@@ -110,12 +110,7 @@ export class PoweredBrick {
         bootId: `boot ${this.#boot}`,
       },
     );
-    memory.reaches = ({ start, size }) => {
-      const leads = agent
-        .memports()
-        .some((port) => port.set && port.start <= start && port.end >= start + size - 1n);
-      if (!leads) throw new Error(`nothing answers at ${start}`);
-    };
+    memory.reaches = reachedThrough(() => agent.memports());
     return { ...parts, agent };
   }
 

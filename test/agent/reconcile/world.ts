@@ -1,7 +1,7 @@
 import type { Caller } from '../../../src/agent/types.js';
 import { native } from '../../../src/native/index.js';
 import { makeBrick, MIB, type TestBrick, type TestBrickOptions } from '../brick.js';
-import { ModelMemory } from '../model-memory.js';
+import { ModelMemory, reachedThrough } from '../model-memory.js';
 import { TestJournal } from '../test-journal.js';
 import { live, type MortalAgent } from './crash.js';
 
@@ -36,18 +36,7 @@ export async function start(world: World, options: StartOptions = {}): Promise<M
   const { brick, memory, journal, boot } = world;
   const { config } = brick;
   const mortal = await live({ config, memory, journal, bootId: `boot ${boot}`, ...options });
-  memory.reaches = ({ start, size, remote }) => {
-    const leads = mortal.agent
-      .memports()
-      .some(
-        (port) =>
-          port.set &&
-          port.start <= start &&
-          port.end >= start + size - 1n &&
-          port.remote! + start - port.start === remote,
-      );
-    if (!leads) throw new Error(`nothing answers at ${start}, remote ${remote}`);
-  };
+  memory.reaches = reachedThrough(() => mortal.agent.memports());
   return mortal;
 }
 
