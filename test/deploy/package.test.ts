@@ -62,7 +62,7 @@ describe('the package', () => {
       'deploy/sysusers.d/sdm.conf',
       'docs/service.md',
       'kernel/Makefile',
-      'kernel/module/main.c',
+      'kernel/module/sdmc_mem/main.c',
       'scripts/code-cache.mjs',
       'scripts/install-addon.mjs',
       'src/rack/guest',

@@ -29,7 +29,7 @@ function make(target: string, sources = KERNEL): Promise<RunResult> {
 function sourcesWith(code: string): string {
   const copy = mkdtempSync(join(work, 'kernel-'));
   cpSync(KERNEL, copy, { recursive: true });
-  appendFileSync(join(copy, 'module/tier.c'), code);
+  appendFileSync(join(copy, 'module/sdmc_mem/tier.c'), code);
   return copy;
 }
 

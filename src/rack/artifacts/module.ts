@@ -1,5 +1,5 @@
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
 import { run } from '../../common/exec.js';
@@ -36,17 +36,18 @@ export async function ensureModule(context: Context, headers: string): Promise<s
             onLine: progress.trace,
           },
         );
-        const built = (await readdir(work)).filter((name) => name.endsWith('.ko'));
-        if (!built.includes('sdmc_mem.ko')) {
+        const built = (await readdir(work, { recursive: true })).filter((path) =>
+          path.endsWith('.ko'),
+        );
+        if (!built.some((path) => basename(path) === 'sdmc_mem.ko')) {
           throw new SdmError(
             'SDM_ARTIFACT',
-            `make in ${SOURCES} ended well but left no sdmc_mem.ko. Its Makefile must name it in obj-m.`,
+            `make in ${SOURCES} ended well but left no sdmc_mem.ko. Its Kbuild must name it in obj-m.`,
           );
         }
-        await mkdir(to, { recursive: true });
-        for (const name of built) {
-          await run(['aarch64-linux-gnu-strip', '--strip-debug', join(work, name)], { signal });
-          await rename(join(work, name), join(to, name));
+        for (const path of built) {
+          await run(['aarch64-linux-gnu-strip', '--strip-debug', join(work, path)], { signal });
+          await rename(join(work, path), join(to, basename(path)));
         }
         await rm(work, { recursive: true });
       });
