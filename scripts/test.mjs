@@ -9,11 +9,15 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
-import { dirname, join, resolve as resolvePath } from 'node:path';
+import { dirname, join, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { endProcesses, removeLeftovers, runEnvironment } from './test/leftovers.mjs';
 
 const STAGE_TIMEOUT_MS = 80 * 60 * 1000;
+/** So much of each failure is repeated at the end. */
+const FAILURE_LINES = 30;
+const FAILURE_COLUMNS = 300;
 /** A stage that was told to stop has this long to do so before its processes are ended. */
 const STOP_MS = 5000;
 
@@ -27,6 +31,8 @@ const soak = process.argv.includes('--soak');
 const scratch = mkdtempSync(join(tmpdir(), 'sdm-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const stages = [];
+/** What failed, for the end of the output: a log that is cut keeps its end. */
+const failures = [];
 
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
@@ -109,6 +115,7 @@ const fromJson = (file) => () => JSON.parse(readFileSync(file, 'utf8'));
 
 const fromVitest = (file) => () => {
   const report = JSON.parse(readFileSync(file, 'utf8'));
+  noteFailures(report);
   // A file that could not be loaded has no tests in it, and must not pass unseen.
   const broken = report.testResults.filter(
     (result) => result.status === 'failed' && result.assertionResults.length === 0,
@@ -119,6 +126,25 @@ const fromVitest = (file) => () => {
     skipped: report.numPendingTests + report.numTodoTests,
   };
 };
+
+/** Notes the failed tests of vitest's JSON report, each with the head of what it said. */
+function noteFailures(report) {
+  for (const { name, status, message, assertionResults } of report.testResults) {
+    const file = relative(project, name);
+    const failed = assertionResults.filter((result) => result.status === 'failed');
+    if (status === 'failed' && failed.length === 0) failures.push(`${file}\n${headOf(message)}`);
+    for (const { fullName, failureMessages } of failed) {
+      failures.push(`${file}: ${fullName}\n${headOf(failureMessages.join('\n'))}`);
+    }
+  }
+}
+
+const headOf = (text) =>
+  stripVTControlCharacters(text)
+    .split('\n')
+    .slice(0, FAILURE_LINES)
+    .map((line) => `    ${line.slice(0, FAILURE_COLUMNS)}`)
+    .join('\n');
 
 function vitest(name, vitestArgs) {
   const file = join(scratch, `${name.replaceAll(' ', '-')}.json`);
@@ -162,6 +188,7 @@ async function runStages() {
 }
 
 function report() {
+  for (const failure of failures) console.log(`\nFAILED ${failure}`);
   console.log('');
   for (const { name, passed, failed, skipped, seconds } of stages) {
     const more = skipped > 0 ? `, ${skipped} skipped` : '';
