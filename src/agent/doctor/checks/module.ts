@@ -13,7 +13,7 @@ import type { Surroundings } from '../surroundings.js';
 const WINDOW = 'sys/class/misc/sdm-window';
 const BUILD =
   'make -C kernel module KDIR=/lib/modules/$(uname -r)/build && ' +
-  'install -D -m 0644 kernel/build/module/sdmc_mem.ko -t /lib/modules/$(uname -r)/extra && depmod';
+  'install -D -m 0644 kernel/out/module/sdmc_mem.ko -t /lib/modules/$(uname -r)/extra && depmod';
 /** Who may map exposed ranges, where the configuration names no group for the agent's socket. */
 const GROUP = 'sdm';
 
