@@ -60,21 +60,34 @@ bool OpenLock(const std::string &path, Fd *fd, struct stat *status, Error *error
                      "Remove it, or name another path");
 }
 
+bool Lock(int fd, const std::string &path, Error *error) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+  return errno == EWOULDBLOCK ? FailLocked(fd, path, error)
+                              : FailSystem(error, "flock", errno, path);
+}
+
 }  // namespace
+
+std::unique_ptr<FileLock> FileLock::TakeExisting(const std::string &path, Error *error) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) {
+    if (errno == ENOENT) {
+      Fail(error, Code::SDM_NOT_FOUND, "there is no file " + path);
+    } else {
+      FailSystem(error, "open", errno, path);
+    }
+    return nullptr;
+  }
+  if (!Lock(fd.get(), path, error)) return nullptr;
+  return std::unique_ptr<FileLock>(new FileLock(std::move(fd)));
+}
 
 std::unique_ptr<FileLock> FileLock::Take(const std::string &path, Error *error) {
   for (int turn = 0; turn < kMostTurns; turn++) {
     Fd fd;
     struct stat ours;
     if (!OpenLock(path, &fd, &ours, error)) return nullptr;
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) {
-        FailLocked(fd.get(), path, error);
-      } else {
-        FailSystem(error, "flock", errno, path);
-      }
-      return nullptr;
-    }
+    if (!Lock(fd.get(), path, error)) return nullptr;
     // Removed since it was opened: others will lock another file of that name.
     struct stat now;
     if (lstat(path.c_str(), &now) != 0 || now.st_ino != ours.st_ino || now.st_dev != ours.st_dev) {

@@ -10,10 +10,10 @@
 namespace sdm {
 namespace {
 
-// A PCI resource, which may also be named by its path in sysfs.
+// A PCI resource, which may also be named by its path in sysfs, or a device: there may be logic.
 bool IsResource(const Source &source, const OpenSource &opened) {
   struct statfs status;
-  return !source.pci.empty() ||
+  return !source.pci.empty() || !source.device.empty() ||
          (fstatfs(opened.fd.get(), &status) == 0 && status.f_type == SYSFS_MAGIC);
 }
 

@@ -27,13 +27,21 @@ std::string BoundDriver(const std::string &device) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// The driver of this project, through which the agent works as well.
+constexpr char kOwnDriver[] = "sdmc";
+
 bool FailBusy(const Source &source, Error *error) {
   const std::string driver = BoundDriver(source.sysfs + "/" + source.pci);
   const std::string who = driver.empty() ? "another user" : "the driver \"" + driver + "\"";
   std::string message = "PCI device " + source.pci + " is held by " + who +
                         ", so its registers cannot be mapped";
+  if (driver == kOwnDriver) {
+    message += "; let the agent go through it (registers.backend \"auto\" or \"sysfs\"), or";
+  } else if (!driver.empty()) {
+    message += ";";
+  }
   if (!driver.empty()) {
-    message += "; unbind it: echo " + source.pci + " > /sys/bus/pci/drivers/" + driver + "/unbind";
+    message += " unbind it: echo " + source.pci + " > /sys/bus/pci/drivers/" + driver + "/unbind";
   }
   return Fail(error, Code::SDM_DEVICE_BUSY, message);
 }
@@ -70,6 +78,46 @@ bool FindResource(const Source &source, std::string *path, Error *error) {
   return EnableDevice(source, device, error);
 }
 
+// Names what is to be opened, for messages too.
+bool Locate(const Source &source, OpenSource *opened, Error *error) {
+  if (!source.pci.empty()) {
+    opened->name = "resource " + std::to_string(source.resource) + " of PCI device " + source.pci;
+    opened->options = "--pci " + source.pci + " --resource " + std::to_string(source.resource);
+    return FindResource(source, &opened->path, error);
+  }
+  opened->path = source.device.empty() ? source.path : source.device;
+  opened->name = opened->path;
+  opened->options = source.device.empty() ? opened->path : "--device " + opened->path;
+  return true;
+}
+
+bool FailMissing(const Source &source, const OpenSource &opened, Error *error) {
+  if (!source.device.empty()) {
+    return Fail(error, Code::SDM_NOT_FOUND,
+                "there is no device " + opened.path + "; is its driver bound?");
+  }
+  return Fail(error, Code::SDM_NOT_FOUND,
+              "there is no file " + opened.path +
+                  "; make and format it: sdm-agent registers format " + opened.options);
+}
+
+// Of the kind that was asked for. A device has no size of its own.
+bool CheckKind(const Source &source, OpenSource *opened, Error *error) {
+  struct stat status;
+  if (fstat(opened->fd.get(), &status) != 0) {
+    return FailSystem(error, "fstat", errno, opened->path);
+  }
+  if (!source.device.empty()) {
+    opened->size = source.size;
+    return S_ISCHR(status.st_mode) ||
+           Fail(error, Code::SDM_INPUT, opened->path + " is not a character device");
+  }
+  opened->size = static_cast<uint64_t>(status.st_size);
+  return S_ISREG(status.st_mode) ||
+         Fail(error, Code::SDM_INPUT,
+              opened->path + " is not a regular file; registers are a file or a PCI resource");
+}
+
 }  // namespace
 
 bool ValidPciAddress(const std::string &address) {
@@ -84,36 +132,13 @@ bool ValidPciAddress(const std::string &address) {
 }
 
 bool OpenSourceFile(const Source &source, bool writable, OpenSource *opened, Error *error) {
-  if (source.pci.empty()) {
-    opened->path = source.path;
-    opened->name = source.path;
-    opened->options = source.path;
-  } else {
-    if (!FindResource(source, &opened->path, error)) return false;
-    opened->name = "resource " + std::to_string(source.resource) + " of PCI device " + source.pci;
-    opened->options = "--pci " + source.pci + " --resource " + std::to_string(source.resource);
-  }
+  if (!Locate(source, opened, error)) return false;
   // O_NONBLOCK: a FIFO in place of the file must not hang us.
   const int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   opened->fd = Fd(open(opened->path.c_str(), flags));
-  if (!opened->fd.valid()) {
-    if (errno == ENOENT) {
-      return Fail(error, Code::SDM_NOT_FOUND,
-                  "there is no file " + opened->path +
-                      "; make and format it: sdm-agent registers format " + opened->options);
-    }
-    return FailSystem(error, "open", errno, opened->path);
-  }
-  struct stat status;
-  if (fstat(opened->fd.get(), &status) != 0) {
-    return FailSystem(error, "fstat", errno, opened->path);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return Fail(error, Code::SDM_INPUT,
-                opened->path + " is not a regular file; registers are a file or a PCI resource");
-  }
-  opened->size = static_cast<uint64_t>(status.st_size);
-  return true;
+  if (opened->fd.valid()) return CheckKind(source, opened, error);
+  if (errno == ENOENT) return FailMissing(source, *opened, error);
+  return FailSystem(error, "open", errno, opened->path);
 }
 
 void *MapSource(const Source &source, const OpenSource &opened, size_t length, bool writable,

@@ -61,3 +61,25 @@ TEST(WindowBaseIsPutIn) {
   options.window_base = UINT64_MAX;  // the window would leave the space
   CHECK_CODE(RegisterBlock::Open(source, options, &error), error, SDM_BLOCK_INVALID);
 }
+
+// A device that gives zeros stands for one that is there and holds no block.
+TEST(CharacterDevicesHaveTheSizeThatIsGiven) {
+  Error error;
+  RegisterBlock::Options reading;
+  reading.writable = false;
+  Source source;
+  source.device = "/dev/zero";
+  source.size = SDM_BLOCK_MAX;
+  CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_BLOCK_UNFORMATTED);
+  CHECK(error.message.find("format --device /dev/zero") != std::string::npos);
+  source.size = SDM_MEMPORT_BASE;
+  CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_BLOCK_SIZE);
+  source.size = SDM_BLOCK_MAX;
+  source.device = "/dev/null";
+  CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_SYSTEM);
+  source.device = check::Scratch() + "/none";
+  CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_NOT_FOUND);
+  CHECK(error.message.find("is its driver bound?") != std::string::npos);
+  source.device = check::MakeFile("regular", SDM_BLOCK_MAX);
+  CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_INPUT);
+}

@@ -73,4 +73,11 @@ TEST(DeviceWithDriverIsBusy) {
   CHECK_EQUAL(symlink("../drivers/uio_pci_generic", driver.c_str()), 0);
   CHECK_CODE(OpenSourceFile(Device(), false, &opened, &error), error, SDM_DEVICE_BUSY);
   CHECK(error.message.find("drivers/uio_pci_generic/unbind") != std::string::npos);
+  CHECK(error.message.find("sysfs") == std::string::npos);
+  // Our own driver is a way as well.
+  CHECK_EQUAL(unlink(driver.c_str()), 0);
+  CHECK_EQUAL(symlink("../drivers/sdmc", driver.c_str()), 0);
+  CHECK_CODE(OpenSourceFile(Device(), false, &opened, &error), error, SDM_DEVICE_BUSY);
+  CHECK(error.message.find("drivers/sdmc/unbind") != std::string::npos);
+  CHECK(error.message.find("registers.backend \"auto\" or \"sysfs\"") != std::string::npos);
 }

@@ -45,11 +45,14 @@ export const SNAPSHOT_HEADER_WORDS = 32;
 export const SNAPSHOT_PORT_WORDS = 8;
 
 /**
- * A register block is found by PCI address ("0000:00:02.0", in lower case) and resource (0 to 5), or
- * by file. A device that is not enabled is enabled first, also for reading.
+ * A register block is found by PCI address ("0000:00:02.0", in lower case) and resource (0 to 5), by
+ * character device (such as "/dev/uio0") and the bytes that it maps from its offset 0, or by file. A
+ * PCI device that is not enabled is enabled first, also for reading.
  */
 export type RegisterSource =
-  { readonly pci: string; readonly resource: number } | { readonly path: string };
+  | { readonly pci: string; readonly resource: number }
+  | { readonly device: string; readonly size: number }
+  | { readonly path: string };
 
 export interface OpenRegistersOptions {
   /** Base to use where a passive block says 0 (the pool BAR's base). */
@@ -217,10 +220,12 @@ export interface Native {
   /**
    * Takes the lock of a file without waiting. The file is made (0600) if it is not there, and holds
    * the number of the process that locked it last; links are not followed.
+   * @param options.existing locks a file that is something else as well (a register block, an
+   *   attribute in sysfs): it must be there, is opened for reading only, and stays as it is.
    * @throws SDM_LOCKED, whose message names path and holder; SDM_INPUT if something else than a lock
-   *   file is there, SDM_SYSTEM.
+   *   file is there; with `existing` SDM_NOT_FOUND; SDM_SYSTEM.
    */
-  lockFile(path: string): FileLock;
+  lockFile(path: string, options?: { readonly existing?: boolean }): FileLock;
   /**
    * Sends to $NOTIFY_SOCKET, a path or '@' and an abstract name, without waiting; false where there
    * is none.

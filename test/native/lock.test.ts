@@ -15,7 +15,7 @@ import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { native, type FileLock } from '../../src/native/index.js';
-import { ADDON, any, makeScratch, thrown, until } from './support.js';
+import { ADDON, any, formatFile, makeScratch, thrown, until } from './support.js';
 
 const scratch = makeScratch();
 let files = 0;
@@ -119,6 +119,34 @@ describe('lockFile', () => {
     first.close();
     expect(free(path)).toBe(false);
     second.close();
+  });
+});
+
+describe('lockFile of what is there', () => {
+  const existing = { existing: true };
+
+  test('refuses options that cannot be, and a file that is not there', () => {
+    const path = freshPath();
+    for (const options of [null, 1, { existing: 1 }]) {
+      thrown(() => native.lockFile(path, any(options)), 'SDM_INPUT', TypeError);
+    }
+    thrown(() => native.lockFile(path, existing), 'SDM_NOT_FOUND');
+    expect(statSync(path, { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  test('leaves it as it is, and excludes who opens it as a register block', () => {
+    const path = formatFile(freshPath());
+    chmodSync(path, 0o400);
+    const before = readFileSync(path);
+    const lock = native.lockFile(path, existing);
+    onTestFinished(() => lock.close());
+    expect(readFileSync(path).equals(before)).toBe(true);
+    const { message } = thrown(() => native.lockFile(path, existing), 'SDM_LOCKED');
+    expect(message).toContain(`process ${process.pid}`);
+    chmodSync(path, 0o600);
+    thrown(() => native.openRegisters({ path }), 'SDM_BLOCK_LOCKED');
+    lock.close();
+    native.openRegisters({ path }).close();
   });
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BLOCK_MAX, REG } from '../../src/abi/constants.js';
@@ -24,6 +24,10 @@ describe('openRegisters', () => {
       5,
       {},
       { path: 1 },
+      { device: 1, size: 8 },
+      { device: '/dev/zero' },
+      { device: '/dev/zero', size: 8n },
+      { device: '/dev/zero', size: 8, path: file },
       { pci: 2, resource: 2 },
     ]) {
       thrown(() => open(from), 'SDM_INPUT', TypeError);
@@ -44,9 +48,24 @@ describe('openRegisters', () => {
     for (const resource of [-1, 6, 1.5, Number.NaN, Infinity]) {
       thrown(() => open({ pci: '0000:00:02.0', resource }), 'SDM_INPUT');
     }
+    for (const size of [0, -8, 1.5, 2 ** 31, Number.NaN]) {
+      thrown(() => open({ device: '/dev/zero', size }), 'SDM_INPUT');
+    }
     for (const windowBase of [-1n, 1n << 64n]) {
       thrown(() => open(source, { windowBase }), 'SDM_INPUT');
     }
+  });
+
+  test('maps as much of a character device as it is told', () => {
+    const device = '/dev/zero'; // there is no block in it, and no device says how long it is
+    const reading = { writable: false };
+    thrown(() => open({ device, size: BLOCK_MAX }, reading), 'SDM_BLOCK_UNFORMATTED');
+    thrown(() => open({ device, size: 0x1000 }, reading), 'SDM_BLOCK_SIZE');
+    thrown(() => open({ device: file, size: BLOCK_MAX }, reading), 'SDM_NOT_FOUND');
+    formatFile(file);
+    thrown(() => open({ device: file, size: BLOCK_MAX }, reading), 'SDM_INPUT');
+    rmSync(file);
+    thrown(() => open({ path: device }, reading), 'SDM_INPUT');
   });
 
   test('passes on what a getter throws', () => {

@@ -20,13 +20,28 @@ napi_value ConstructLock(napi_env env, napi_callback_info info) {
   return Construct(env, info, kClass, FinalizeHandle);
 }
 
+bool ReadLockOptions(napi_env env, napi_value value, bool *existing) {
+  if (IsUndefined(env, value)) return true;
+  napi_value property;
+  bool present;
+  if (!CheckObject(env, value, "options") ||
+      !GetOptional(env, value, "existing", &property, &present)) {
+    return false;
+  }
+  return !present || ReadBoolean(env, property, "existing", existing);
+}
+
 napi_value LockFile(napi_env env, napi_callback_info info) {
-  Arguments<1> arguments;
+  Arguments<2> arguments;
   std::string path;
-  if (!arguments.Read(env, info) || !ReadPath(env, arguments.at[0], "path", &path)) return nullptr;
+  bool existing = false;
+  if (!arguments.Read(env, info) || !ReadPath(env, arguments.at[0], "path", &path) ||
+      !ReadLockOptions(env, arguments.at[1], &existing)) {
+    return nullptr;
+  }
   Error error;
   auto handle = std::make_unique<Handle>();
-  handle->lock = FileLock::Take(path, &error);
+  handle->lock = existing ? FileLock::TakeExisting(path, &error) : FileLock::Take(path, &error);
   if (handle->lock == nullptr) return Throw(env, error), nullptr;
   const napi_value object = NewInstance(env, GetAddon(env)->file_lock, handle.get());
   if (object != nullptr) handle.release();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "register_options.h"
 
+#include <stdint.h>
+
 #include "../../abi/memport.h"
 #include "util.h"
 
@@ -54,32 +56,55 @@ bool ReadProfile(napi_env env, napi_value options, sdm_profile *profile) {
 
 }  // namespace
 
-bool ReadSource(napi_env env, napi_value value, Source *source) {
-  napi_value pci;
-  napi_value path;
-  bool has_pci;
-  bool has_path;
-  if (!CheckObject(env, value, "source") || !GetOptional(env, value, "pci", &pci, &has_pci) ||
-      !GetOptional(env, value, "path", &path, &has_path)) {
+namespace {
+
+bool ReadDevice(napi_env env, napi_value value, napi_value device, Source *source) {
+  napi_value size;
+  bool present;
+  double number;
+  if (!ReadPath(env, device, "device", &source->device) ||
+      !GetOptional(env, value, "size", &size, &present) ||
+      !ReadInteger(env, size, "size", 1, INT32_MAX, &number)) {
     return false;
   }
-  if (has_pci == has_path) {
-    return ThrowType(env, "source must be either { pci, resource } or { path }");
-  }
-  if (has_path) return ReadPath(env, path, "path", &source->path);
+  source->size = static_cast<uint64_t>(number);
+  return true;
+}
 
+bool ReadResource(napi_env env, napi_value value, napi_value pci, Source *source) {
   napi_value resource;
-  bool has_resource;
+  bool present;
   double number;
   if (!ReadString(env, pci, "pci", 64, &source->pci)) return false;
   if (!ValidPciAddress(source->pci)) {
     return ThrowInput(env, "pci must be an address such as \"0000:00:02.0\", not \"" +
                                source->pci + "\"");
   }
-  if (!GetOptional(env, value, "resource", &resource, &has_resource)) return false;
+  if (!GetOptional(env, value, "resource", &resource, &present)) return false;
   if (!ReadInteger(env, resource, "resource", 0, 5, &number)) return false;
   source->resource = static_cast<int>(number);
   return true;
+}
+
+}  // namespace
+
+bool ReadSource(napi_env env, napi_value value, Source *source) {
+  napi_value pci;
+  napi_value device;
+  napi_value path;
+  bool has_pci;
+  bool has_device;
+  bool has_path;
+  if (!CheckObject(env, value, "source") || !GetOptional(env, value, "pci", &pci, &has_pci) ||
+      !GetOptional(env, value, "device", &device, &has_device) ||
+      !GetOptional(env, value, "path", &path, &has_path)) {
+    return false;
+  }
+  if (has_pci + has_device + has_path != 1) {
+    return ThrowType(env, "source must be { pci, resource }, { device, size } or { path }");
+  }
+  if (has_path) return ReadPath(env, path, "path", &source->path);
+  return has_pci ? ReadResource(env, value, pci, source) : ReadDevice(env, value, device, source);
 }
 
 bool ReadOpenOptions(napi_env env, napi_value value, RegisterBlock::Options *options) {
