@@ -71,7 +71,7 @@ static const char *why_stuck(const struct folio *folio, const struct page *page,
 		return "pagetable";
 	if (PageOffline(page))
 		return "balloon";
-	if (__folio_test_movable(folio))
+	if (page_has_movable_ops(&folio->page))
 		return NULL;	/* its driver moves it */
 	if (!folio_test_lru(folio) && !folio_test_hugetlb(folio) && !folio_mapped(folio) &&
 	    !READ_ONCE(folio->mapping))
@@ -103,10 +103,13 @@ static unsigned long look_at(unsigned long pfn, struct culprit *culprit)
 	/* With a reference it is neither freed nor split under our eyes. */
 	held = folio_try_get(folio);
 	if (!held) {
-		/* Free, but a reservation can keep it from being dissolved. */
-		if (!folio_test_hugetlb(folio))
+		/* Slabs may have no references, and free huge pages be reserved. */
+		if (folio_test_slab(folio))
+			reason = "slab";
+		else if (folio_test_hugetlb(folio))
+			reason = "hugetlb";
+		else
 			return 1;
-		reason = "hugetlb";
 	} else {
 		if (page_folio(page) != folio) {
 			folio_put(folio);
@@ -122,7 +125,7 @@ static unsigned long look_at(unsigned long pfn, struct culprit *culprit)
 			culprit->pfn = pfn;
 			culprit->count = count;
 			culprit->mapcount = held ? folio_mapcount(folio) : 0;
-			culprit->flags = folio->flags;
+			culprit->flags = *const_folio_flags(folio, 0);
 			culprit->reason = reason;
 		}
 		culprit->stuck += pages;
