@@ -11,7 +11,7 @@ import {
   OFFLINE_MS,
   QUEUE_MS,
 } from './defaults.js';
-import { BACKENDS } from './types.js';
+import { BACKENDS, MEMORY_WAYS } from './types.js';
 
 const PCI_PATTERN = '^(auto|[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$';
 
@@ -85,6 +85,26 @@ export const ConfigFile = Type.Object(
         description: 'NUMA node that remote memory joins',
         default: DEFAULT_NODE,
       }),
+    ),
+    memory: Type.Optional(
+      Type.Object(
+        {
+          way: Type.Optional(
+            Type.Enum(MEMORY_WAYS, {
+              description:
+                "module: by sdmc_mem; kmem: by the kernel's own drivers dax_hmem and kmem",
+              default: 'module',
+            }),
+          ),
+          memmapOnMemory: Type.Optional(
+            Type.Boolean({
+              description: 'the kernel keeps the map of its pages in the range itself',
+              default: false,
+            }),
+          ),
+        },
+        { ...closed, description: 'how remote memory becomes RAM' },
+      ),
     ),
     offlineTimeoutMs: Type.Optional(
       Milliseconds('for all blocks of one detach together', OFFLINE_MS),

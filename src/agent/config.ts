@@ -13,7 +13,13 @@ import {
   LINK_POLL_MS,
   OFFLINE_MS,
 } from './defaults.js';
-import type { AgentConfig, PoolConfig, RegistersConfig, Share } from './types.js';
+import {
+  PLAIN_MEMORY,
+  type AgentConfig,
+  type PoolConfig,
+  type RegistersConfig,
+  type Share,
+} from './types.js';
 
 export type { ConfigFile } from './config-schema.js';
 
@@ -100,6 +106,7 @@ export function parseConfig(
     socket: raw.socket ?? DEFAULT_SOCKET,
     socketGroup: raw.socketGroup ?? null,
     node: raw.node ?? DEFAULT_NODE,
+    memory: { ...PLAIN_MEMORY, ...raw.memory },
     offlineTimeoutMs: raw.offlineTimeoutMs ?? OFFLINE_MS,
     ...(raw.linkTimeoutMs === undefined ? {} : { linkTimeoutMs: raw.linkTimeoutMs }),
     ...(raw.queueTimeoutMs === undefined ? {} : { queueTimeoutMs: raw.queueTimeoutMs }),

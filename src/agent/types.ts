@@ -36,6 +36,8 @@ export interface AgentConfig {
   readonly shares: readonly Share[];
   /** NUMA node for `system-ram` where a request names none. */
   readonly node: number;
+  /** Default: by sdmc_mem, its map in memory that was there before. */
+  readonly memory?: MemoryConfig;
   /** For all blocks of one detach together. Default 60000. */
   readonly offlineTimeoutMs?: number;
   /** How long an attach waits for its transceiver. Default 5000. */
@@ -59,6 +61,21 @@ export interface Checks {
   readonly remoteOverlap: boolean;
 }
 export const ALL_CHECKS: Checks = { alignment: true, remoteOverlap: true };
+
+/**
+ * The ways in which a range becomes RAM. module: sdmc_mem adds it; kmem: it becomes a device of
+ * the kernel's DAX bus, which the kernel's own driver kmem adds.
+ */
+export const MEMORY_WAYS = ['module', 'kmem'] as const;
+export type MemoryWay = (typeof MEMORY_WAYS)[number];
+
+/** How system RAM is added. */
+export interface MemoryConfig {
+  readonly way: MemoryWay;
+  /** The range itself holds the kernel's map of its pages, not memory that was there before. */
+  readonly memmapOnMemory: boolean;
+}
+export const PLAIN_MEMORY: MemoryConfig = { way: 'module', memmapOnMemory: false };
 
 export const ATTACHMENT_MODES = ['system-ram', 'device'] as const;
 export type AttachmentMode = (typeof ATTACHMENT_MODES)[number];

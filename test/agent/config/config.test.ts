@@ -61,6 +61,8 @@ describe('parseConfig', () => {
     [{ ...minimal, addresses: ['10.0.0.1', 'brick1'] }, 'addresses[1]', 'an IP address'],
     [{ ...minimal, addresses: ['10.0.0.1/24'] }, 'addresses[0]', 'an IP address'],
     [{ ...minimal, checks: { alignment: 'off' } }, 'checks.alignment', 'boolean'],
+    [{ ...minimal, memory: { way: 'dax' } }, 'memory.way', '"kmem"'],
+    [{ ...minimal, memory: { memmapOnMemory: 1 } }, 'memory.memmapOnMemory', 'boolean'],
     [{ ...minimal, $schema: 1 }, '$schema', 'string'],
     [{ ...minimal, log: 'loud' }, 'log', '"info"'],
   ])('refuses %j, naming file, key, expected and found', (value, key, expected) => {
@@ -86,6 +88,7 @@ describe('parseConfig', () => {
       socket: '/run/sdm/agent.sock',
       socketGroup: null,
       node: 1,
+      memory: { way: 'module', memmapOnMemory: false },
       offlineTimeoutMs: 60_000,
       linkPollMs: 100,
       stateDir: '/var/lib/sdm-agent',
@@ -105,6 +108,12 @@ describe('parseConfig', () => {
       STATE_DIRECTORY: '/not/this',
     });
     expect(config).toMatchObject({ ...given, checks: { alignment: false, remoteOverlap: true } });
+  });
+
+  it('takes each key of memory by itself', () => {
+    const memory = (given: object) => parseConfig({ ...minimal, memory: given }, 'x', {}).memory;
+    expect(memory({ way: 'kmem' })).toEqual({ way: 'kmem', memmapOnMemory: false });
+    expect(memory({ memmapOnMemory: true })).toEqual({ way: 'module', memmapOnMemory: true });
   });
 
   it.each([

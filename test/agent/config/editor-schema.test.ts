@@ -56,6 +56,7 @@ function everyOther(): object {
     socket: '/run/a.sock',
     socketGroup: 'sdm',
     node: 2,
+    memory: { way: 'kmem', memmapOnMemory: true },
     offlineTimeoutMs: 1,
     linkTimeoutMs: 1,
     queueTimeoutMs: 1,
