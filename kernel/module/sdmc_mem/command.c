@@ -9,7 +9,6 @@
 #include <linux/device.h>
 #include <linux/ioport.h>
 #include <linux/kernel.h>
-#include <linux/numa.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
@@ -61,50 +60,13 @@ int sdmc_refuse(int err, const char *fmt, ...)
 	return err;
 }
 
-/* Takes the next word off *text; NULL when there is none left. */
-static char *next_word(char **text)
+/* What a writer asks for; says why it is not understood. */
+static int parse(char *text, enum sdmc_form form, struct sdmc_request *req)
 {
-	char *word;
+	const char *why;
+	int ret = sdmc_parse_request(text, form, req, &why);
 
-	do {
-		word = strsep(text, " \t\n");
-	} while (word && !*word);
-	return word;
-}
-
-/* A number is decimal or starts with 0x: a leading 0 does not mean octal. */
-static int parse_u64(const char *word, u64 *value)
-{
-	bool hex = !strncasecmp(word, "0x", 2);
-
-	return kstrtou64(word, hex ? 16 : 10, value);
-}
-
-/* "<start> <size>", and with @node "<start> <size> <node> [<distance>]" */
-static int parse_request(char *text, bool node, struct sdmc_request *req)
-{
-	u64 values[4] = { 0, 0, 0, 0 };
-	int most = node ? 4 : 2;
-	int least = node ? 3 : 2;
-	int n = 0;
-	char *word;
-
-	while ((word = next_word(&text))) {
-		if (n == most || parse_u64(word, &values[n]))
-			break;
-		n++;
-	}
-	if (word || n < least)
-		return sdmc_refuse(-EINVAL, "expected \"<start> <size>%s\", decimal or 0x",
-				   node ? " <node> [<distance>]" : "");
-	if (values[2] > INT_MAX || values[3] > INT_MAX)
-		return sdmc_refuse(-EINVAL, "node or distance is out of range");
-
-	req->start = values[0];
-	req->size = values[1];
-	req->nid = node ? (int)values[2] : NUMA_NO_NODE;
-	req->distance = values[3];
-	return 0;
+	return ret ? sdmc_refuse(ret, "%s", why) : 0;
 }
 
 /* A signal came while the command waited for another one to end. */
@@ -151,12 +113,12 @@ static int begin(struct device *dev, const char *name, const char *buf, char *te
  * struct sdmc_command - a write-only attribute that acts on one region
  * @attr: the attribute
  * @run: acts; called under sdmc.lock; says itself why it refuses
- * @node: takes a node and a distance besides start and size
+ * @form: the words it takes
  */
 struct sdmc_command {
 	struct device_attribute attr;
 	int (*run)(const struct sdmc_request *req);
-	bool node;
+	enum sdmc_form form;
 };
 
 static ssize_t command_store(struct device *dev, struct device_attribute *attr,
@@ -171,7 +133,7 @@ static ssize_t command_store(struct device *dev, struct device_attribute *attr,
 	if (ret)
 		return ret;
 
-	ret = parse_request(text, command->node, &req);
+	ret = parse(text, command->form, &req);
 	if (!ret && !sdmc.window)
 		ret = sdmc_refuse(-ENODEV, "no window is parked: write its range to window first");
 	if (!ret)
@@ -180,23 +142,23 @@ static ssize_t command_store(struct device *dev, struct device_attribute *attr,
 	return ret ?: count;
 }
 
-#define SDMC_COMMAND(_name, _node)					\
+#define SDMC_COMMAND(_name, _form)					\
 	static struct sdmc_command command_##_name = {			\
 		.attr = __ATTR(_name, 0200, NULL, command_store),	\
 		.run = sdmc_##_name,					\
-		.node = _node,						\
+		.form = SDMC_FORM_##_form,				\
 	}
 
-SDMC_COMMAND(claim, false);
-SDMC_COMMAND(add, true);
-SDMC_COMMAND(remove, false);
-SDMC_COMMAND(expose, false);
-SDMC_COMMAND(conceal, false);
-SDMC_COMMAND(flush, false);
-SDMC_COMMAND(scrub, false);
-SDMC_COMMAND(verify, false);
-SDMC_COMMAND(explain, false);
-SDMC_COMMAND(release, false);
+SDMC_COMMAND(claim, RANGE);
+SDMC_COMMAND(add, ADD);
+SDMC_COMMAND(remove, RANGE);
+SDMC_COMMAND(expose, RANGE);
+SDMC_COMMAND(conceal, RANGE);
+SDMC_COMMAND(flush, RANGE);
+SDMC_COMMAND(scrub, RANGE);
+SDMC_COMMAND(verify, RANGE);
+SDMC_COMMAND(explain, RANGE);
+SDMC_COMMAND(release, RANGE);
 
 static ssize_t window_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -228,7 +190,7 @@ static ssize_t window_store(struct device *dev, struct device_attribute *attr,
 	if (!strcmp(text, "none")) {
 		ret = sdmc_window_unpark();
 	} else {
-		ret = parse_request(text, false, &req);
+		ret = parse(text, SDMC_FORM_RANGE, &req);
 		if (!ret)
 			ret = sdmc_window_park(req.start, req.size);
 	}

@@ -85,21 +85,18 @@ static const struct vm_operations_struct mapping_ops = {
 static struct sdmc_region *map_region(u64 offset, u64 len, u64 *phys)
 {
 	struct sdmc_region *region = ERR_PTR(-ENODEV);
-	u64 size;
 
 	spin_lock(&sdmc.regions_lock);
 	if (!sdmc.window)
 		goto out;
 
 	region = ERR_PTR(-ENXIO);
-	size = resource_size(sdmc.window);
-	if (len > size || offset > size - len)
+	if (sdmc_range_at(sdmc.window->start, resource_size(sdmc.window), offset, len, phys))
 		goto out;
 
-	*phys = sdmc.window->start + offset;
 	region = sdmc_region_overlapping(*phys, len);
-	if (!region || region->state != SDMC_DEVICE || *phys < region->start ||
-	    *phys + len > region->start + region->size)
+	if (!region || region->state != SDMC_DEVICE ||
+	    !sdmc_range_within(*phys, len, region->range.start, region->range.size))
 		region = ERR_PTR(-ENXIO);
 	else
 		atomic_inc(&region->mapped);

@@ -197,7 +197,8 @@ int sdmc_explain(const struct sdmc_request *req)
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 
-	for (start = region->start; start < region->start + region->size; start += block) {
+	for (start = region->range.start; start < sdmc_range_last(&region->range);
+	     start += block) {
 		if (signal_pending(current))
 			return sdmc_refuse(-EINTR, "stopped by a signal at %#llx", start);
 		search_block(start, &culprit);

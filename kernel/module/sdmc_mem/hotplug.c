@@ -36,7 +36,7 @@ int sdmc_add(const struct sdmc_request *req)
 
 	if (IS_ERR(region))
 		return PTR_ERR(region);
-	if (!IS_ALIGNED(region->start, block) || !IS_ALIGNED(region->size, block))
+	if (!sdmc_range_aligned(req->start, req->size, block))
 		return sdmc_refuse(-EINVAL,
 				   "start and size must be multiples of the memory block, %#lx bytes",
 				   block);
@@ -44,7 +44,7 @@ int sdmc_add(const struct sdmc_request *req)
 		return sdmc_refuse(-ENXIO, "node %d is not possible on this machine, only %*pbl",
 				   req->nid, nodemask_pr_args(&node_states[N_POSSIBLE]));
 	pluggable = mhp_get_pluggable_range(true);
-	if (region->start < pluggable.start || region->start + region->size - 1 > pluggable.end)
+	if (!sdmc_range_within(req->start, req->size, pluggable.start, range_len(&pluggable)))
 		return sdmc_refuse(-E2BIG, "the kernel can map RAM from %#llx to %#llx only",
 				   pluggable.start, pluggable.end);
 
@@ -57,7 +57,7 @@ int sdmc_add(const struct sdmc_request *req)
 	if (ret)
 		goto out_tier;
 
-	ret = add_memory_driver_managed(req->nid, region->start, region->size, SDMC_RAM_NAME,
+	ret = add_memory_driver_managed(req->nid, req->start, req->size, SDMC_RAM_NAME,
 					MHP_MERGE_RESOURCE);
 	if (ret) {
 		sdmc_refuse(ret, "the kernel does not take it as RAM of node %d", req->nid);
@@ -78,7 +78,8 @@ static bool first_online_block(const struct sdmc_region *region, u64 *start)
 {
 	unsigned long block = memory_block_size_bytes();
 
-	for (u64 addr = region->start; addr < region->start + region->size; addr += block) {
+	for (u64 addr = region->range.start; addr < sdmc_range_last(&region->range);
+	     addr += block) {
 		if (pfn_to_online_page(PHYS_PFN(addr))) {
 			*start = addr;
 			return true;
@@ -107,7 +108,7 @@ int sdmc_remove(const struct sdmc_request *req)
 				   start);
 
 	/* Looks again, with blocks kept from coming online. */
-	ret = remove_memory(region->start, region->size);
+	ret = remove_memory(region->range.start, region->range.size);
 	if (ret)
 		return sdmc_refuse(ret, "the kernel does not let go of it: is a block online?");
 

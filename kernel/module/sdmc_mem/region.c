@@ -103,7 +103,7 @@ const char *sdmc_state_name(enum sdmc_state state)
 /**
  * sdmc_region_overlapping() - find the region that a range touches
  * @start: physical address
- * @size: bytes, not 0
+ * @size: bytes
  *
  * The caller holds sdmc.lock or sdmc.regions_lock.
  *
@@ -111,14 +111,9 @@ const char *sdmc_state_name(enum sdmc_state state)
  */
 struct sdmc_region *sdmc_region_overlapping(u64 start, u64 size)
 {
-	struct sdmc_region *region;
-	u64 last = start + size - 1;
+	struct sdmc_range *range = sdmc_ranges_overlapping(&sdmc.regions, start, size);
 
-	list_for_each_entry(region, &sdmc.regions, link) {
-		if (start <= region->start + region->size - 1 && region->start <= last)
-			return region;
-	}
-	return NULL;
+	return range ? container_of(range, struct sdmc_region, range) : NULL;
 }
 
 /**
@@ -131,16 +126,14 @@ struct sdmc_region *sdmc_region_overlapping(u64 start, u64 size)
  */
 struct sdmc_region *sdmc_region_get(const struct sdmc_request *req, enum sdmc_state state)
 {
-	struct sdmc_region *region = NULL;
+	struct sdmc_region *region = sdmc_region_overlapping(req->start, req->size);
 	int err;
 
-	if (req->size && req->start + req->size - 1 >= req->start)
-		region = sdmc_region_overlapping(req->start, req->size);
 	if (!region) {
 		err = sdmc_refuse(-ENOENT, "no such region: claim it first");
 		return ERR_PTR(err);
 	}
-	if (region->start != req->start || region->size != req->size) {
+	if (region->range.start != req->start || region->range.size != req->size) {
 		err = sdmc_refuse(-ENOENT, "only exact matches are accepted: the region is %s",
 				  kobject_name(&region->kobj));
 		return ERR_PTR(err);
@@ -180,14 +173,14 @@ void sdmc_region_set(struct sdmc_region *region, enum sdmc_state state, int nid)
  */
 int sdmc_claim(const struct sdmc_request *req)
 {
-	u64 last = req->start + req->size - 1;
 	struct sdmc_region *region;
 	int ret;
 
 	if (!req->size || !PAGE_ALIGNED(req->start) || !PAGE_ALIGNED(req->size))
 		return sdmc_refuse(-EINVAL, "start and size must be whole pages of %#lx bytes",
 				   PAGE_SIZE);
-	if (last < req->start || req->start < sdmc.window->start || last > sdmc.window->end)
+	if (!sdmc_range_within(req->start, req->size, sdmc.window->start,
+			       resource_size(sdmc.window)))
 		return sdmc_refuse(-ERANGE, "not within the window %pR", sdmc.window);
 	region = sdmc_region_overlapping(req->start, req->size);
 	if (region)
@@ -196,20 +189,20 @@ int sdmc_claim(const struct sdmc_request *req)
 	region = kzalloc(sizeof(*region), GFP_KERNEL);
 	if (!region)
 		return sdmc_refuse(-ENOMEM, "no memory for the region");
-	region->start = req->start;
-	region->size = req->size;
+	region->range.start = req->start;
+	region->range.size = req->size;
 	region->state = SDMC_ABSENT;
 	region->nid = NUMA_NO_NODE;
 
 	ret = kobject_init_and_add(&region->kobj, &region_type, sdmc.regions_dir, "%#llx-%#llx",
-				   region->start, last);
+				   region->range.start, sdmc_range_last(&region->range));
 	if (ret) {
 		region_free(region);
 		return sdmc_refuse(ret, "its directory cannot be made");
 	}
 
 	spin_lock(&sdmc.regions_lock);
-	list_add_tail(&region->link, &sdmc.regions);
+	list_add_tail(&region->range.link, &sdmc.regions);
 	spin_unlock(&sdmc.regions_lock);
 	return 0;
 }
@@ -228,7 +221,7 @@ int sdmc_release(const struct sdmc_request *req)
 		return PTR_ERR(region);
 
 	spin_lock(&sdmc.regions_lock);
-	list_del(&region->link);
+	list_del(&region->range.link);
 	spin_unlock(&sdmc.regions_lock);
 	region_free(region);
 	return 0;

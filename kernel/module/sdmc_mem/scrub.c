@@ -72,14 +72,14 @@ static int verify_chunk(void *addr, size_t len, u64 phys)
 
 static int in_chunks(const struct sdmc_region *region, chunk_fn work)
 {
-	u64 end = region->start + region->size;
+	u64 end = region->range.start + region->range.size;
 	int ret = 0;
 
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PMEM_API))
 		return sdmc_refuse(-EOPNOTSUPP,
 				   "the kernel cannot write caches back: CONFIG_ARCH_HAS_PMEM_API is off");
 
-	for (u64 phys = region->start; phys < end && !ret; phys += SDMC_CHUNK) {
+	for (u64 phys = region->range.start; phys < end && !ret; phys += SDMC_CHUNK) {
 		size_t len = min_t(u64, end - phys, SDMC_CHUNK);
 		void *addr;
 

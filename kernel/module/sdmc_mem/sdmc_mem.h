@@ -15,6 +15,9 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "parse.h"
+#include "ranges.h"
+
 struct completion;
 struct device;
 struct file;
@@ -32,10 +35,9 @@ enum sdmc_state {
 /**
  * struct sdmc_region - a range of the window with one use
  * @kobj: its directory in regions/
- * @link: in sdmc.regions; changed under sdmc.lock and sdmc.regions_lock
+ * @range: what it is of, linked into sdmc.regions under sdmc.lock and
+ *	sdmc.regions_lock
  * @freed: completed when the last reference to @kobj is gone
- * @start: physical address
- * @size: bytes
  * @state: changed under sdmc.lock and sdmc.regions_lock
  * @nid: the node it was added to, NUMA_NO_NODE unless @state is SDMC_RAM
  * @tiered: it holds a use of the node's memory type
@@ -44,29 +46,13 @@ enum sdmc_state {
  */
 struct sdmc_region {
 	struct kobject kobj;
-	struct list_head link;
+	struct sdmc_range range;
 	struct completion *freed;
-	u64 start;
-	u64 size;
 	enum sdmc_state state;
 	int nid;
 	bool tiered;
 	bool used;
 	atomic_t mapped;
-};
-
-/**
- * struct sdmc_request - what a command was asked for
- * @start: physical address
- * @size: bytes
- * @nid: add only
- * @distance: add only; 0 if the writer named none
- */
-struct sdmc_request {
-	u64 start;
-	u64 size;
-	int nid;
-	int distance;
 };
 
 /**
@@ -79,7 +65,7 @@ struct sdmc_request {
  *	take @lock: mmap() holds the mmap lock and a scrub can be long; the
  *	notifier runs under the hotplug lock, which add and remove take
  *	under @lock.
- * @regions: all regions
+ * @regions: the ranges of all regions
  * @regions_dir: the directory regions/
  * @window: the parked parent resource or NULL; changed under both locks
  * @pdev: the PCI device whose BAR the window is, or NULL

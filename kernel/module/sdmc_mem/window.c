@@ -127,7 +127,7 @@ int sdmc_window_park(u64 start, u64 size)
 
 	if (sdmc.window)
 		return sdmc_refuse(-EBUSY, "a window is parked already: %pR", sdmc.window);
-	if (!size || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(size) || start + size - 1 < start)
+	if (!sdmc_range_aligned(start, size, PAGE_SIZE))
 		return sdmc_refuse(-EINVAL, "start and size must be whole pages of %#lx bytes",
 				   PAGE_SIZE);
 	if (region_intersects(start, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
