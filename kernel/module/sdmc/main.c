@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The glue-logic driver: memports and transceivers as files in /sys/sdmc.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+
+#include "sdmc.h"
+
+unsigned int sdmc_set_timeout_ms = 1000;
+module_param_named(set_timeout_ms, sdmc_set_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(set_timeout_ms, "How long logic may take to activate or clear a memport, ms");
+
+unsigned int sdmc_link_poll_ms = 100;
+module_param_named(link_poll_ms, sdmc_link_poll_ms, uint, 0444);
+MODULE_PARM_DESC(link_poll_ms,
+		 "How often to look at the links of a device without an interrupt, ms; 0: never");
+
+static int __init sdmc_init(void)
+{
+	int ret;
+
+	ret = sdmc_tree_init();
+	if (ret)
+		return ret;
+	ret = pci_register_driver(&sdmc_pci_driver);
+	if (ret)
+		goto out_tree;
+	ret = platform_driver_register(&sdmc_platform_driver);
+	if (ret)
+		goto out_pci;
+	return 0;
+
+out_pci:
+	pci_unregister_driver(&sdmc_pci_driver);
+out_tree:
+	sdmc_tree_exit();
+	return ret;
+}
+
+static void __exit sdmc_exit(void)
+{
+	platform_driver_unregister(&sdmc_platform_driver);
+	pci_unregister_driver(&sdmc_pci_driver);
+	sdmc_tree_exit();
+}
+
+module_init(sdmc_init);
+module_exit(sdmc_exit);
+
+MODULE_DESCRIPTION("Glue logic of a brick: memports and transceivers");
+MODULE_AUTHOR("The SDM authors");
+MODULE_LICENSE("GPL");
+/*
+ * The version of the attributes. User space looks at the first number: it
+ * changes when what worked before would not any more.
+ */
+MODULE_VERSION("1.0");
