@@ -2,7 +2,9 @@
 /*
  * Register blocks of programmable logic, which the device tree names.
  */
+#include <linux/clk.h>
 #include <linux/interrupt.h>
+#include <linux/ioport.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -16,7 +18,28 @@ static irqreturn_t sdmc_links_changed(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static int sdmc_platform_probe(struct platform_device *pdev)
+/*
+ * The window is the device's to answer in, as a BAR is that of a PCI device: it
+ * goes into the tree of resources, so that nothing else is placed there and
+ * sdmc_mem finds whose it is. Not as busy, since memory is added inside of it.
+ * It stays when the driver goes, because memory may be there; the platform bus
+ * takes it back together with the device.
+ */
+static int sdmc_platform_window(struct platform_device *pdev)
+{
+	struct resource *window = platform_get_resource_byname(pdev, IORESOURCE_MEM, "window");
+	int ret;
+
+	if (!window || window->parent)
+		return 0;
+	ret = request_resource(&iomem_resource, window);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "something else is in the window %pR\n",
+				     window);
+	return 0;
+}
+
+static int sdmc_platform_bind(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct sdmc_block *block;
@@ -53,6 +76,29 @@ static int sdmc_platform_probe(struct platform_device *pdev)
 	return 0;
 }
 
+static int sdmc_platform_probe(struct platform_device *pdev)
+{
+	struct device *dev = &pdev->dev;
+	struct clk *clk;
+	int ret;
+
+	ret = sdmc_platform_window(pdev);
+	if (ret)
+		return ret;
+	clk = devm_clk_get_optional(dev, NULL);
+	if (IS_ERR(clk))
+		return dev_err_probe(dev, PTR_ERR(clk), "no clock\n");
+	/* Before the first access, which would never end while the logic stands still. */
+	ret = clk_prepare_enable(clk);
+	if (ret)
+		return dev_err_probe(dev, ret, "the clock does not start\n");
+	ret = sdmc_platform_bind(pdev);
+	if (ret)
+		clk_disable_unprepare(clk);
+	return ret;
+}
+
+/* The clock runs on: memports lead to memory that may be in use, driver or not. */
 static void sdmc_platform_remove(struct platform_device *pdev)
 {
 	struct sdmc_block *block = platform_get_drvdata(pdev);
