@@ -21,4 +21,11 @@
 #define page_has_movable_ops(page) __PageMovable(page)
 #endif
 
+/* Since 6.16 functions of a binary attribute may not change it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define sdmc_bin_attribute struct bin_attribute
+#else
+#define sdmc_bin_attribute const struct bin_attribute
+#endif
+
 #endif /* SDMC_COMPAT_H */

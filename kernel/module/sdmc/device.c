@@ -125,7 +125,7 @@ const struct attribute_group *sdmc_device_groups[] = {
  * Any part of the block, which is made of whole registers. Takes no lock: what
  * the registers say is there for all at any time, and most when logic hangs.
  */
-static ssize_t registers_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
+static ssize_t registers_read(struct file *file, struct kobject *kobj, sdmc_bin_attribute *attr,
 			      char *buf, loff_t pos, size_t count)
 {
 	struct sdmc_block *block = to_block(kobj);
