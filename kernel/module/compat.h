@@ -18,7 +18,7 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 /* 6.17 gave it a name that says what it is: its driver can move it. */
-#define page_has_movable_ops(page) __PageMovable(page)
+#define page_has_movable_ops(page) __folio_test_movable(page_folio(page))
 #endif
 
 /* Since 6.16 functions of a binary attribute may not change it. */
