@@ -33,6 +33,8 @@ export interface RackUpOptions extends Partial<PlanOptions> {
   readonly agent?: Readonly<Record<string, unknown>>;
   /** Devices that the bricks go without. */
   readonly omit?: readonly ('pool' | 'registers')[];
+  /** More arguments for QEMU, such as devices that a trial needs; all bricks get the same. */
+  readonly qemuArgs?: readonly string[];
   /** What to boot; default: what ensureArtifacts() makes or finds in the cache. */
   readonly artifacts?: Artifacts;
   /** More files for the guests, such as modules in /brick/modules-extra. */
@@ -106,6 +108,7 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
         append: options.append ?? '',
         agent: options.agent ?? {},
         omit: options.omit ?? [],
+        qemuArgs: options.qemuArgs ?? [],
         extra: options.extra ?? [],
         disk: options.disk ?? 0n,
         bootTimeoutMs: options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS,

@@ -29,6 +29,8 @@ export interface QemuInput {
   readonly disk?: boolean;
   /** Devices to leave out, for trials of a brick without them. */
   readonly omit?: readonly ('pool' | 'registers')[];
+  /** More arguments, for trials; they go last. */
+  readonly more?: readonly string[];
 }
 
 /** In QEMU's options a comma ends a value, two stand for one. */
@@ -109,6 +111,7 @@ export function qemuArgs(input: QemuInput): string[] {
     ...['-chardev', `socket,id=qmp,path=${quoted(brick.qmpSocket)},server=on,wait=off`],
     ...['-mon', 'chardev=qmp,mode=control'],
     ...['-pidfile', brick.qemuPidFile],
+    ...(input.more ?? []),
   ];
 }
 

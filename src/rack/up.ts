@@ -26,6 +26,7 @@ export interface RackBuild {
   /** Keys to put over the agents' configuration. */
   readonly agent: Readonly<Record<string, unknown>>;
   readonly omit: readonly ('pool' | 'registers')[];
+  readonly qemuArgs: readonly string[];
   /** More files for the guests. */
   readonly extra: readonly CpioEntry[];
   /** Size of each brick's disk, bytes; 0: none. */
@@ -159,6 +160,7 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     poolPath: build.layout.pool,
     sshPort,
     omit: build.omit,
+    more: build.qemuArgs,
     disk: build.disk > 0n,
   });
   const script = qemuScript(build.qemu, args, [

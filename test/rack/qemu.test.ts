@@ -81,6 +81,11 @@ describe('command line of QEMU', () => {
     expect(args).toContain('memdev=registers');
   });
 
+  it('puts more arguments last', () => {
+    const more = ['-device', 'pci-testdev'];
+    expect(qemuArgs(input({ more })).slice(-2)).toEqual(more);
+  });
+
   it('writes a comma in a path twice', () => {
     expect(memPathOption('/a,b/pool')).toBe(',mem-path=/a,,b/pool');
     expect(qemuArgs(input({ root: '/a,b' })).join(' ')).toContain('file.filename=/a,,b');
