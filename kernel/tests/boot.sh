@@ -1,23 +1,33 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a brick under QEMU and runs sdmc_mem.sh in it: TAP on stdout, exit
+# Boots a small machine under QEMU and runs a test in it: its TAP on stdout, exit
 # status 0 if all passed.
 #
-#   boot.sh IMAGE BUSYBOX MODULE SDMTOOL
+#   boot.sh IMAGE BUSYBOX SCRIPT [FILE...]
 #
-# IMAGE is a kernel, BUSYBOX a static one for arm64, MODULE sdmc_mem.ko built
-# for IMAGE, SDMTOOL sdmtool.c built static for arm64. No root is needed. The
-# kernel's messages follow if a test failed or DMESG is set.
+# IMAGE is a kernel, BUSYBOX a static one for arm64. SCRIPT runs as root in /,
+# where lib.sh and the FILEs lie beside it: modules built for IMAGE, programs
+# linked static for arm64. The machine has an ivshmem pool of 1 GiB, registers
+# and two nodes without memory. No root is needed here. From the environment:
+#
+#   ARGS       arguments of SCRIPT
+#   REGISTERS  a file with the register block, 64 KiB; it is written. Zeros if unset
+#   MEMORY     MiB, by default 512
+#   APPEND     more words for the kernel's command line
+#   DEADLINE   seconds until all is ended, by default 600
+#   DMESG      if set, the kernel's messages follow even if all passed
 
 set -o errexit -o nounset -o pipefail
 
-if (($# != 4)); then
-	sed -n '4,12s/^# \{0,1\}//p' "$0" >&2
+if (($# < 3)); then
+	sed -n '4,20s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
-readonly image=$1 busybox=$2 module=$3 tool=$4
+readonly image=$1 busybox=$2 script=$3
+readonly files=("${@:3}")
 readonly here=${BASH_SOURCE[0]%/*}
+readonly memory=${MEMORY:-512}
 readonly deadline=${DEADLINE:-600}
 
 # One member of a cpio archive (newc): a header of hex fields, the name, the data,
@@ -50,50 +60,50 @@ archive() {
 	member TRAILER!!! 0 0
 }
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/sdmc_mem.XXXXXX")
-pool=$(mktemp "/dev/shm/sdmc_mem.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/sdmc-boot.XXXXXX")
+pool=$(mktemp "/dev/shm/sdmc-pool.XXXXXX")
 trap 'rm -rf "$work" "$pool"' EXIT
 
 mkdir -p "$work"/root/{bin,dev,proc,sys,tmp}
 cp "$busybox" "$work/root/bin/busybox"
-cp "$module" "$work/root/sdmc_mem.ko"
-cp "$tool" "$work/root/sdmtool"
-cp "$here/sdmc_mem.sh" "$here/lib.sh" "$work/root/"
-cat >"$work/root/init" <<'INIT'
+cp "$here/lib.sh" "${files[@]}" "$work/root/"
+cat >"$work/root/init" <<INIT
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+mount -t debugfs debug /sys/kernel/debug
 mount -t tmpfs tmp /tmp
 echo 4 >/proc/sys/kernel/printk
 cd /
-sh ./sdmc_mem.sh ./sdmc_mem.ko ./sdmtool
-status=$?
-if [ $status -ne 0 ] || grep -qw sdmc.dmesg /proc/cmdline; then
+sh ./${script##*/} ${ARGS:-}
+status=\$?
+if [ \$status -ne 0 ] || [ "${DMESG:+yes}" ]; then
 	dmesg | sed 's/^/# /'
 fi
-echo "# exit status $status"
+echo "# exit status \$status"
 poweroff -f
 INIT
 chmod +x "$work/root/init"
 (cd "$work/root" && find . -mindepth 1 -printf '%P\n' | archive) >"$work/initrd"
 
 truncate -s 1G "$pool"
-truncate -s 64K "$work/registers"
+registers=${REGISTERS:-$work/registers}
+[[ -e $registers ]] || truncate -s 64K "$registers"
 
 timeout "$deadline" qemu-system-aarch64 \
-	-M virt -cpu max,pauth-impdef=on -smp 1 -m 512M -nodefaults -no-reboot -display none \
-	-object memory-backend-ram,id=ram,size=512M \
+	-M virt -cpu max,pauth-impdef=on -smp 1 -m "$memory"M -nodefaults -no-reboot -display none \
+	-object memory-backend-ram,id=ram,size="$memory"M \
 	-numa node,nodeid=0,memdev=ram -numa node,nodeid=1 -numa node,nodeid=2 \
 	-numa dist,src=0,dst=1,val=20 -numa dist,src=0,dst=2,val=30 -numa dist,src=1,dst=2,val=40 \
-	-object memory-backend-file,id=registers,mem-path="$work/registers",size=64K,share=on \
+	-object memory-backend-file,id=registers,mem-path="$registers",size=64K,share=on \
 	-device ivshmem-plain,memdev=registers,addr=2 \
 	-object memory-backend-file,id=pool,mem-path="$pool",size=1G,share=on \
 	-device ivshmem-plain,memdev=pool,addr=3 \
 	-device pci-testdev,addr=4 \
 	-kernel "$image" -initrd "$work/initrd" \
-	-append 'console=ttyAMA0 memhp_default_state=offline panic=-1 quiet'"${DMESG:+ sdmc.dmesg}" \
+	-append 'console=ttyAMA0 memhp_default_state=offline panic=-1 quiet'" ${APPEND:-}" \
 	-serial stdio </dev/null |
 	tr -d '\r' | tee "$work/tap"
 
