@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  BLOCK_MAX,
+  fromBuffer,
+  REG,
+  type BlockImage,
+  type MemportRegisters,
+} from '../../src/abi/codec.js';
+import { run } from '../../src/common/exec.js';
+import { projectDir } from '../../src/common/paths.js';
+import { native } from '../../src/native/index.js';
+import type { MemoryMap } from '../../src/native/types.js';
+import { ensureArtifacts, writeCpio, type CpioEntry } from '../../src/rack/artifacts/index.js';
+import { qemuBinary } from '../../src/rack/qemu-binary.js';
+
+const TESTS = join(projectDir(), 'kernel/tests');
+const SUITE_MS = 300_000;
+/** The machine's RAM. Linux is told of the lower half (mem=); the rest stands for what logic decodes. */
+const RAM = { base: 0x4000_0000n, size: 0x4000_0000n };
+/** As in kernel/tests/platform.dtso and platform.sh. */
+const REGISTERS = 0x7fff_0000n;
+const WINDOW = { base: 0x6000_0000n, size: 0x1800_0000n };
+const START = WINDOW.base;
+const SIZE = 0x1000_0000n;
+const REMOTE = 0x4_0000_0000n;
+
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /tmp
+mount -t devtmpfs none /dev
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t tmpfs none /tmp
+exec </dev/console >/dev/console 2>&1
+stty -echo
+sh /tests/platform.sh /tests
+echo "exit status $?"
+poweroff -f
+`;
+
+/** Held in memory, since that is what QEMU's RAM is to be. */
+const work = mkdtempSync('/dev/shm/sdm-platform-');
+const ram = join(work, 'ram');
+let block: MemoryMap | undefined;
+/** What the guest printed. */
+const output: string[] = [];
+/** Registers and window, as they were in the RAM's file when the guest asked to look. */
+const looks = new Map<string, { block: BlockImage; windowUsed: boolean }>();
+
+/** Makes RAM with a register block of the profile for a Zynq in it, but for the smaller window. */
+async function makeRam(): Promise<void> {
+  const formatted = join(work, 'registers');
+  for (const [path, size] of [
+    [ram, Number(RAM.size)],
+    [formatted, BLOCK_MAX],
+  ] as const) {
+    closeSync(openSync(path, 'wx', 0o600));
+    truncateSync(path, size);
+  }
+  native.formatRegisters(
+    { path: formatted },
+    {
+      profile: 'zynq',
+      windowBase: WINDOW.base,
+      windowSize: WINDOW.size,
+      granule: 0x800_0000n,
+    },
+  );
+  block = native.mapMemory({
+    path: ram,
+    offset: REGISTERS - RAM.base,
+    length: BigInt(BLOCK_MAX),
+    writable: true,
+  });
+  block.write(0n, await readFile(formatted));
+}
+
+function registers(): Buffer {
+  const bytes = Buffer.alloc(BLOCK_MAX);
+  block?.read(0n, bytes);
+  return bytes;
+}
+
+/** The other end of the links is the host's. */
+function setLink(transceiver: number, up: boolean): void {
+  const bytes = registers();
+  const word = (offset: number, value: bigint): void => {
+    const data = Buffer.alloc(8);
+    data.writeBigUInt64LE(value);
+    block?.write(BigInt(offset), data);
+  };
+  const downs = REG.LINK_DOWNS + 8 * transceiver;
+  word(REG.LINK_STATUS, bytes.readBigUInt64LE(REG.LINK_STATUS) ^ (1n << BigInt(transceiver)));
+  if (!up) word(downs, bytes.readBigUInt64LE(downs) + 1n);
+}
+
+/** Whether there is anything in the part of the window that becomes memory. */
+async function windowUsed(): Promise<boolean> {
+  const map = native.mapMemory({ path: ram, offset: START - RAM.base, length: SIZE });
+  try {
+    return (await map.findOther(0n)) >= 0n;
+  } finally {
+    map.close();
+  }
+}
+
+/** What the guest asks for by a line "host: …". */
+async function answer(request: string): Promise<string> {
+  const [verb, name = '', state] = request.split(' ');
+  if (verb === 'look')
+    looks.set(name, { block: fromBuffer(registers()), windowUsed: await windowUsed() });
+  else if (verb === 'link') setLink(Number(name), state === 'up');
+  else return `cannot ${request}`;
+  return 'done';
+}
+
+/** One node and its RAM, in a file that the host shares; the tree's overlay adds the other node. */
+const machine = (options = ''): string[] => [
+  ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+  ...['-machine', `virt${options}`, '-cpu', 'max,pauth-impdef=on', '-smp', '1', '-m', '1G'],
+  ...['-object', `memory-backend-file,id=ram,size=1G,share=on,mem-path=${ram}`],
+  ...['-numa', 'node,nodeid=0,cpus=0,memdev=ram'],
+];
+
+/** The machine's own device tree, with the overlay over it. */
+async function makeDeviceTree(): Promise<string> {
+  const [base, overlay, out] = ['virt.dtb', 'platform.dtbo', 'platform.dtb'].map((name) =>
+    join(work, name),
+  ) as [string, string, string];
+  await run([qemuBinary(), ...machine(`,dumpdtb=${base}`)]);
+  // The parent of its interrupt is the root's, which an overlay does not see.
+  const source = join(TESTS, 'platform.dtso');
+  const dtc = ['-Wno-interrupts_property', '-I', 'dts', '-O', 'dtb', '-o', overlay, source];
+  await run(['dtc', ...dtc]);
+  await run(['fdtoverlay', '-i', base, '-o', out, overlay]);
+  return out;
+}
+
+async function makeInitrd(base: string, modules: string): Promise<string> {
+  const file = (path: string, name: string): CpioEntry => ({
+    path: `/tests/${name}`,
+    mode: 0o755,
+    data: readFileSync(path),
+  });
+  const compiled = ['sdmtool', 'sdmctool'];
+  for (const name of compiled) {
+    const out = ['-o', join(work, name), join(TESTS, `${name}.c`)];
+    await run(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static', ...out]);
+  }
+  const own = writeCpio([
+    { path: '/init', mode: 0o755, data: INIT },
+    ...compiled.map((name) => file(join(work, name), name)),
+    ...['platform.sh', 'lib.sh'].map((name) => file(join(TESTS, name), name)),
+    ...['sdmc.ko', 'sdmc_mem.ko'].map((name) => file(join(modules, name), name)),
+  ]);
+  const path = join(work, 'initrd');
+  await writeFile(path, Buffer.concat([await readFile(base), own]));
+  return path;
+}
+
+/** Boots and serves the guest until it is off; kills it at the deadline. */
+async function boot(kernel: string, initrd: string, dtb: string): Promise<void> {
+  const append = 'console=ttyAMA0 quiet panic=-1 mem=512M memhp_default_state=offline';
+  const args = ['-kernel', kernel, '-initrd', initrd, '-dtb', dtb, '-append', append];
+  const qemu = spawn(qemuBinary(), [...machine(), ...args, '-serial', 'stdio'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const reply = async (request: string): Promise<void> => {
+    const said = await answer(request).catch((error: unknown) => `failed: ${String(error)}`);
+    qemu.stdin.write(`${said}\n`);
+  };
+  const deadline = setTimeout(() => qemu.kill('SIGKILL'), SUITE_MS - 30_000);
+  createInterface({ input: qemu.stdout }).on('line', (text) => {
+    const line = text.replaceAll('\r', '');
+    output.push(line);
+    const request = /^host: (.*)/.exec(line)?.[1];
+    if (request !== undefined) void reply(request);
+  });
+  await new Promise((resolve, reject) => qemu.once('close', resolve).once('error', reject));
+  clearTimeout(deadline);
+}
+
+beforeAll(async () => {
+  const { kernel, base, modules } = await ensureArtifacts();
+  await makeRam();
+  await boot(kernel, await makeInitrd(base, modules), await makeDeviceTree());
+}, SUITE_MS);
+afterAll(() => {
+  block?.close();
+  rmSync(work, { recursive: true });
+});
+
+describe('both modules, on a device of the device tree and the stock kernel', () => {
+  it('come to the end of their tests', () => {
+    const tap = output.join('\n');
+    const plan = /^1\.\.(\d+)$/m.exec(tap);
+    expect(plan, tap).not.toBeNull();
+    expect(tap.match(/^(not )?ok \d+/gm)).toHaveLength(Number(plan?.[1]));
+    expect(tap).toContain('exit status 0');
+  });
+
+  it('pass one and all', () => {
+    expect(output.filter((line) => /^(not ok|Bail out!|# expected)/.test(line))).toEqual([]);
+  });
+
+  const set = (look: string): MemportRegisters[] | undefined =>
+    looks.get(look)?.block.memports.filter((port) => port.set);
+
+  it('write registers that the host reads in the memory behind them', () => {
+    for (const look of ['programmed', 'used']) {
+      expect(set(look)).toEqual([
+        expect.objectContaining({
+          start: START,
+          end: START + SIZE - 1n,
+          offset: REMOTE - START,
+          outId: 2n,
+          inId: 2n,
+        }),
+      ]);
+    }
+    expect(set('cleared')).toEqual([]);
+  });
+
+  it('make memory of the window: what a program writes is there', () => {
+    expect(looks.get('programmed')?.windowUsed).toBe(false);
+    expect(looks.get('used')?.windowUsed).toBe(true);
+  });
+});
