@@ -46,6 +46,8 @@ struct platform_driver;
  * @memports: the directory memport/
  * @ports: the directories in it
  * @transceivers: the directory transceiver/
+ * @link_status_file: its file linkStatus, for who polls
+ * @link_downs_file: its file downs
  * @link_work: looks at the links where no interrupt tells
  * @link_status: when it was last looked
  * @link_downs: when it was last looked
@@ -66,6 +68,8 @@ struct sdmc_block {
 	struct kobject *memports;
 	struct sdmc_memport *ports[SDM_NPORTS_MAX];
 	struct kobject *transceivers;
+	struct kernfs_node *link_status_file;
+	struct kernfs_node *link_downs_file;
 	struct delayed_work link_work;
 	u64 link_status;
 	u64 link_downs[SDM_NTRANSCEIVERS_MAX];

@@ -80,8 +80,8 @@ static const struct attribute_group transceiver_group = {
 
 static void wake_pollers(struct sdmc_block *block)
 {
-	sysfs_notify(block->transceivers, NULL, "linkStatus");
-	sysfs_notify(block->transceivers, NULL, "downs");
+	sysfs_notify_dirent(block->link_status_file);
+	sysfs_notify_dirent(block->link_downs_file);
 }
 
 /**
@@ -151,22 +151,29 @@ int sdmc_transceivers_add(struct sdmc_block *block)
 	if (!block->transceivers)
 		return -ENOMEM;
 	ret = sysfs_create_group(block->transceivers, &transceiver_group);
-	if (ret)
+	if (ret) {
 		kobject_put(block->transceivers);
-	return ret;
+		return ret;
+	}
+	/* Just made: they are there. */
+	block->link_status_file = sysfs_get_dirent(block->transceivers->sd, "linkStatus");
+	block->link_downs_file = sysfs_get_dirent(block->transceivers->sd, "downs");
+	return 0;
 }
 
 /**
  * sdmc_transceivers_remove() - take transceiver/ away
  * @block: the device
  *
- * Waits for reads and writes that run. Who polls is told.
+ * Waits for reads and writes that run. Who polls is woken and finds ENODEV.
  */
 void sdmc_transceivers_remove(struct sdmc_block *block)
 {
 	cancel_delayed_work_sync(&block->link_work);
-	/* They would sleep on: that a file went away wakes nobody. */
-	wake_pollers(block);
 	kobject_del(block->transceivers);
+	/* That a file went away wakes nobody by itself. */
+	wake_pollers(block);
+	sysfs_put(block->link_downs_file);
+	sysfs_put(block->link_status_file);
 	kobject_put(block->transceivers);
 }
