@@ -16,7 +16,8 @@ import {
 } from '../../src/abi/codec.js';
 import { native, STAGING, STAGING_WORDS, type RegisterBlock } from '../../src/native/index.js';
 import { D44_ACTIVE, D44_NET, D44_REFUSED, D44_SEGMENTS, EMPTY, formatted } from './examples.js';
-import { anyOffset, Model, type Request } from './model.js';
+import { Model, type Request } from './model.js';
+import { anyRequest, often } from './requests.js';
 
 const directory = mkdtempSync('/dev/shm/sdm-abi-test-');
 const file = path.join(directory, 'registers');
@@ -134,43 +135,7 @@ describe('the device that the addon is for a passive block', () => {
   const base = { windowBase: 0x8000_0000n, windowSize: 8n * granule, granule };
   const remoteSize = 32n * granule;
 
-  /** Around the limits of window and remote space, and now and then not aligned. */
-  const limits = [0n, base.windowBase, base.windowBase + base.windowSize, remoteSize, 1n << 63n];
-  const nearLimit = fc
-    .tuple(
-      fc.constantFrom(...limits),
-      fc.bigInt({ min: -3n, max: 3n }),
-      fc.constantFrom(0n, 0n, 0n, 0n, -1n, 1n),
-    )
-    .map(([limit, steps, jitter]) => BigInt.asUintN(64, limit + steps * granule + jitter));
-  const inWindow = fc
-    .bigInt({ min: 1n, max: 7n })
-    .map((steps) => base.windowBase + steps * granule);
-  const often = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>): fc.Arbitrary<T> =>
-    fc.oneof({ arbitrary: usual, weight: 5 }, { arbitrary: rare, weight: 1 });
-  const sizes = often(
-    fc.constantFrom(granule, 2n * granule),
-    fc.constantFrom(0n, granule - 1n, 1n << 40n, 1n << 63n),
-  );
-  const id = fc.bigInt({ min: 0n, max: 9n });
-  const set = often(fc.constant(true), fc.constant(false));
-
-  /** Most are good ones, so that some are in the way of others. */
-  const request: fc.Arbitrary<Request> = fc
-    .record({
-      port: fc.integer({ min: 0, max: 3 }),
-      start: often(inWindow, nearLimit),
-      size: sizes,
-      remote: often(fc.constant(undefined), nearLimit),
-      outId: id,
-      inId: id,
-      set,
-    })
-    .map(({ size, remote, ...rest }) => ({
-      ...rest,
-      end: BigInt.asUintN(64, rest.start + size - 1n),
-      offset: anyOffset(rest.start, remote ?? BigInt.asUintN(64, rest.start - base.windowBase)),
-    }));
+  const request = anyRequest({ ...base, remoteSize, nports: 4 });
   const batches = fc.array(fc.array(request, { minLength: 1, maxLength: 4 }), { maxLength: 4 });
   const links = often(fc.constant(15n), fc.bigInt({ min: 0n, max: 15n }));
 
