@@ -16,6 +16,8 @@ export interface PlacementSpace {
   readonly shares: readonly Share[];
   /** Memory block for system-ram, bytes; undefined where there is none. */
   readonly blockSize: bigint | undefined;
+  /** Of the kernel, bytes, which memory blocks go by; undefined where it is not known. */
+  readonly pageSize?: number | undefined;
   /** Local and remote ranges in use: of set memports, attachments and the kernel's regions. */
   readonly local: readonly Span[];
   readonly remote: readonly Span[];
@@ -63,13 +65,24 @@ export function unitOf(
  * @throws SDM_INPUT (size, alignment, window), SDM_NOT_OURS, SDM_RANGE_TAKEN, SDM_NO_SPACE.
  */
 export function place(request: NormalRequest, space: PlacementSpace): Placement {
-  checkSize(request, unitOf(request, space));
+  checkSize(request, unitOf(request, space), blockText(request, space));
   return hasFeature(space.info.features, 'translation')
     ? placeTranslated(request, space)
     : placeIdentical(request, space);
 }
 
-function checkSize(request: NormalRequest, unit: bigint): void {
+/** Where the kernel's memory block says what the unit is: so, and why it is as large as that. */
+function blockText(
+  request: Pick<NormalRequest, 'mode'>,
+  space: Pick<PlacementSpace, 'info' | 'blockSize' | 'pageSize' | 'checks'>,
+): string {
+  const { blockSize, pageSize } = space;
+  if (request.mode !== 'system-ram' || blockSize !== unitOf(request, space)) return '';
+  const pages = pageSize === undefined ? '' : `, with its pages of ${formatSize(BigInt(pageSize))}`;
+  return ` (a memory block of this kernel${pages})`;
+}
+
+function checkSize(request: NormalRequest, unit: bigint, block: string): void {
   if (request.mode === 'system-ram' && request.shared) {
     throw new SdmError(
       'SDM_INPUT',
@@ -80,8 +93,8 @@ function checkSize(request: NormalRequest, unit: bigint): void {
   if (request.size > 0n && request.size % unit === 0n) return;
   throw new SdmError(
     'SDM_INPUT',
-    `size is ${hex(request.size)}; mode ${request.mode} needs a multiple of ${formatSize(unit)} ` +
-      'here, and not zero',
+    `size is ${hex(request.size)}; mode ${request.mode} needs a multiple of ${formatSize(unit)}` +
+      `${block} here, and not zero`,
     { details: { size: hex(request.size), unit: hex(unit) } },
   );
 }
@@ -168,7 +181,7 @@ export function checkInShares(
 function checkStart(start: bigint, request: NormalRequest, space: PlacementSpace): void {
   const asked = { start, end: start + request.size };
   const named = `start ${spanText(asked)}`;
-  checkAligned(named, start, unitOf(request, space));
+  checkAligned(named, start, unitOf(request, space), blockText(request, space));
   checkInWindow(start, request, space);
   const clash = space.local.find((span) => overlaps(span, asked));
   if (clash !== undefined) throw taken(named, clash);
@@ -192,12 +205,12 @@ export function checkInWindow(
   }
 }
 
-function checkAligned(named: string, address: bigint, unit: bigint): void {
+function checkAligned(named: string, address: bigint, unit: bigint, block: string = ''): void {
   const past = address % unit;
   if (past === 0n) return;
   throw new SdmError(
     'SDM_INPUT',
-    `${named} is ${hex(past)} past a multiple of ${hex(unit)}, and must start at one`,
+    `${named} is ${hex(past)} past a multiple of ${hex(unit)}${block}, and must start at one`,
     { details: { address: hex(address), unit: hex(unit) } },
   );
 }

@@ -39,14 +39,14 @@ export function reserve(
   caller: Caller,
 ): AttachmentRecord {
   const { info, pool } = parts.backend;
-  const { blockSize } = parts.memory;
+  const { blockSize, pageSize } = parts.memory;
   const set = parts.backend.setMemports();
   const { local, remote } = parts.memports.taken(set);
   for (const held of parts.memory.held()) {
     insert(local, { start: held.start, end: held.start + held.size });
   }
   const { shares, checks } = parts;
-  const space = { info, poolSize: pool?.size, shares, blockSize, local, remote, checks };
+  const space = { info, poolSize: pool?.size, shares, blockSize, pageSize, local, remote, checks };
   const placed = place(request, space);
   const ram = request.mode === 'system-ram' && blockSize !== undefined;
   return {

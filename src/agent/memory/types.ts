@@ -19,6 +19,8 @@ export interface MemoryPath {
   readonly kind: 'sdmc_mem' | 'none';
   /** Start and size of a `system-ram` range are multiples of it, bytes; undefined: no such mode. */
   readonly blockSize: bigint | undefined;
+  /** Of the kernel's pages, bytes, which blocks go by; undefined where it is not known. */
+  readonly pageSize?: number | undefined;
   /**
    * Makes ready for attachments of a mode, or says why that cannot be.
    * @throws SDM_MODE, SDM_NO_POOL, SDM_NO_MODULE, SDM_WRONG_MODULE, SDM_WINDOW, SDM_INPUT (node).

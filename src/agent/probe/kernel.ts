@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../../abi/codec.js';
 import type { Native } from '../../native/types.js';
 import type { Kernel } from '../api/brick-schema.js';
 import { readBlockSize } from '../memory/blocks.js';
+import { readPageSize } from '../memory/page-size.js';
 import { readPolicy } from '../memory/policy.js';
 import { readNames, readText } from '../memory/sysfs.js';
 import { WindowModule } from '../memory/window.js';
 import type { RegionView } from '../types.js';
 
 const WAYS = ['dax', 'device_dax', 'kmem', 'dax_hmem'] as const;
-
-/** Entry of /proc/self/auxv that holds the page size. */
-const AT_PAGESZ = 6n;
 
 /** What the kernel under `root` ("/" but for tests) offers for memory that comes and goes. */
 export function readKernel(root: string): Kernel {
@@ -22,7 +19,7 @@ export function readKernel(root: string): Kernel {
   const demotion = readText(join(sysfs, 'kernel/mm/numa/demotion_enabled'));
   return {
     release,
-    pageSize: pageSize(root),
+    pageSize: readPageSize(root) ?? null,
     lockdown: lockdown(sysfs),
     hotplug: blockSize !== undefined,
     blockSize: blockSize === undefined ? null : hex(blockSize),
@@ -80,18 +77,4 @@ function readWays(root: string, release: string): Kernel['ways'] {
 function lockdown(sysfs: string): string | null {
   const text = readText(join(sysfs, 'kernel/security/lockdown'));
   return /\[([a-z]+)\]/.exec(text ?? '')?.[1] ?? null;
-}
-
-/** Bytes. Node has no call for it; the auxiliary vector is there without root. */
-function pageSize(root: string): number | null {
-  let vector: Buffer;
-  try {
-    vector = readFileSync(join(root, 'proc/self/auxv'));
-  } catch {
-    return null;
-  }
-  for (let at = 0; at + 16 <= vector.length; at += 16) {
-    if (vector.readBigUInt64LE(at) === AT_PAGESZ) return Number(vector.readBigUInt64LE(at + 8));
-  }
-  return null;
 }

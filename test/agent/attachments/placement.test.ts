@@ -68,6 +68,41 @@ describe('requests that no place fits', () => {
   });
 
   test.each([
+    [
+      4096,
+      128n * MIB,
+      ram(64n * MIB),
+      '128 MiB (a memory block of this kernel, with its pages of 4 KiB)',
+    ],
+    [
+      65536,
+      512n * MIB,
+      ram(256n * MIB),
+      '512 MiB (a memory block of this kernel, with its pages of 64 KiB)',
+    ],
+    [
+      16384,
+      32n * MIB,
+      ram(16n * MIB),
+      '32 MiB (a memory block of this kernel, with its pages of 16 KiB)',
+    ],
+    [
+      65536,
+      512n * MIB,
+      ram(512n * MIB, { start: 512n * GIB + 256n * MIB, remote: 256n * MIB }),
+      '0x20000000 (a memory block of this kernel, with its pages of 64 KiB)',
+    ],
+    [65536, 512n * MIB, device(MIB), '2 MiB here'],
+  ])(
+    'pages of %i, blocks of %i: both are named where they are why',
+    (pageSize, blockSize, request, named) => {
+      expect(() => place(request, space({ pageSize, blockSize }))).toThrow(
+        expect.objectContaining({ code: 'SDM_INPUT', message: expect.stringContaining(named) }),
+      );
+    },
+  );
+
+  test.each([
     ['no shares at all', [], false, /^this agent has no shares: add them to `shares` in its conf/],
     [
       'no shared share',
