@@ -60,6 +60,6 @@ export async function openParts(config: AgentConfig, deps: AgentDeps): Promise<P
     if (saved === null) journal.note({ kind: 'policy', saved });
     else await journal.record({ kind: 'policy', saved });
   };
-  const memory = deps.memory ?? createMemory(native, backend, sysfs, note, faults);
+  const memory = deps.memory ?? createMemory(native, backend, sysfs, note, faults, config.memory);
   return { backend, memory, journal, native, identity, bootId, log, observer, faults };
 }

@@ -57,7 +57,8 @@ export interface NodeView {
   readonly cpus: boolean;
 }
 
-export type RegionState = 'absent' | 'ram' | 'device';
+/** `hmem`: announced to the kernel's own drivers, which may have made it RAM. */
+export type RegionState = 'absent' | 'ram' | 'device' | 'hmem';
 
 export interface RegionView {
   readonly start: bigint;

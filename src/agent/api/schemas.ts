@@ -178,7 +178,7 @@ const Region = Type.Object(
   {
     start: Hex('first address'),
     end: Hex('last address'),
-    state: Type.Enum(['absent', 'ram', 'device']),
+    state: Type.Enum(['absent', 'ram', 'device', 'hmem']),
     node: Type.Integer({ minimum: -1 }),
     mapped: Type.Integer({ minimum: 0, description: 'live mappings' }),
   },

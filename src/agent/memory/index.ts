@@ -3,7 +3,7 @@ import type { Native } from '../../native/types.js';
 import type { RegisterBackend } from '../backend/types.js';
 import type { Faults } from '../faults.js';
 import { localWindow } from '../backend/window.js';
-import type { MemoryView, Share } from '../types.js';
+import type { MemoryConfig, MemoryView, Share } from '../types.js';
 import type { Range } from './blocks.js';
 import { KernelMemory } from './kernel.js';
 import { PlainMemory } from './none.js';
@@ -21,10 +21,11 @@ export function createMemory(
   sysfs: string,
   note: PolicyNote,
   faults: Faults,
+  config?: MemoryConfig,
 ): MemoryPath {
   return backend.kind === 'file'
     ? new PlainMemory(native, backend.pool)
-    : new KernelMemory({ native, sysfs, window: windowOf(backend), note, faults });
+    : new KernelMemory({ native, sysfs, window: windowOf(backend), note, faults, config });
 }
 
 function windowOf({ info, pool }: RegisterBackend): Range | undefined {

@@ -3,27 +3,31 @@ import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
 import { overlaps, type Span } from '../attachments/spans.js';
 import type { Faults } from '../faults.js';
-import type { AttachmentMode, DeviceRange, ModuleView, RegionState } from '../types.js';
+import {
+  PLAIN_MEMORY,
+  type AttachmentMode,
+  type DeviceRange,
+  type MemoryConfig,
+  type ModuleView,
+} from '../types.js';
 import { readBlockSize, type Range } from './blocks.js';
-import { errnoOf, messageOf } from './errors.js';
+import { messageOf } from './errors.js';
+import { DaxKmem } from './kmem.js';
 import { possibleNodes } from './nodes.js';
 import { offlineBlocks } from './offline.js';
 import { onlineBlocks } from './online.js';
+import { readPageSize } from './page-size.js';
 import { withPolicyOffline, type PolicyNote } from './policy.js';
+import { rangeText, reach, runCommand } from './regions.js';
 import type { MappedRange, MemoryPath, RangeUse } from './types.js';
 import {
+  isRam,
+  KMEM_COMMANDS,
   useOf,
   WINDOW_DEVICE,
   WindowModule,
   type OfflineFailure,
-  type WindowCommand,
 } from './window.js';
-
-/** For commands that only change tables. */
-const COMMAND_MS = 30_000;
-/** For commands that touch every byte: a base and a part per GiB, far above what was measured. */
-const BULK_BASE_MS = 60_000;
-const BULK_MS_PER_GIB = 20_000;
 
 export interface KernelMemoryOptions {
   readonly native: Pick<Native, 'writeWithDeadline'>;
@@ -31,6 +35,8 @@ export interface KernelMemoryOptions {
   /** The local range in which remote memory appears; undefined: this brick has no pool. */
   readonly window: Range | undefined;
   readonly note: PolicyNote;
+  /** How ranges become RAM; default: by sdmc_mem. */
+  readonly config?: MemoryConfig | undefined;
   readonly faults?: Faults;
 }
 
@@ -38,12 +44,17 @@ export interface KernelMemoryOptions {
 export class KernelMemory implements MemoryPath {
   readonly kind = 'sdmc_mem';
   readonly blockSize: bigint | undefined;
+  readonly pageSize = readPageSize();
   readonly #options: KernelMemoryOptions;
   readonly #module: WindowModule;
+  readonly #config: MemoryConfig;
+  readonly #kmem: DaxKmem;
 
   constructor(options: KernelMemoryOptions) {
     this.#options = options;
     this.#module = new WindowModule(options.native, options.sysfs);
+    this.#config = options.config ?? PLAIN_MEMORY;
+    this.#kmem = new DaxKmem(options.native, options.sysfs);
     this.blockSize = readBlockSize(options.sysfs);
   }
 
@@ -55,7 +66,9 @@ export class KernelMemory implements MemoryPath {
     else if (held.start !== window.start || held.size !== window.size) {
       throw new SdmError('SDM_WINDOW', this.#windowDiffers(held, window));
     }
-    if (mode === 'system-ram') this.#checkNode(node);
+    if (mode !== 'system-ram') return;
+    this.#checkNode(node);
+    if (this.#config.way === 'kmem') this.#kmem.check();
   }
 
   held(): Range[] {
@@ -68,26 +81,32 @@ export class KernelMemory implements MemoryPath {
   }
 
   claim(range: MappedRange): Promise<void> {
-    return this.#reach('claim', range, 'absent');
+    return reach(this.#module, 'claim', range, 'absent');
   }
 
   release(range: MappedRange): Promise<void> {
-    return this.#reach('release', range, undefined);
+    return reach(this.#module, 'release', range, undefined);
   }
 
   async add(range: MappedRange, node: number): Promise<void> {
     const { native, sysfs, note, faults } = this.#options;
     const found = this.#module.region(range);
-    if (found?.state === 'ram') {
-      this.#checkJoined(range, found.node, node);
-      return;
-    }
-    const add = (): Promise<void> => this.#reach('add', range, 'ram', ` ${node}`);
+    const added = found !== undefined && isRam(found.state);
+    if (added) this.#checkJoined(range, found.node, node);
+    // however it became RAM, it is: the configuration may have changed since
+    if (found?.state === 'ram') return;
+    const kmem = added || this.#config.way === 'kmem';
+    const add = kmem ? () => this.#addByKmem(range, node) : () => this.#addByModule(range, node);
+    if (kmem && this.#kmem.isBound(range)) return;
     await withPolicyOffline(native, sysfs, note, add, faults);
   }
 
-  remove(range: MappedRange): Promise<void> {
-    return this.#reach('remove', range, 'absent');
+  async remove(range: MappedRange): Promise<void> {
+    if (this.#module.region(range)?.state !== 'hmem') {
+      return reach(this.#module, 'remove', range, 'absent');
+    }
+    await this.#kmem.unbind(range, this.#blocks());
+    await reach(this.#module, 'unhmem', range, 'absent');
   }
 
   online(range: MappedRange): Promise<void> {
@@ -98,28 +117,29 @@ export class KernelMemory implements MemoryPath {
   async offline(range: MappedRange, timeoutMs: number): Promise<void> {
     const { native, sysfs } = this.#options;
     // blocks that lie there otherwise are of a region that someone else added
-    if (this.#module.region(range)?.state !== 'ram') return;
+    const state = this.#module.region(range)?.state;
+    if (state === undefined || !isRam(state)) return;
     await offlineBlocks(native, sysfs, range, this.#blocks(), timeoutMs, (block) =>
       this.#explain(range, block),
     );
   }
 
   async expose(range: MappedRange): Promise<DeviceRange> {
-    await this.#reach('expose', range, 'device');
+    await reach(this.#module, 'expose', range, 'device');
     const offset = range.start - this.#window().start;
     return { path: WINDOW_DEVICE, offset, size: range.size };
   }
 
   async conceal(range: MappedRange): Promise<void> {
     try {
-      await this.#reach('conceal', range, 'absent');
+      await reach(this.#module, 'conceal', range, 'absent');
     } catch (error) {
       const mapped = this.#module.region(range)?.mapped ?? 0;
       if (mapped === 0) throw error;
       throw new SdmError(
         'SDM_DEVICE_MAPPED',
         `${mapped} live mapping${mapped === 1 ? '' : 's'} of ${WINDOW_DEVICE} in ` +
-          `${describe(range)}: end the programs that use it, then detach again`,
+          `${rangeText(range)}: end the programs that use it, then detach again`,
         { details: { mapped, start: hex(range.start), size: hex(range.size) }, cause: error },
       );
     }
@@ -130,9 +150,9 @@ export class KernelMemory implements MemoryPath {
     const bytes = { start: range.remote, end: range.remote + range.size };
     if (keep.some((other) => overlaps(other, bytes))) return;
     if (this.#module.region(range) === undefined) return;
-    await this.#command('scrub', range, '', bulkMs(range));
+    await runCommand(this.#module, 'scrub', range);
     try {
-      await this.#command('verify', range, '', bulkMs(range));
+      await runCommand(this.#module, 'verify', range);
     } catch (error) {
       if ((error as SdmError).details?.['errno'] !== 'ENOTEMPTY') throw error;
       throw new SdmError('SDM_SCRUB', (error as SdmError).message, { cause: error });
@@ -141,7 +161,7 @@ export class KernelMemory implements MemoryPath {
 
   async flush(range: MappedRange): Promise<void> {
     if (this.#module.region(range) === undefined) return;
-    await this.#command('flush', range, '', bulkMs(range));
+    await runCommand(this.#module, 'flush', range);
   }
 
   view(): ModuleView {
@@ -173,6 +193,17 @@ export class KernelMemory implements MemoryPath {
     return { state: 'ok', ...found, regions };
   }
 
+  #addByModule(range: Range, node: number): Promise<void> {
+    const memmap = this.#config.memmapOnMemory ? ' memmap' : '';
+    return reach(this.#module, 'add', range, 'ram', ` ${node}${memmap}`);
+  }
+
+  /** Announced, it may be with kmem already: a driver takes by itself what it knows. */
+  async #addByKmem(range: Range, node: number): Promise<void> {
+    await reach(this.#module, 'hmem', range, 'hmem', ` ${node}`);
+    await this.#kmem.bind(range, this.#config.memmapOnMemory, this.#blocks());
+  }
+
   #window(): Range {
     if (this.#options.window === undefined) throw noPool();
     return this.#options.window;
@@ -196,7 +227,8 @@ export class KernelMemory implements MemoryPath {
           '`sdm rack`: `insmod /opt/sdm/sdmc_mem.ko`) and try again',
       );
     }
-    const mismatch = this.#module.mismatch();
+    const needed = this.#config.way === 'kmem' ? KMEM_COMMANDS : [];
+    const mismatch = this.#module.mismatch(needed);
     if (mismatch === undefined) return;
     throw new SdmError(
       'SDM_WRONG_MODULE',
@@ -209,7 +241,7 @@ export class KernelMemory implements MemoryPath {
     if (found === wanted) return;
     throw new SdmError(
       'SDM_KERNEL_REFUSED',
-      `${describe(range)} is RAM of node ${found} already, and node ${wanted} was asked for: ` +
+      `${rangeText(range)} is RAM of node ${found} already, and node ${wanted} was asked for: ` +
         'someone else added it',
       { details: { command: 'add', start: hex(range.start), errno: null, node: found } },
     );
@@ -229,14 +261,14 @@ export class KernelMemory implements MemoryPath {
 
   #windowDiffers(held: Range, wanted: Range): string {
     return (
-      `sdmc_mem holds the window ${describe(held)}, but the registers and the pool name ` +
-      `${describe(wanted)}: detach what uses it, then \`echo none > ` +
+      `sdmc_mem holds the window ${rangeText(held)}, but the registers and the pool name ` +
+      `${rangeText(wanted)}: detach what uses it, then \`echo none > ` +
       '/sys/class/misc/sdm-window/window`, and try again'
     );
   }
 
   #park(window: Range): Promise<void> {
-    return this.#command('window', window, '', COMMAND_MS);
+    return runCommand(this.#module, 'window', window);
   }
 
   /** What the module saw when the block failed; what failed before that, it is asked to find. */
@@ -244,68 +276,13 @@ export class KernelMemory implements MemoryPath {
     const seen = this.#module.failure();
     if (seen?.block === block) return seen;
     try {
-      await this.#command('explain', range, '', bulkMs(range));
+      await runCommand(this.#module, 'explain', range);
     } catch {
       return undefined; // the offline's own error is what matters
     }
     const found = this.#module.failure();
     return found?.block === block ? found : undefined;
   }
-
-  /**
-   * A command whose outcome is a state of the region. One that is there already is a success, and
-   * not asked for: the module would complain in the kernel's log.
-   */
-  async #reach(
-    command: WindowCommand,
-    range: Range,
-    wanted: RegionState | undefined,
-    extra: string = '',
-  ): Promise<void> {
-    const there = (): boolean => {
-      const region = this.#module.region(range);
-      // what was never claimed is as absent as can be
-      const gone = wanted === 'absent' && region === undefined && command !== 'claim';
-      return region?.state === wanted || gone;
-    };
-    if (there()) return;
-    try {
-      // These two touch every line of the caches.
-      const bulk = command === 'add' || command === 'expose';
-      await this.#command(command, range, extra, bulk ? bulkMs(range) : COMMAND_MS);
-    } catch (error) {
-      if (!there()) throw error;
-    }
-  }
-
-  async #command(
-    command: WindowCommand,
-    range: Range,
-    extra: string,
-    timeoutMs: number,
-  ): Promise<void> {
-    const text = `${hex(range.start)} ${hex(range.size)}${extra}`;
-    try {
-      await this.#module.command(command, text, timeoutMs);
-    } catch (cause) {
-      const errno = errnoOf(cause) ?? null;
-      const reason = this.#module.why(command, text) ?? messageOf(cause);
-      throw new SdmError(
-        'SDM_KERNEL_REFUSED',
-        `sdmc_mem refused: ${reason}${errno === null ? '' : ` (${errno})`}`,
-        { details: { command, start: hex(range.start), errno, reason }, cause },
-      );
-    }
-  }
-}
-
-/** For commands that look at every byte, milliseconds. */
-function bulkMs(range: Range): number {
-  return Math.ceil(BULK_BASE_MS + (Number(range.size >> 20n) / 1024) * BULK_MS_PER_GIB);
-}
-
-function describe(range: Range): string {
-  return `${hex(range.start)}-${hex(range.start + range.size - 1n)}`;
 }
 
 function noPool(): SdmError {

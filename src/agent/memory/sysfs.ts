@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** Attributes are short and the kernel answers at once: synchronous reads cost less than a thread. */
 export function readText(path: string): string | undefined {
@@ -15,6 +16,15 @@ export function readNames(path: string): string[] {
     return readdirSync(path);
   } catch {
     return [];
+  }
+}
+
+/** Name of what a link leads to, such as a device's driver; undefined where there is none. */
+export function readLinkName(path: string): string | undefined {
+  try {
+    return basename(readlinkSync(path));
+  } catch {
+    return undefined;
   }
 }
 

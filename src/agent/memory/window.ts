@@ -16,7 +16,9 @@ export const COMMANDS = [
   ...['claim', 'release', 'add', 'remove', 'expose', 'conceal'],
   ...['flush', 'scrub', 'verify', 'explain', 'window'],
 ] as const;
-export type WindowCommand = (typeof COMMANDS)[number];
+/** What it must offer besides where ranges become RAM by the kernel's own drivers. */
+export const KMEM_COMMANDS = ['hmem', 'unhmem'] as const;
+export type WindowCommand = (typeof COMMANDS | typeof KMEM_COMMANDS)[number];
 
 /** Major version of the module's interface that this agent speaks. */
 export const MODULE_MAJOR = 1;
@@ -45,6 +47,11 @@ export function parseFailure(text: string | undefined): OfflineFailure | undefin
   return { block, reason: fields.get('reason') ?? 'unknown', line: text };
 }
 
+/** Blocks of it may be in use as memory. */
+export function isRam(state: RegionState): boolean {
+  return state === 'ram' || state === 'hmem';
+}
+
 /** What the regions that touch a range are used for. @param range `end` inclusive. */
 export function useOf(
   regions: readonly RegionView[],
@@ -53,7 +60,7 @@ export function useOf(
   const touching = regions.filter(
     (region) => region.start <= range.end && region.end >= range.start,
   );
-  if (touching.some((region) => region.state === 'ram')) return 'ram';
+  if (touching.some((region) => isRam(region.state))) return 'ram';
   if (touching.some((region) => region.mapped > 0)) return 'mapped';
   return touching.some((region) => region.state === 'device') ? 'exposed' : 'none';
 }
@@ -79,14 +86,17 @@ export class WindowModule {
     return readText(join(this.#module, 'version'));
   }
 
-  /** What is wrong with the module that is there, as part of a sentence; undefined: it fits. */
-  mismatch(): string | undefined {
+  /**
+   * What is wrong with the module that is there, as part of a sentence; undefined: it fits.
+   * @param needed commands that it must have besides those of every attachment.
+   */
+  mismatch(needed: readonly WindowCommand[] = []): string | undefined {
     const version = this.version();
     if (version !== undefined && Number(version.split('.')[0]) !== MODULE_MAJOR) {
       return `is version ${version}, and this agent needs ${MODULE_MAJOR}.x`;
     }
     const names = new Set(readNames(this.#root));
-    const missing = COMMANDS.filter((name) => !names.has(name));
+    const missing = [...COMMANDS, ...needed].filter((name) => !names.has(name));
     if (missing.length === 0) return undefined;
     return `has no ${missing.map((name) => `sdm-window/${name}`).join(', ')}`;
   }

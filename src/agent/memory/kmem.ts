@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import { hex } from '../../abi/codec.js';
+import { SdmError } from '../../common/errors.js';
+import type { Native } from '../../native/types.js';
+import { blocksOf, blockState, type Range } from './blocks.js';
+import { errnoOf, messageOf } from './errors.js';
+import { bulkMs, COMMAND_MS, rangeText } from './regions.js';
+import { readLinkName, readNames, readText } from './sysfs.js';
+
+const BUS = 'bus/dax';
+const DRIVER = `${BUS}/drivers/kmem`;
+/** Drivers that must be there, by the module that brings each. */
+const NEEDED = [
+  ['dax_hmem', 'bus/platform/drivers/hmem'],
+  ['kmem', DRIVER],
+] as const;
+
+/**
+ * The second way to RAM: sdmc_mem announces a range as the kernel's "hmem", of which dax_hmem makes
+ * a device on the DAX bus, which the driver kmem adds as memory of its node. All of it is the
+ * kernel's own code, and its own rules hold: a device that is taken from kmem while one of its blocks
+ * is online leaves memory that nobody can remove until the next boot.
+ */
+export class DaxKmem {
+  readonly #native: Pick<Native, 'writeWithDeadline'>;
+  readonly #sysfs: string;
+
+  constructor(native: Pick<Native, 'writeWithDeadline'>, sysfs: string) {
+    this.#native = native;
+    this.#sysfs = sysfs;
+  }
+
+  /** @throws SDM_NO_MODULE, with the modules to insert. */
+  check(): void {
+    const missing = NEEDED.filter(
+      ([, driver]) => readNames(join(this.#sysfs, driver)).length === 0,
+    ).map(([module]) => module);
+    if (missing.length === 0) return;
+    throw new SdmError(
+      'SDM_NO_MODULE',
+      `memory.way is "kmem", and the kernel's driver${missing.length === 1 ? '' : 's'} ` +
+        `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there: run ` +
+        `\`modprobe -a ${missing.join(' ')}\` (CONFIG_DEV_DAX_HMEM, CONFIG_DEV_DAX_KMEM), or set ` +
+        'memory.way to "module"',
+      { details: { missing } },
+    );
+  }
+
+  /** True where kmem has the device of this range. */
+  isBound(range: Range): boolean {
+    const device = this.#find(range);
+    return device !== undefined && this.#driver(device) === 'kmem';
+  }
+
+  /**
+   * Gives the device of an announced range to kmem, unless it has it.
+   * @param memmap the range is to hold its own memory map, or not.
+   * @throws SDM_KERNEL_REFUSED.
+   */
+  async bind(range: Range, memmap: boolean, blockSize: bigint): Promise<void> {
+    const device = this.#device(range);
+    if (this.#driver(device) === 'kmem') {
+      if (this.#hasMemmap(device) === memmap) return;
+      await this.#unbind(device, range, blockSize);
+    }
+    const other = this.#driver(device);
+    if (other !== undefined) await this.#write(`${BUS}/drivers/${other}/unbind`, device, range);
+    if (this.#hasMemmap(device) !== memmap) {
+      await this.#write(`${BUS}/devices/${device}/memmap_on_memory`, memmap ? '1' : '0', range);
+    }
+    await this.#bindTo(device, range);
+    if (this.#driver(device) === 'kmem') return;
+    throw this.#refused(range, `${device} was not taken by the driver kmem; see the kernel's log`);
+  }
+
+  /** Takes the device of a range from kmem; every block must be offline. @throws SDM_KERNEL_REFUSED. */
+  async unbind(range: Range, blockSize: bigint): Promise<void> {
+    const device = this.#find(range);
+    if (device === undefined || this.#driver(device) !== 'kmem') return;
+    await this.#unbind(device, range, blockSize);
+  }
+
+  async #unbind(device: string, range: Range, blockSize: bigint): Promise<void> {
+    const online = blocksOf(range, blockSize).find((block) => {
+      const state = blockState(this.#sysfs, block);
+      return state !== undefined && state !== 'offline';
+    });
+    if (online !== undefined) {
+      throw this.#refused(
+        range,
+        `memory block ${online} is online: taken from kmem now, ${device} could not be removed ` +
+          'until the next boot',
+      );
+    }
+    await this.#write(`${DRIVER}/unbind`, device, range);
+  }
+
+  /** A device that dax_hmem made for kmem is known to it; any other one is named to it first. */
+  async #bindTo(device: string, range: Range): Promise<void> {
+    try {
+      await this.#write(`${DRIVER}/bind`, device, range);
+    } catch (error) {
+      if ((error as SdmError).details?.['errno'] !== 'ENODEV') throw error;
+      await this.#write(`${DRIVER}/new_id`, device, range);
+      await this.#write(`${DRIVER}/remove_id`, device, range);
+    }
+  }
+
+  /** Name of the device that is this range, such as "dax0.0". */
+  #find(range: Range): string | undefined {
+    const root = join(this.#sysfs, BUS, 'devices');
+    return readNames(root).find((name) => {
+      const start = readText(join(root, name, 'resource'));
+      const size = readText(join(root, name, 'size'));
+      if (start === undefined || size === undefined) return false;
+      return BigInt(start) === range.start && BigInt(size) === range.size;
+    });
+  }
+
+  #device(range: Range): string {
+    const found = this.#find(range);
+    if (found !== undefined) return found;
+    const root = join(this.#sysfs, BUS, 'devices');
+    const hidden = readNames(root).some(
+      (name) => readText(join(root, name, 'resource')) === undefined,
+    );
+    throw this.#refused(
+      range,
+      hidden
+        ? 'what the DAX devices are may be read by root only: run the agent as root, or set ' +
+            'memory.way to "module"'
+        : 'dax_hmem made no device of it; see the kernel’s log, and whether its parameter ' +
+            'region_idle is N',
+    );
+  }
+
+  #driver(device: string): string | undefined {
+    return readLinkName(join(this.#sysfs, BUS, 'devices', device, 'driver'));
+  }
+
+  #hasMemmap(device: string): boolean {
+    return readText(join(this.#sysfs, BUS, 'devices', device, 'memmap_on_memory')) === '1';
+  }
+
+  async #write(file: string, text: string, range: Range): Promise<void> {
+    const timeoutMs = COMMAND_MS + bulkMs(range);
+    try {
+      await this.#native.writeWithDeadline(join(this.#sysfs, file), text, timeoutMs);
+    } catch (cause) {
+      throw this.#refused(range, `"${text}" to ${file}: ${messageOf(cause)}`, cause);
+    }
+  }
+
+  #refused(range: Range, why: string, cause?: unknown): SdmError {
+    return new SdmError('SDM_KERNEL_REFUSED', `dax/kmem, ${rangeText(range)}: ${why}`, {
+      details: { command: 'kmem', start: hex(range.start), errno: errnoOf(cause) ?? null },
+      cause,
+    });
+  }
+}
