@@ -87,7 +87,8 @@ bool Locate(const Source &source, OpenSource *opened, Error *error) {
   }
   opened->path = source.device.empty() ? source.path : source.device;
   opened->name = opened->path;
-  opened->options = source.device.empty() ? opened->path : "--device " + opened->path;
+  opened->options =
+      source.device.empty() ? opened->path : "--uio " + opened->path.substr(opened->path.rfind('/') + 1);
   return true;
 }
 

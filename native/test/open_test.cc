@@ -71,7 +71,7 @@ TEST(CharacterDevicesHaveTheSizeThatIsGiven) {
   source.device = "/dev/zero";
   source.size = SDM_BLOCK_MAX;
   CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_BLOCK_UNFORMATTED);
-  CHECK(error.message.find("format --device /dev/zero") != std::string::npos);
+  CHECK(error.message.find("format --uio zero") != std::string::npos);
   source.size = SDM_MEMPORT_BASE;
   CHECK_CODE(RegisterBlock::Open(source, reading, &error), error, SDM_BLOCK_SIZE);
   source.size = SDM_BLOCK_MAX;

@@ -6,6 +6,7 @@ import { Machine } from './attachments/machine.js';
 import { Reconciler } from './attachments/reconcile.js';
 import { checkRequest } from './attachments/reserve.js';
 import { AttachmentTable } from './attachments/table.js';
+import { poolName } from './backend/pool.js';
 import type { LinkState } from './backend/types.js';
 import { Commander } from './commander.js';
 import { ManualMemports } from './manual.js';
@@ -130,9 +131,7 @@ export class Agent implements AgentCore {
       brick: this.#config.brick,
       backend: kind,
       registers,
-      ...(pool === undefined
-        ? {}
-        : { pool: pool.kind === 'file' ? pool.path : pool.pci, poolSize: pool.size }),
+      ...(pool === undefined ? {} : { pool: poolName(pool), poolSize: pool.size }),
       features: featureNames(info.features),
       translation: hasFeature(info.features, 'translation'),
       passive: info.passive,

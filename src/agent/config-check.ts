@@ -42,16 +42,18 @@ function* crossFaults(raw: ConfigFile, sound: (key: string) => boolean): Generat
   }
 }
 
-function* registersFaults({ backend, pci, path }: ConfigFile['registers']): Generator<Fault> {
-  if (backend === 'bar') {
-    const expected = 'no such key with backend "bar"';
-    if (path !== undefined) yield { key: 'registers.path', expected, found: path };
-    return;
+/** The key that says where a backend's registers are. */
+const KEY_OF = { auto: 'pci', bar: 'pci', sysfs: 'pci', uio: 'uio', file: 'path' } as const;
+
+function* registersFaults(registers: ConfigFile['registers']): Generator<Fault> {
+  const { backend } = registers;
+  const own = KEY_OF[backend];
+  for (const key of ['pci', 'uio', 'path'] as const) {
+    const found = registers[key];
+    if (key === own || found === undefined) continue;
+    yield { key: `registers.${key}`, expected: `no such key with backend "${backend}"`, found };
   }
-  if (pci !== undefined) {
-    yield { key: 'registers.pci', expected: 'no such key with backend "file"', found: pci };
-  }
-  if (path === undefined) {
+  if (own === 'path' && registers.path === undefined) {
     const expected = 'the path of a register file (backend is "file")';
     yield { key: 'registers.path', expected, found: undefined };
   }

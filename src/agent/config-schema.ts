@@ -11,7 +11,7 @@ import {
   OFFLINE_MS,
   QUEUE_MS,
 } from './defaults.js';
-import { BACKENDS, MEMORY_WAYS } from './types.js';
+import { BACKEND_CHOICES, MEMORY_WAYS } from './types.js';
 
 const PCI_PATTERN = '^(auto|[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])$';
 
@@ -39,10 +39,22 @@ export const ConfigFile = Type.Object(
     }),
     registers: Type.Object(
       {
-        backend: Type.Enum(BACKENDS, {
-          description: 'bar: in a PCI device; file: this brick is a plain process',
+        backend: Type.Enum(BACKEND_CHOICES, {
+          description:
+            'bar: in a PCI device that no driver holds; sysfs: through the driver sdmc; uio: in a UIO ' +
+            'device; auto: the one of these that there is; file: this brick is a plain process',
         }),
-        pci: Type.Optional(Pci('backend bar: the device that has the registers; auto: by its ID')),
+        pci: Type.Optional(
+          Pci('backend auto, bar, sysfs: the device that has the registers; auto: by its ID'),
+        ),
+        uio: Type.Optional(
+          Type.String({
+            pattern: '^(auto|uio(0|[1-9][0-9]{0,5}))$',
+            description: 'backend uio: the UIO device that has the registers; auto: by its ID',
+            default: 'auto',
+            expected: '"auto" or a UIO device such as "uio0"',
+          }),
+        ),
         path: Type.Optional(Path('backend file: the register file')),
       },
       { ...closed, description: 'where the memports of this brick are' },
@@ -50,7 +62,7 @@ export const ConfigFile = Type.Object(
     pool: Type.Optional(
       Type.Object(
         {
-          pci: Type.Optional(Pci('backend bar: the device whose BAR is the pool')),
+          pci: Type.Optional(Pci('but for backend file: the device whose BAR is the pool')),
           path: Type.Optional(Path('backend file: the pool as a plain file')),
         },
         { ...closed, description: 'the memory of all lenders, as this brick reaches it' },
@@ -151,12 +163,15 @@ export const ConfigFile = Type.Object(
 export type ConfigFile = Static<typeof ConfigFile>;
 
 /** Which keys go together: what the agent checks by itself, since it says it better. */
+const withBackend = (backend: string) => ({
+  properties: { registers: { properties: { backend: { const: backend } } } },
+});
 const RULES = [
   {
-    if: { properties: { registers: { properties: { backend: { const: 'file' } } } } },
+    if: withBackend('file'),
     then: {
       properties: {
-        registers: { required: ['path'], properties: { pci: false } },
+        registers: { required: ['path'], properties: { pci: false, uio: false } },
         pool: { required: ['path'], properties: { pci: false } },
       },
     },
@@ -166,6 +181,11 @@ const RULES = [
         pool: { required: ['pci'], properties: { path: false } },
       },
     },
+  },
+  {
+    if: withBackend('uio'),
+    then: { properties: { registers: { properties: { pci: false } } } },
+    else: { properties: { registers: { properties: { uio: false } } } },
   },
 ];
 

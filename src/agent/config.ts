@@ -136,8 +136,9 @@ function stateDirectory(env: Environment): string | undefined {
   throw invalid('the environment', fault, [fault]);
 }
 
-function registersOf({ backend, pci, path }: ConfigFile['registers']): RegistersConfig {
-  return backend === 'file' ? { backend, path: path ?? '' } : { backend, pci: pci ?? 'auto' };
+function registersOf({ backend, pci, uio, path }: ConfigFile['registers']): RegistersConfig {
+  if (backend === 'file') return { backend, path: path ?? '' };
+  return backend === 'uio' ? { backend, uio: uio ?? 'auto' } : { backend, pci: pci ?? 'auto' };
 }
 
 function shareOf({ start, size, shared }: NonNullable<ConfigFile['shares']>[number]): Share {

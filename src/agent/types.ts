@@ -16,13 +16,19 @@ export interface Share {
 }
 
 /** The ways to a register block: CONTRIBUTING.md says what another one takes. */
-export const BACKENDS = ['bar', 'file'] as const;
+export const BACKENDS = ['bar', 'sysfs', 'uio', 'file'] as const;
 export type BackendKind = (typeof BACKENDS)[number];
+/** What a configuration may say; "auto" is the way that there is on this machine. */
+export const BACKEND_CHOICES = ['auto', ...BACKENDS] as const;
 
 export type RegistersConfig =
   | { readonly backend: 'file'; readonly path: string }
-  /** `pci`: an address such as "0000:00:02.0", or "auto": found by its ID. */
-  | { readonly backend: 'bar'; readonly pci: string };
+  /** `pci`: an address such as "0000:00:02.0", or "auto": the only one that there is. */
+  | { readonly backend: 'auto'; readonly pci: string }
+  | { readonly backend: 'bar'; readonly pci: string }
+  | { readonly backend: 'sysfs'; readonly pci: string }
+  /** `uio`: a name such as "uio0", or "auto": found by its ID. */
+  | { readonly backend: 'uio'; readonly uio: string };
 
 export type PoolConfig = { readonly path: string } | { readonly pci: string };
 
@@ -31,7 +37,8 @@ export interface AgentConfig {
   readonly brick: string;
   readonly registers: RegistersConfig;
   /** Without it the agent serves memports, and refuses attachments with SDM_NO_POOL.
-   * `path` goes with backend file; `pci` ("auto" or an address) with backend bar. */
+   * `path` goes with backend file; `pci` ("auto" or an address) with the others, where it may be left
+   * out if the registers translate. */
   readonly pool?: PoolConfig;
   readonly shares: readonly Share[];
   /** NUMA node for `system-ram` where a request names none. */

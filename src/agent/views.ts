@@ -96,7 +96,7 @@ export interface MemoryView {
 export interface BrickView {
   readonly brick: string;
   readonly backend: BackendKind;
-  /** PCI address or path. */
+  /** The device (a PCI address where it has one) or the path. */
   readonly registers: string;
   readonly pool?: string;
   readonly poolSize?: bigint;

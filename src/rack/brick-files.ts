@@ -19,7 +19,7 @@ export function agentConfig(
 ): Record<string, unknown> {
   return {
     brick: brickName(rack, n),
-    registers: { backend: 'bar', pci: 'auto' },
+    registers: { backend: 'auto', pci: 'auto' },
     pool: { pci: 'auto' },
     shares: sharesOf(plan, n).map(({ start, size, shared }) => ({
       start: hex(start),

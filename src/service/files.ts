@@ -130,7 +130,7 @@ function word(text: string): string {
 function exampleConfig(brick: string): string {
   const config = {
     brick,
-    registers: { backend: 'bar', pci: 'auto' },
+    registers: { backend: 'auto', pci: 'auto' },
     pool: { pci: 'auto' },
     shares: [],
     socketGroup: GROUP,

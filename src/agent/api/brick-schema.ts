@@ -46,7 +46,7 @@ const SetMemport = Type.Object(
 const Registers = Type.Object(
   {
     backend: Type.Enum(BACKENDS),
-    at: Type.String({ description: 'PCI address or path' }),
+    at: Type.String({ description: 'the device (a PCI address where it has one) or the path' }),
     features: Type.Array(Type.String()),
     translation: Type.Boolean({ description: 'false: remote = start - window base, no isolation' }),
     passive: Type.Boolean(),
@@ -154,7 +154,7 @@ export const Brick = named('Brick', 'What this brick has and what it lacks', {
   pool: Nullable(
     Type.Object(
       {
-        at: Type.String({ description: 'PCI address or path' }),
+        at: Type.String({ description: 'PCI address, path, or "remote": translated to' }),
         start: Nullable(Hex('base of its BAR')),
         size: Hex('bytes'),
       },

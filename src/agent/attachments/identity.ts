@@ -1,5 +1,6 @@
 import { SdmError } from '../../common/errors.js';
 import type { AgentConfig } from '../types.js';
+import { poolPlace, registersPlace } from '../backend/place.js';
 import type { RegisterBackend } from '../backend/types.js';
 import { NO_POOL, type JournalIdentity, type JournalState } from './journal.js';
 
@@ -14,9 +15,8 @@ export function identityOf(
   { kind, registers, pool }: Pick<RegisterBackend, 'kind' | 'registers' | 'pool'>,
   begin: JournalState['begin'],
 ): JournalIdentity {
-  const named =
-    pool === undefined ? NO_POOL : `${pool.kind} ${pool.kind === 'file' ? pool.path : pool.pci}`;
-  const own = { brick, registers: `${kind} ${registers}`, pool: named };
+  const named = pool === undefined ? NO_POOL : poolPlace(pool);
+  const own = { brick, registers: registersPlace(kind, registers), pool: named };
   if (begin === undefined) return own;
   const { identity: found } = begin;
   const differing = (['brick', 'registers', 'pool'] as const)

@@ -33,9 +33,11 @@ export type JournalEntry =
 /** What a journal speaks of. One that speaks of something else must not be acted on. */
 export interface JournalIdentity {
   readonly brick: string;
-  /** "file /path" or "bar 0000:00:02.0". */
+  /** Where they lie, not by which way they are reached: "file /path", "bar 0000:00:02.0", or
+   * "device a0000000.memport" for what is no PCI device. */
   readonly registers: string;
-  /** "file /path", "bar 0000:00:03.0", or {@link NO_POOL} where there has been none so far. */
+  /** "file /path", "bar 0000:00:03.0", "remote" (only the logic behind the registers knows where), or
+   * {@link NO_POOL} where there has been none so far. */
   readonly pool: string;
 }
 

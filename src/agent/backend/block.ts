@@ -8,14 +8,24 @@ import {
   writeStagingClear,
   type MemportRegisters,
 } from '../../abi/codec.js';
-import type { RegisterBlock, RegisterBlockInfo } from '../../native/types.js';
+import type { Native, RegisterBlock, RegisterBlockInfo } from '../../native/types.js';
 import { SNAPSHOT_PORT_WORDS } from '../../native/types.js';
+import type { Closable } from './lock.js';
 import { MemportSnapshot } from './snapshot.js';
 import type { LinkState, MemportFields, NumberedMemport, Pool, RegisterBackend } from './types.js';
 
-/** A backend over a block that the addon has mapped: what `file` and `bar` share. */
+/** How a block was mapped. */
+export interface BlockSource {
+  readonly native: Pick<Native, 'mapMemory'>;
+  readonly path: string;
+  /** What is held beside the block's own lock. */
+  readonly lock?: Closable;
+}
+
+/** A backend over a block that the addon has mapped: what `file`, `bar` and `uio` share. */
 export class BlockBackend implements RegisterBackend {
   readonly #block: RegisterBlock;
+  readonly #source: BlockSource;
   readonly #snapshot: MemportSnapshot;
   readonly #one = new BigUint64Array(SNAPSHOT_PORT_WORDS);
 
@@ -24,8 +34,10 @@ export class BlockBackend implements RegisterBackend {
     readonly registers: string,
     readonly pool: Pool | undefined,
     block: RegisterBlock,
+    source: BlockSource,
   ) {
     this.#block = block;
+    this.#source = source;
     this.#snapshot = new MemportSnapshot(block.info.nports);
   }
 
@@ -88,7 +100,20 @@ export class BlockBackend implements RegisterBackend {
     this.#block.writeEpoch(epoch);
   }
 
+  restore(port: number, { start, end, offset, outId, inId }: MemportRegisters): void {
+    const { native, path } = this.#source;
+    const at = MEMPORT_BASE + port * MEMPORT_STRIDE;
+    const map = native.mapMemory({ path, length: BigInt(at + MEMPORT_STRIDE), writable: true });
+    try {
+      const words = BigUint64Array.of(start, end, offset, outId, inId);
+      map.write(BigInt(at), new Uint8Array(words.buffer));
+    } finally {
+      map.close();
+    }
+  }
+
   close(): void {
     this.#block.close();
+    this.#source.lock?.close();
   }
 }

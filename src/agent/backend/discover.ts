@@ -7,9 +7,14 @@ import { sharedMemory, type PciDevice, type PciResource } from './pci.js';
 /** Opens a device's registers for a look; throws with a sentence where it holds none. */
 export type Identify = (address: string) => RegisterBlockInfo;
 
-export interface FoundRegisters {
-  readonly device: PciDevice;
+/** Registers that were found, by whichever way: `address` is the name of their device. */
+export interface RegistersAt {
+  readonly device: { readonly address: string };
   readonly info: RegisterBlockInfo;
+}
+
+export interface FoundRegisters extends RegistersAt {
+  readonly device: PciDevice;
 }
 
 function describe(device: PciDevice): string {
@@ -84,7 +89,7 @@ export function findRegisters(
 export function findPool(
   devices: readonly PciDevice[],
   wanted: string,
-  registers: FoundRegisters,
+  registers: RegistersAt,
 ): { readonly device: PciDevice; readonly memory: PciResource } {
   const others = devices.filter((device) => device.address !== registers.device.address);
   const { windowSize, features } = registers.info;
@@ -100,7 +105,10 @@ export function findPool(
       `the registers at ${registers.device.address} name a window of ${formatSize(windowSize)}; ` +
         `ivshmem devices of that size: ${list(candidates)}; other ones: ${list(others)}. ` +
         (second === undefined ? 'Give this brick a pool, or' : 'Choose one:') +
-        ' name it as pool.pci',
+        ' name it as pool.pci' +
+        (hasFeature(features, 'translation')
+          ? ', or leave out "pool": the registers translate'
+          : ''),
       { details: { windowSize: hex(windowSize), found: others.map((d) => d.address) } },
     );
   }

@@ -16,7 +16,8 @@ export function openFileBackend(
   options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
   const found = pool === undefined ? undefined : filePool(pool);
-  return new BlockBackend('file', path, found, native.openRegisters({ path }, options));
+  const block = native.openRegisters({ path }, options);
+  return new BlockBackend('file', path, found, block, { native, path });
 }
 
 function filePool(config: PoolConfig): Pool {

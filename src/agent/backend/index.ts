@@ -1,8 +1,11 @@
 import type { Native } from '../../native/types.js';
 import type { AgentConfig, Log } from '../types.js';
 import { openBarBackend } from './bar.js';
+import { chooseRegisters } from './choose.js';
 import { openFileBackend } from './file.js';
+import { openSysfsBackend } from './sysfs.js';
 import type { RegisterBackend } from './types.js';
+import { openUioBackend } from './uio.js';
 
 export type { MemportFields, Pool, RegisterBackend } from './types.js';
 
@@ -13,9 +16,17 @@ export function openBackend(
   sysfs: string,
   log: Log,
 ): RegisterBackend {
-  const { registers, pool, checks } = config;
+  const { pool, checks } = config;
+  const registers = chooseRegisters(sysfs, config.registers);
   const options = { checkAlignment: checks?.alignment ?? true };
-  return registers.backend === 'file'
-    ? openFileBackend(native, registers.path, pool, options)
-    : openBarBackend(native, sysfs, registers.pci, pool, log, options);
+  switch (registers.backend) {
+    case 'file':
+      return openFileBackend(native, registers.path, pool, options);
+    case 'bar':
+      return openBarBackend(native, sysfs, registers.pci, pool, log, options);
+    case 'sysfs':
+      return openSysfsBackend(native, sysfs, registers.pci, pool, log, options);
+    case 'uio':
+      return openUioBackend(native, sysfs, registers.uio, pool, log, options);
+  }
 }

@@ -56,3 +56,12 @@ export function listPciDevices(sysfs: string, id: string): PciDevice[] {
 export function sharedMemory(device: PciDevice): PciResource | undefined {
   return device.resources.find((resource) => resource.index === IVSHMEM_BAR);
 }
+
+/** The file through which that BAR is mapped and locked. */
+export function barPath(sysfs: string, address: string): string {
+  return join(sysfs, 'bus/pci/devices', address, `resource${IVSHMEM_BAR}`);
+}
+
+export function isPciAddress(name: string): boolean {
+  return /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(name);
+}

@@ -18,7 +18,9 @@ export interface MemportFields {
 /** The memory of all memory bricks, as this brick reaches it. Sizes in bytes. */
 export type Pool =
   | { readonly kind: 'file'; readonly path: string; readonly size: bigint }
-  | { readonly kind: 'bar'; readonly pci: string; readonly base: bigint; readonly size: bigint };
+  | { readonly kind: 'bar'; readonly pci: string; readonly base: bigint; readonly size: bigint }
+  /** Nowhere on this machine: the logic translates to it, and all of it is below REMOTE_SIZE. */
+  | { readonly kind: 'remote'; readonly size: bigint };
 
 /** Links as the block shows them now. */
 export interface LinkState {
@@ -35,7 +37,7 @@ export interface LinkState {
 export interface RegisterBackend {
   readonly kind: BackendKind;
   readonly info: RegisterBlockInfo;
-  /** PCI address or path, for people. */
+  /** The device (a PCI address where it has one) or the path, for people. */
   readonly registers: string;
   readonly pool: Pool | undefined;
   /** All memports as they are now. */
@@ -57,6 +59,8 @@ export interface RegisterBackend {
   resetLink(transceiver: number): void;
   /** Writes EPOCH, the mirror of the journal's. */
   writeEpoch(epoch: bigint): void;
+  /** Writes the fields of a memport that is not set, where they mean nothing, as they were before. */
+  restore(port: number, before: MemportRegisters): void;
   /** Unlocks and unmaps. Memports stay as they are. Idempotent. */
   close(): void;
 }

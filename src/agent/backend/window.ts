@@ -5,15 +5,21 @@ export interface WindowRegisters {
   readonly windowSize: bigint;
 }
 
+export interface Window {
+  readonly start: bigint;
+  readonly size: bigint;
+}
+
 /**
  * The local range that the kernel is to hold for remote memory. With translation it is what the
- * registers name; without, an access goes to the pool as it is, so it is the pool's BAR.
+ * registers name; without, an access goes to the pool as it is, so it is the pool's BAR, and there is
+ * none without a pool.
  */
 export function localWindow(
   registers: WindowRegisters,
-  pool: { readonly start: bigint; readonly size: bigint },
-): { readonly start: bigint; readonly size: bigint } {
+  pool: Window | undefined,
+): Window | undefined {
   return registers.translation
     ? { start: registers.windowBase, size: registers.windowSize }
-    : { start: pool.start, size: pool.size };
+    : pool && { start: pool.start, size: pool.size };
 }

@@ -27,6 +27,7 @@ export const CHECKS = {
   process: 'registers',
   pci: 'registers',
   registers: 'registers',
+  'registers-source': 'registers',
   'registers-access': 'registers',
   'registers-held': 'registers',
   pool: 'registers',

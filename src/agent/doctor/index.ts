@@ -48,7 +48,7 @@ function* judge(s: Surroundings): Generator<Finding> {
   yield journal(s);
   yield* hardware(s);
   yield links(s);
-  if (s.settings.registers.backend === 'bar') {
+  if (s.settings.registers.backend !== 'file') {
     yield* kernel(s);
     yield* memory(s);
     yield* module(s);

@@ -115,7 +115,7 @@ export type Settings = Pick<
 > & { readonly brick?: string };
 
 const DEFAULTS: Settings = {
-  registers: { backend: 'bar', pci: 'auto' },
+  registers: { backend: 'auto', pci: 'auto' },
   pool: { pci: 'auto' },
   shares: [],
   socket: DEFAULT_SOCKET,

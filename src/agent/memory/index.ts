@@ -29,9 +29,10 @@ export function createMemory(
 }
 
 function windowOf({ info, pool }: RegisterBackend): Range | undefined {
-  if (pool?.kind !== 'bar') return undefined;
+  if (pool === undefined || pool.kind === 'file') return undefined;
   const translation = hasFeature(info.features, 'translation');
-  return localWindow({ ...info, translation }, { start: pool.base, size: pool.size });
+  const bar = pool.kind === 'bar' ? { start: pool.base, size: pool.size } : undefined;
+  return localWindow({ ...info, translation }, bar);
 }
 
 /**

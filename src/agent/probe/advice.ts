@@ -1,5 +1,6 @@
 import { hex } from '../../abi/codec.js';
 import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
+import { SDMC } from '../backend/sdmc.js';
 import { localWindow } from '../backend/window.js';
 import type { RangeUse } from '../memory/types.js';
 import type { BackendKind } from '../types.js';
@@ -27,7 +28,7 @@ export function judge(
   const module = seen.kernel.module.loaded && seen.kernel.module.mismatch === null;
   const device = memory && (backend === 'file' || (module && windowFits(seen)));
   const systemRam =
-    device && backend === 'bar' && seen.kernel.hotplug && seen.numa.possible.includes(seen.node);
+    device && backend !== 'file' && seen.kernel.hotplug && seen.numa.possible.includes(seen.node);
   const whole = backend === 'file' ? device : device && systemRam;
   const some =
     seen.registers !== null || refused !== undefined || denied(seen.lacks.registers?.message);
@@ -52,7 +53,7 @@ export function advise(seen: Seen, backend: BackendKind, uses: Uses, refused?: s
     );
     return advice;
   }
-  return [...advice, ...drivers(seen), ...kernel(seen), ...numa(seen)];
+  return [...advice, ...drivers(seen, backend), ...kernel(seen), ...numa(seen)];
 }
 
 function* registers(seen: Seen, backend: BackendKind, uses: Uses): Generator<Advice> {
@@ -117,13 +118,17 @@ function list(ports: readonly number[]): string {
   return ports.length < 2 ? `${last}` : `${ports.slice(0, -1).join(', ')} and ${last}`;
 }
 
-function* drivers({ devices }: Seen): Generator<Advice> {
+function* drivers({ devices }: Seen, backend: BackendKind): Generator<Advice> {
   for (const { pci, role, driver } of devices) {
     if (driver === null) continue;
+    // that is the way which the agent takes
+    if (role === 'registers' && (backend === 'sysfs' || backend === 'uio')) continue;
+    const through =
+      driver === SDMC ? 'set registers.backend to "auto" or "sysfs" to go through it, or ' : '';
     yield warning(
       'driver',
       `The driver ${driver} is bound to ${pci} (${role}), which may keep the agent from mapping ` +
-        `it: unbind it with \`echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind\`.`,
+        `it: ${through}unbind it with \`echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind\`.`,
     );
   }
 }
@@ -225,11 +230,11 @@ function hasReverse(pairs: Brick['numa']['differ'], { from, to }: { from: number
 
 /** The window as the agent parks it. */
 function wantedWindow({ registers, pool }: Seen): ReturnType<typeof localWindow> | undefined {
-  if (registers === null || pool === null || pool.start === null) return undefined;
+  if (registers === null || pool === null) return undefined;
   const { translation, windowBase, windowSize } = registers;
   return localWindow(
     { translation, windowBase: BigInt(windowBase), windowSize: BigInt(windowSize) },
-    { start: BigInt(pool.start), size: BigInt(pool.size) },
+    pool.start === null ? undefined : { start: BigInt(pool.start), size: BigInt(pool.size) },
   );
 }
 

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { hex } from '../../abi/codec.js';
 import { toJson } from '../json.js';
 import type { Brick } from '../api/brick-schema.js';
+import { chooseRegisters } from '../backend/choose.js';
 import type { RangeUse } from '../memory/types.js';
 import { useOf } from '../memory/window.js';
 import type { AgentConfig, AgentCore, BackendKind, BrickView } from '../types.js';
@@ -21,11 +23,12 @@ export interface DirectOptions {
 
 /** Looks at everything itself, read-only and with no lock. */
 export function probeDirectly({ root, native, config, refused }: DirectOptions): Brick {
-  const look = lookDirectly(root, native, config.registers, config.pool);
+  const registers = chooseRegisters(join(root, 'sys'), config.registers);
+  const look = lookDirectly(root, native, registers, config.pool);
   const who = {
     brick: config.brick ?? null,
     source: 'direct',
-    backend: config.registers.backend,
+    backend: registers.backend,
     node: config.node,
   } as const;
   return report(root, look, who, refused);

@@ -1,5 +1,5 @@
-import { readlinkSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   featureNames,
   hasFeature,
@@ -10,11 +10,15 @@ import {
   type MemportRegisters,
 } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
-import type { Native, RegisterBlockInfo, RegisterSource } from '../../native/types.js';
+import type { RegisterBlockInfo } from '../../native/types.js';
 import type { Device, Lack, Pool, Registers } from '../api/brick-schema.js';
-import { findPool, findRegisters } from '../backend/discover.js';
-import { IVSHMEM_BAR, IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
-import type { BackendKind, PoolConfig, RegistersConfig } from '../types.js';
+import { driverOf, type ChosenRegisters } from '../backend/choose.js';
+import { findPool, findRegisters, type RegistersAt } from '../backend/discover.js';
+import { openToRead, uioBelow, type BlockAt, type Opener } from '../backend/look.js';
+import { IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
+import { findSdmc, SdmcFiles, type ReadableBlock } from '../backend/sdmc.js';
+import { findUio, listUio } from '../backend/uio.js';
+import type { PoolConfig } from '../types.js';
 
 /** What was found of registers and pool, and why not where they were not. */
 export interface Look {
@@ -23,27 +27,34 @@ export interface Look {
   readonly lacks: { registers?: Lack; pool?: Lack };
 }
 
-/** The only call of the addon that looking needs. */
-export type Opener = Pick<Native, 'openRegisters'>;
+export type { Opener } from '../backend/look.js';
 
-/** Looks with no agent and no lock: blocks are mapped read-only. Never throws. */
+/**
+ * Looks with no agent and no lock: blocks are read, and no more. Never throws.
+ * @param wanted with the way chosen.
+ */
 export function lookDirectly(
   root: string,
   native: Opener,
-  wanted: RegistersConfig,
+  wanted: ChosenRegisters,
   poolWanted: PoolConfig | undefined,
 ): Look {
   try {
     return wanted.backend === 'file'
-      ? lookAtFile(native, wanted.path, poolWanted)
-      : lookAtBars(root, native, wanted.pci, poolWanted);
+      ? lookAtFile(root, native, wanted.path, poolWanted)
+      : lookAtDevice(root, native, wanted, poolWanted);
   } catch (error) {
     return { registers: null, pool: null, lacks: { registers: lack(error) } };
   }
 }
 
-function lookAtFile(native: Opener, path: string, poolWanted: PoolConfig | undefined): Look {
-  const registers = readBlock(native, { path }, 'file', path);
+function lookAtFile(
+  root: string,
+  native: Opener,
+  path: string,
+  poolWanted: PoolConfig | undefined,
+): Look {
+  const registers = readBlock(root, native, { backend: 'file', at: path });
   if (poolWanted === undefined || !('path' in poolWanted)) {
     const message = 'no pool file is configured; name one as pool.path';
     return { registers, pool: null, lacks: { pool: { code: 'SDM_NO_POOL', message } } };
@@ -56,63 +67,71 @@ function lookAtFile(native: Opener, path: string, poolWanted: PoolConfig | undef
   }
 }
 
-function lookAtBars(
+function lookAtDevice(
   root: string,
   native: Opener,
-  wanted: string,
+  wanted: Exclude<ChosenRegisters, { backend: 'file' }>,
   poolWanted: PoolConfig | undefined,
 ): Look {
-  const devices = listPciDevices(join(root, 'sys'), IVSHMEM_ID);
-  const found = findRegisters(devices, wanted, (pci) => identify(native, source(root, pci)));
-  const { address } = found.device;
-  const registers = (base?: bigint): Registers =>
-    readBlock(native, source(root, address), 'bar', address, base);
+  const found = findDevice(root, native, wanted);
+  const block = { backend: wanted.backend, at: found.device.address };
+  const { info } = found;
+  if (poolWanted === undefined && hasFeature(info.features, 'translation')) {
+    const pool = { at: 'remote', start: null, size: hex(info.remoteSize) };
+    return { registers: readBlock(root, native, block), pool, lacks: {} };
+  }
   try {
     const pci = poolWanted !== undefined && 'pci' in poolWanted ? poolWanted.pci : 'auto';
+    const devices = listPciDevices(join(root, 'sys'), IVSHMEM_ID);
     const { device, memory } = findPool(devices, pci, found);
     return {
-      registers: registers(memory.start),
+      registers: readBlock(root, native, block, memory.start),
       pool: { at: device.address, start: hex(memory.start), size: hex(memory.size) },
       lacks: {},
     };
   } catch (error) {
-    return { registers: registers(), pool: null, lacks: { pool: lack(error) } };
+    const registers = readBlock(root, native, block);
+    return { registers, pool: null, lacks: { pool: lack(error) } };
   }
 }
 
-/** Below another root there are files where the addon would look for devices. */
-function source(root: string, pci: string): RegisterSource {
-  if (root === '/') return { pci, resource: IVSHMEM_BAR };
-  return { path: join(root, 'sys/bus/pci/devices', pci, `resource${IVSHMEM_BAR}`) };
-}
-
-function identify(native: Opener, where: RegisterSource): RegisterBlockInfo {
-  const block = native.openRegisters(where, { writable: false });
-  try {
-    return block.info;
-  } finally {
-    block.close();
-  }
-}
-
-function readBlock(
+/** The device that carries the registers, and what they say. */
+function findDevice(
+  root: string,
   native: Opener,
-  where: RegisterSource,
-  backend: BackendKind,
-  at: string,
-  windowBase?: bigint,
-): Registers {
-  const block = native.openRegisters(where, {
-    writable: false,
-    ...(windowBase === undefined ? {} : { windowBase }),
-  });
+  wanted: Exclude<ChosenRegisters, { backend: 'file' }>,
+): RegistersAt {
+  const sysfs = join(root, 'sys');
+  const identify = (block: ReadableBlock): RegisterBlockInfo => {
+    block.close();
+    return block.info;
+  };
+  switch (wanted.backend) {
+    case 'sysfs': {
+      const address = findSdmc(sysfs, wanted.pci);
+      return { device: { address }, info: identify(new SdmcFiles(sysfs, address)) };
+    }
+    case 'uio': {
+      const { device, info } = findUio(listUio(sysfs), wanted.uio, (each) =>
+        identify(native.openRegisters(uioBelow(root, each), { writable: false })),
+      );
+      return { device: { address: device.device }, info };
+    }
+    case 'bar':
+      return findRegisters(listPciDevices(sysfs, IVSHMEM_ID), wanted.pci, (at) =>
+        identify(openToRead(root, native, { backend: 'bar', at })),
+      );
+  }
+}
+
+function readBlock(root: string, native: Opener, at: BlockAt, windowBase?: bigint): Registers {
+  const block = openToRead(root, native, at, windowBase);
   try {
     const { info } = block;
     const words = new BigUint64Array(snapshotWords(info.nports));
     block.snapshot(words);
     return {
-      backend,
-      at,
+      ...at,
       features: featureNames(info.features),
       translation: hasFeature(info.features, 'translation'),
       passive: info.passive,
@@ -164,14 +183,6 @@ export function listDevices(root: string, look: Pick<Look, 'registers' | 'pool'>
       size: hex(size),
     })),
   }));
-}
-
-function driverOf(sysfs: string, address: string): string | null {
-  try {
-    return basename(readlinkSync(join(sysfs, 'bus/pci/devices', address, 'driver')));
-  } catch {
-    return null; // no driver is bound
-  }
 }
 
 function lack(error: unknown): Lack {

@@ -78,7 +78,7 @@ async function directly(options: ProbeOptions, refused?: string): Promise<Brick>
   const config =
     path === undefined
       ? {
-          registers: { backend: 'bar', pci: 'auto' } as const,
+          registers: { backend: 'auto', pci: 'auto' } as const,
           pool: { pci: 'auto' },
           node: DEFAULT_NODE,
         }

@@ -11,6 +11,7 @@ import { print, printJson, sizeText } from './output.js';
 interface Options {
   readonly pci?: string;
   readonly resource: number;
+  readonly uio?: string;
   readonly profile: 'generic' | 'zynq';
   readonly pool?: string;
   readonly ports?: number;
@@ -27,10 +28,11 @@ export function registersCommands(program: Command): void {
   const registers = program.command('registers').description('register blocks without logic');
   registers
     .command('format')
-    .description('format a passive block: a file (made if missing) or an ivshmem device')
-    .argument('[file]', 'register file; or use --pci')
+    .description('format a passive block: a file (made if missing), an ivshmem or a UIO device')
+    .argument('[file]', 'register file; or use --pci or --uio')
     .option('--pci <address>', 'PCI address, such as 0000:00:02.0')
     .option('--resource <n>', 'its BAR', integerArgument(0, 5), 2)
+    .option('--uio <device>', 'UIO device, such as uio0')
     .addOption(
       new Option('--profile <name>', 'where the defaults come from')
         .choices(['generic', 'zynq'])
@@ -49,7 +51,7 @@ export function registersCommands(program: Command): void {
 }
 
 async function format(file: string | undefined, options: Options): Promise<void> {
-  const source = sourceOf(file, options);
+  const source = await sourceOf(file, options);
   const { native } = await import('../../native/index.js');
   const made = 'path' in source && createFile(source.path);
   let info;
@@ -71,17 +73,35 @@ async function format(file: string | undefined, options: Options): Promise<void>
     });
   }
   print(
-    `formatted ${file ?? options.pci}: ${nports} memports, window ${sizeText(hex(windowSize))} at ` +
+    `formatted ${file ?? options.pci ?? options.uio}: ${nports} memports, window ${sizeText(hex(windowSize))} at ` +
       `${hex(windowBase)}, granule ${sizeText(hex(granule))}, ${ntransceivers} transceivers`,
   );
 }
 
-function sourceOf(file: string | undefined, options: Options): RegisterSource {
-  if (file !== undefined && options.pci === undefined) return { path: file };
-  if (file === undefined && options.pci !== undefined) {
-    return { pci: options.pci, resource: options.resource };
+async function sourceOf(file: string | undefined, options: Options): Promise<RegisterSource> {
+  const { pci, resource, uio } = options;
+  if ([file, pci, uio].filter((named) => named !== undefined).length !== 1) {
+    throw new SdmError(
+      'SDM_USAGE',
+      'name either a register file, a device with --pci, or one with --uio',
+    );
   }
-  throw new SdmError('SDM_USAGE', 'name either a register file or a device with --pci');
+  if (file !== undefined) return { path: file };
+  return pci === undefined ? uioNamed(uio ?? '') : { pci, resource };
+}
+
+/** How long its range is, only sysfs says. */
+async function uioNamed(name: string): Promise<RegisterSource> {
+  const { listUio, uioSource } = await import('../../agent/backend/uio.js');
+  const devices = listUio('/sys');
+  const found = devices.find((device) => device.name === name);
+  if (found?.map !== undefined) return uioSource(found);
+  const list = devices.map((device) => device.name).join(', ') || 'none';
+  throw new SdmError(
+    'SDM_NOT_FOUND',
+    `there is no UIO device ${name} with a range to map; UIO devices: ${list}`,
+    { details: { asked: name, found: devices.map((device) => device.name) } },
+  );
 }
 
 /**

@@ -49,8 +49,8 @@ export interface Artifacts {
   /** The guest's /usr, a read-only image. Must be the first virtio disk (/dev/vda). */
   readonly root: string;
   /**
-   * Words for the kernel's command line that a guest needs. `sdm.module=no` and `sdm.agent=no`
-   * may be added: no sdmc_mem, no agent.
+   * Words for the kernel's command line that a guest needs. `sdm.module=no`, `sdm.agent=no` and
+   * `sdm.sdmc=yes` may be added: no sdmc_mem, no agent; with the driver sdmc.
    */
   readonly append: readonly string[];
 }

@@ -18,6 +18,8 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 /** How registers of each kind are made; undefined: only a virtual machine has them (test/vm). */
 const FACTORIES: Record<BackendKind, (() => Registers) | undefined> = {
   bar: undefined,
+  sysfs: undefined,
+  uio: undefined,
   file() {
     const { config, remove } = makeBrick();
     return { open: () => openBackend(native, config, '/nonexistent', SILENT), remove };

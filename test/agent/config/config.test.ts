@@ -19,7 +19,11 @@ describe('parseConfig', () => {
     [{ ...minimal, sharse: [] }, 'sharse', '(is "shares" meant?)'],
     [{ ...minimal, checks: { allignment: false } }, 'checks.allignment', '"alignment" meant'],
     [{ brick: 'b' }, 'registers', 'a value'],
-    [{ brick: 'b', registers: { backend: 'usb' } }, 'registers.backend', '"bar" or "file"'],
+    [
+      { brick: 'b', registers: { backend: 'usb' } },
+      'registers.backend',
+      '"auto", "bar", "sysfs", "uio" or "file"',
+    ],
     [{ brick: 'b', registers: { backend: 'bar', pci: '2.0' } }, 'registers.pci', 'PCI address'],
     [{ brick: 'b', registers: { backend: 'bar', path: '/r' } }, 'registers.path', 'no such key'],
     [{ brick: 'b', registers: { backend: 'file' } }, 'registers.path', 'register file'],

@@ -1,13 +1,14 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { BLOCK_MAX, hex } from '../../../abi/codec.js';
 import { formatSize } from '../../../common/units.js';
 import { IVSHMEM_BAR } from '../../backend/pci.js';
+import { SDMC } from '../../backend/sdmc.js';
 import { note, ok, problem, warning, type Finding, type Mend } from '../finding.js';
 import type { JournalFile } from '../read/journal.js';
 import { heldWithin } from '../read/iomem.js';
 import { barredAt, existing, mayAccess, ownership } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
+import { access } from './access.js';
+import { source } from './source.js';
 
 /** What sdmc_mem is called in /proc/iomem once it has parked the window. */
 const PARKED = 'sdm-window';
@@ -17,9 +18,10 @@ export function* hardware(s: Surroundings): Generator<Finding> {
   if (s.settings.registers.backend === 'file') yield processBrick();
   else yield devices(s);
   yield registers(s);
+  yield source(s);
   yield access(s);
   yield pool(s);
-  if (s.settings.registers.backend === 'bar') yield* held(s);
+  if (s.settings.registers.backend !== 'file') yield* held(s);
   yield foreign(s);
 }
 
@@ -33,7 +35,9 @@ function processBrick(): Finding {
 }
 
 function devices(s: Surroundings): Finding {
-  const { devices: found } = s.brick;
+  const { devices: found, registers: block } = s.brick;
+  const driven = block?.backend === 'sysfs' || block?.backend === 'uio';
+  if (found.length === 0 && driven) return ok('pci', `none needed: registers are at ${block.at}`);
   if (found.length === 0) {
     return problem(
       'pci',
@@ -47,7 +51,9 @@ function devices(s: Surroundings): Finding {
       },
     );
   }
-  const bound = found.filter(({ driver }) => driver !== null);
+  const bound = found.filter(
+    ({ driver, role }) => driver !== null && !(driven && role === 'registers'),
+  );
   if (bound.length > 0) {
     return problem(
       'pci',
@@ -56,6 +62,9 @@ function devices(s: Surroundings): Finding {
         .join(', '),
       'a device that a driver holds cannot be mapped by the agent, nor its BAR be parked by sdmc_mem',
       {
+        ...(bound.some(({ driver }) => driver === SDMC) && {
+          mend: `set registers.backend to "auto" or "sysfs" to go through ${SDMC}; or unbind`,
+        }),
         command: bound
           .map(({ pci, driver }) => `echo ${pci} > /sys/bus/pci/drivers/${driver}/unbind`)
           .join('; '),
@@ -75,7 +84,7 @@ function devices(s: Surroundings): Finding {
   }
   return ok(
     'pci',
-    `${found.map(({ pci, role }) => `${pci} (${role})`).join(', ')}: no driver bound`,
+    found.map(({ pci, role, driver }) => `${pci} (${role}): ${driver ?? 'no driver'}`).join(', '),
   );
 }
 
@@ -112,7 +121,8 @@ function registersMend(s: Surroundings, message: string): Mend {
   if (command !== undefined) {
     return { mend: 'if that memory is to be a register block, format it', command };
   }
-  const key = s.settings.registers.backend === 'bar' ? 'pci' : 'path';
+  const { backend } = s.settings.registers;
+  const key = backend === 'file' ? 'path' : backend === 'uio' ? 'uio' : 'pci';
   return {
     mend: `name the right one as "registers.${key}" in the configuration`,
     command: 'sdm-agent probe --direct',
@@ -136,43 +146,6 @@ function formatCommand({ brick, settings }: Surroundings): string | undefined {
   return (
     `sdm-agent registers format --pci ${block.pci} --window-size ${memory.size} ` +
     `--remote-size ${memory.size}`
-  );
-}
-
-/** Where whoever runs the agent must be able to read and write. */
-function registersPath({ root, brick, settings }: Surroundings): string | undefined {
-  if (settings.registers.backend === 'file') return settings.registers.path;
-  const device = brick.devices.find(({ role }) => role === 'registers');
-  const { pci } = settings.registers;
-  const address = device?.pci ?? (pci === 'auto' ? undefined : pci);
-  if (address === undefined) return undefined;
-  return join(root, 'sys/bus/pci/devices', address, `resource${IVSHMEM_BAR}`);
-}
-
-function access(s: Surroundings): Finding {
-  const path = registersPath(s);
-  if (path === undefined || !existsSync(path)) {
-    return note('registers-access', 'not examined: the registers were not found');
-  }
-  const { runner } = s;
-  const bar = barredAt(path, runner);
-  if (bar === undefined && mayAccess(statSync(path), runner, ['read', 'write'])) {
-    return ok('registers-access', `${runner.name} may read and write ${path}`);
-  }
-  const which = bar ?? path;
-  return problem(
-    'registers-access',
-    `${runner.name} may not ${bar === undefined ? 'read and write' : 'enter'} ${which}, which is ` +
-      ownership(which, s.groups, s.root),
-    runner.from === 'service'
-      ? 'the agent runs as that user; a rule of udev gives it the registers'
-      : 'the agent would run as you: there is no service that says otherwise',
-    runner.from === 'service'
-      ? {
-          command:
-            'sdm-agent service install && udevadm trigger --action=add --subsystem-match=pci',
-        }
-      : { mend: 'run the agent as root, or as a service', command: 'sdm-agent service install' },
   );
 }
 
@@ -213,7 +186,8 @@ function pool(s: Surroundings): Finding {
 /** BARs that something in the kernel has taken: mapping them is refused then. */
 function* held(s: Surroundings): Generator<Finding> {
   for (const { pci, role, bars } of s.brick.devices) {
-    if (role === 'other') continue;
+    if (role === 'other' || (role === 'registers' && s.brick.registers?.backend !== 'bar'))
+      continue;
     const bar = bars.find(({ index }) => index === IVSHMEM_BAR);
     if (bar === undefined) continue;
     const range = { start: BigInt(bar.start), size: BigInt(bar.size) };

@@ -3,6 +3,7 @@ import { RESERVE_SIZE } from '../../journal/reserve.js';
 import { readText } from '../../memory/sysfs.js';
 import { formatSize } from '../../../common/units.js';
 import { NO_POOL } from '../../attachments/journal.js';
+import { namedPoolPlace, registersPlace } from '../../backend/place.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
 import type { JournalFile } from '../read/journal.js';
 import type { Surroundings } from '../surroundings.js';
@@ -83,7 +84,7 @@ function foreignTo(
     return `the brick "${identity.brick}", and this one is "${settings.brick}"`;
   }
   if (brick.registers === null) return undefined;
-  const registers = `${brick.registers.backend} ${brick.registers.at}`;
+  const registers = registersPlace(brick.registers.backend, brick.registers.at);
   if (identity.registers === registers) return foreignPool(brick, identity.pool);
   return `the registers "${identity.registers}", and this brick has "${registers}"`;
 }
@@ -94,6 +95,6 @@ function foreignPool(
   known: string,
 ): string | undefined {
   if (registers === null || pool === null || known === NO_POOL) return undefined;
-  const own = `${registers.backend} ${pool.at}`;
+  const own = namedPoolPlace(pool.at);
   return known === own ? undefined : `the pool "${known}", and this brick has "${own}"`;
 }

@@ -139,15 +139,16 @@ function window({ brick }: Surroundings): Finding {
     return ok('window', 'no window is parked; the agent does that when it starts');
   const { registers, pool } = brick;
   const found = `${parked.start}, ${formatSize(BigInt(parked.size))}`;
-  if (registers === null || pool === null || pool.start === null) return ok('window', found);
+  if (registers === null || pool === null) return ok('window', found);
   const wanted = localWindow(
     {
       translation: registers.translation,
       windowBase: BigInt(registers.windowBase),
       windowSize: BigInt(registers.windowSize),
     },
-    { start: BigInt(pool.start), size: BigInt(pool.size) },
+    pool.start === null ? undefined : { start: BigInt(pool.start), size: BigInt(pool.size) },
   );
+  if (wanted === undefined) return ok('window', found);
   if (BigInt(parked.start) === wanted.start && BigInt(parked.size) === wanted.size) {
     return ok('window', found);
   }

@@ -71,7 +71,7 @@ function* config({ config: state, brick }: Surroundings): Generator<Finding> {
       missing
         ? {
             mend: 'write one; this is the least, docs/agent-cli.md has all keys',
-            command: `mkdir -p /etc/sdm && printf '{"brick": "%s", "registers": {"backend": "bar"}, "pool": {"pci": "auto"}}\\n' "$(hostname)" >${path}`,
+            command: `mkdir -p /etc/sdm && printf '{"brick": "%s", "registers": {"backend": "auto"}, "pool": {"pci": "auto"}}\\n' "$(hostname)" >${path}`,
           }
         : { command: `sdm-agent config check ${path}` },
     );

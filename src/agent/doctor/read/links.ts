@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import { isLinkUp, REG } from '../../../abi/codec.js';
 import type { Transceiver } from '../../api/schemas.js';
 import type { Brick } from '../../api/brick-schema.js';
-import { IVSHMEM_BAR } from '../../backend/pci.js';
-import type { RegisterSource } from '../../../native/types.js';
-import type { Opener } from '../../probe/registers.js';
+import { openToRead, type Opener } from '../../backend/look.js';
 import type { Ask } from '../surroundings.js';
 
 /** Whether each transceiver has its link; undefined where that cannot be read. */
@@ -22,11 +19,11 @@ export async function askLinks(ask: Ask): Promise<Links> {
   }
 }
 
-/** From the block, which is mapped for reading and without its lock. */
+/** From the block, which is opened for reading and without its lock. */
 export function readLinks(root: string, native: Opener, { registers }: Brick): Links {
   if (registers === null) return undefined;
   try {
-    const block = native.openRegisters(sourceOf(root, registers), { writable: false });
+    const block = openToRead(root, native, registers);
     try {
       const status = block.read(REG.LINK_STATUS);
       return Array.from({ length: registers.ntransceivers }, (_, t) => isLinkUp(status, t));
@@ -36,11 +33,4 @@ export function readLinks(root: string, native: Opener, { registers }: Brick): L
   } catch {
     return undefined;
   }
-}
-
-/** Below another root there are files where the addon would look for devices. */
-function sourceOf(root: string, { backend, at }: NonNullable<Brick['registers']>): RegisterSource {
-  if (backend === 'file') return { path: at };
-  if (root === '/') return { pci: at, resource: IVSHMEM_BAR };
-  return { path: join(root, 'sys/bus/pci/devices', at, `resource${IVSHMEM_BAR}`) };
 }

@@ -1,17 +1,9 @@
 import { join } from 'node:path';
-import {
-  isLinkUp,
-  MEMPORT,
-  MEMPORT_BASE,
-  MEMPORT_STRIDE,
-  STATUS,
-  statusName,
-} from '../../../abi/codec.js';
+import { isLinkUp, STATUS, statusName } from '../../../abi/codec.js';
 import type { MemportRegisters } from '../../../abi/codec.js';
 import type { Native } from '../../../native/types.js';
 import { PROGRAM_MS } from '../../attachments/stages.js';
 import { openBackend, type RegisterBackend } from '../../backend/index.js';
-import { IVSHMEM_BAR } from '../../backend/pci.js';
 import { readRegions } from '../../probe/kernel.js';
 import type { Finding } from '../finding.js';
 import type { Settings } from '../surroundings.js';
@@ -19,8 +11,6 @@ import { chooseScratch, type Scratch, type Space } from './choose.js';
 import { differs, failed, leftSet, noneChosen, refused, worked } from './findings.js';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
-/** START to IN_ID: what an earlier mapping may have left in a memport that is not set. */
-const FIELDS = MEMPORT.SET / 8;
 
 /**
  * Sets and clears a memport under the lock of the block: no agent works on it meanwhile. All of it
@@ -40,7 +30,7 @@ export function scratchDirectly(root: string, native: Native, settings: Settings
     );
   }
   try {
-    return tryOn(root, native, settings, backend);
+    return tryOn(root, settings, backend);
   } catch (error) {
     return failed(error, 'sdm-agent probe --direct');
   } finally {
@@ -48,12 +38,7 @@ export function scratchDirectly(root: string, native: Native, settings: Settings
   }
 }
 
-function tryOn(
-  root: string,
-  native: Native,
-  settings: Settings,
-  backend: RegisterBackend,
-): Finding {
+function tryOn(root: string, settings: Settings, backend: RegisterBackend): Finding {
   const before = backend.memports();
   let scratch: Scratch;
   try {
@@ -72,7 +57,8 @@ function tryOn(
     seen = backend.memports()[port];
   } finally {
     cleared = backend.clear(port, PROGRAM_MS);
-    if (cleared === STATUS.INACTIVE) restore(root, native, backend, port, before);
+    // what an earlier mapping left in its fields means nothing, but nothing of this is to remain
+    if (cleared === STATUS.INACTIVE) backend.restore(port, before[port]!);
   }
   if (cleared !== STATUS.INACTIVE) return leftSet(scratch, `STATUS ${statusName(cleared)}`);
   if (status !== STATUS.ACTIVE) return refused(scratch, status);
@@ -102,7 +88,7 @@ function spaceOf(
   const { info, pool } = backend;
   const up = backend.links().status;
   const set = memports.flatMap((found, memport) => (found.set ? [{ ...found, memport }] : []));
-  const regions = registers.backend === 'bar' ? readRegions(root) : [];
+  const regions = registers.backend === 'file' ? [] : readRegions(root);
   return {
     info,
     poolSize: pool?.size,
@@ -136,32 +122,4 @@ function sameState(a: MemportRegisters | undefined, b: MemportRegisters | undefi
   if (a === undefined || b === undefined) return false;
   const [left, right] = [fieldsOf(a), fieldsOf(b)];
   return a.set === b.set && a.status === b.status && left.every((field, i) => field === right[i]);
-}
-
-/**
- * Writes back what was in the fields of the memport, which mean nothing while it is not set. Aligned
- * 64-bit accesses, as the registers need.
- */
-function restore(
-  root: string,
-  native: Native,
-  { kind, registers }: RegisterBackend,
-  port: number,
-  before: readonly MemportRegisters[],
-): void {
-  const path =
-    kind === 'file'
-      ? registers
-      : join(root, 'sys/bus/pci/devices', registers, `resource${IVSHMEM_BAR}`);
-  const old = before[port];
-  if (old === undefined) return;
-  const at = MEMPORT_BASE + port * MEMPORT_STRIDE;
-  const map = native.mapMemory({ path, length: BigInt(at + MEMPORT_STRIDE), writable: true });
-  try {
-    const words = BigUint64Array.from(fieldsOf(old));
-    if (words.length !== FIELDS) throw new RangeError('a memport has other fields');
-    map.write(BigInt(at), new Uint8Array(words.buffer));
-  } finally {
-    map.close();
-  }
 }

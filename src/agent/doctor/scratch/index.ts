@@ -18,7 +18,7 @@ export async function scratch(s: Surroundings, wanted: boolean): Promise<Finding
   if (s.config.kind !== 'valid') return notTried('without a configuration no share is known');
   if ('missing' in s.native) return notTried('the addon does not load');
   if (s.brick.registers === null) return notTried('the registers were not found');
-  if (s.root !== '/' && s.settings.registers.backend === 'bar') {
+  if (s.root !== '/' && s.settings.registers.backend !== 'file') {
     return notTried('these registers are not of this machine');
   }
   return scratchDirectly(s.root, s.native, s.settings);

@@ -1,0 +1,66 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasFeature } from '../../abi/codec.js';
+import { SdmError } from '../../common/errors.js';
+import type { Log, PoolConfig } from '../types.js';
+import { findPool, type RegistersAt } from './discover.js';
+import { IVSHMEM_ID, listPciDevices } from './pci.js';
+import type { Pool } from './types.js';
+
+/**
+ * The pool of registers that are part of a machine: the BAR of another device or, where addresses are
+ * translated and none is configured, whatever the logic leads to. One that is not found is logged,
+ * and the brick serves its memports without.
+ * @throws SDM_CONFIG, SDM_NO_POOL if the device cannot be enabled.
+ */
+export function openPool(
+  sysfs: string,
+  wanted: PoolConfig | undefined,
+  registers: RegistersAt,
+  log: Log,
+): Pool | undefined {
+  if (wanted === undefined) return remotePool(registers);
+  if ('path' in wanted) {
+    throw new SdmError(
+      'SDM_CONFIG',
+      `pool is the file ${wanted.path}, but the registers are those of a device: give pool.pci`,
+    );
+  }
+  try {
+    const { device, memory } = findPool(listPciDevices(sysfs, IVSHMEM_ID), wanted.pci, registers);
+    enable(sysfs, device.address);
+    return { kind: 'bar', pci: device.address, base: memory.start, size: memory.size };
+  } catch (error) {
+    if (!(error instanceof SdmError) || error.code !== 'SDM_NO_POOL') throw error;
+    log.warn({ err: error }, `no pool: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** With translation the window is the registers' own, and so is what lies behind it. */
+function remotePool({ info }: RegistersAt): Pool | undefined {
+  return hasFeature(info.features, 'translation')
+    ? { kind: 'remote', size: info.remoteSize }
+    : undefined;
+}
+
+/** What a pool is called: a path, a PCI address, or "remote". */
+export function poolName(pool: Pool): string {
+  return pool.kind === 'file' ? pool.path : pool.kind === 'bar' ? pool.pci : 'remote';
+}
+
+/** Lets the device decode its BARs. Counted by the kernel, so only where it is off. */
+function enable(sysfs: string, address: string): void {
+  const path = join(sysfs, 'bus/pci/devices', address, 'enable');
+  if (readFileSync(path, 'utf8').trim() !== '0') return;
+  try {
+    writeFileSync(path, '1');
+  } catch (cause) {
+    throw new SdmError(
+      'SDM_NO_POOL',
+      `the pool device ${address} cannot be enabled: ${(cause as Error).message}; ` +
+        'run the agent as root, or unbind the driver that holds it',
+      { cause },
+    );
+  }
+}
