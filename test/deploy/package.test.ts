@@ -62,6 +62,9 @@ describe('the package', () => {
       'deploy/sysusers.d/sdm.conf',
       'docs/service.md',
       'kernel/Makefile',
+      'kernel/dkms.conf',
+      'kernel/module/compat.h',
+      'kernel/module/sdmc/main.c',
       'kernel/module/sdmc_mem/main.c',
       'scripts/code-cache.mjs',
       'scripts/install-addon.mjs',
@@ -76,7 +79,7 @@ describe('the package', () => {
   it('has nothing else', () => {
     const top = new Set(paths().map((path) => path.split('/').slice(0, 2).join('/')));
     const wanted =
-      /^(bin|deploy|docs|tools)\/|^dist\/(bundle|src)$|^kernel\/(module|Makefile|COPYING)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
+      /^(bin|deploy|docs|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
     expect([...top].filter((path) => !wanted.test(path))).toEqual([]);
     const junk = /(^|\/)(test|tests|fuzz|node_modules|cache)\/|\.(o|ko|cmd|stamp|log|tgz)$/;
     expect(paths().filter((path) => junk.test(path))).toEqual([]);

@@ -51,24 +51,26 @@ export async function ensureKernel(
 
 /**
  * Unpacks the headers.
+ * @param kind of what they are in the cache.
  * @returns the directory to give to `make -C` for modules of this kernel.
  */
 export async function ensureHeaders(
   context: Context,
   apt: PrivateApt,
-  { headers, kernelRelease }: Resolution,
+  { headers, kernelRelease }: Pick<Resolution, 'headers' | 'kernelRelease'>,
+  kind = 'headers',
 ): Promise<string> {
   const name = `linux-headers-${kernelRelease}`;
   const dir = await cached({
     cache: context.cache,
-    kind: 'headers',
+    kind,
     key: hashOf('1', ...headers.map(versionOf)),
     signal: context.signal,
     make: async (to) => {
       await context.progress.step(`Unpack headers of ${kernelRelease}`, async () => {
         await unpack(context, apt, headers, to);
         // The packaged one-line Makefile includes /usr/src/linux-headers-…-common/Makefile.
-        const common = name.replace(/-arm64$/, '-common');
+        const common = name.replace(/-(arm64|amd64)$/, '-common');
         await writeFile(
           join(to, 'usr/src', name, 'Makefile'),
           `include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../${common}/Makefile\n`,
