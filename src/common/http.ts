@@ -96,6 +96,8 @@ function send(
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
     const request = nodeRequest({ socketPath, method, path, headers, agent: false, signal });
     // An answer may come before the body is through (413), after which the write fails: keep the answer.
+    // Where the write fails first, node closes the connection with what was not read of it, and there is
+    // no way to ask for that: so the agent reads on for a while, and the write does not fail.
     let answered = false;
     request.on('error', (error) => {
       if (!answered) reject(error);

@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { linger, type LingerLimits } from './linger.js';
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends LingerLimits {
   /** Connections at a time. */
   readonly connections: number;
   /** Requests of one connection that are answered or wait for that. */
@@ -40,6 +41,11 @@ export class Connections {
     server.on('connection', (socket: Socket) => {
       this.#silent.add(socket);
       socket.once('close', () => this.#forget(socket));
+      // This is how node ends a connection after its last answer.
+      socket.destroySoon = () => {
+        if (this.#isSending(socket)) this.close(socket);
+        else Socket.prototype.destroySoon.call(socket);
+      };
       if (this.#silent.size + this.#exchanges.size > limits.connections) this.#makeRoom();
     });
     server.on('request', (request, response) => this.#begin({ request, response }));
@@ -50,9 +56,24 @@ export class Connections {
     return this.#exchanges.get(socket)?.findLast(({ request }) => request.complete)?.response;
   }
 
+  /**
+   * Closes a connection after what was written to it, for a client that may not have sent all yet.
+   * What waits on it is not done; it is silent from now on, so it keeps nobody out.
+   */
+  close(socket: Socket): void {
+    this.#exchanges.delete(socket);
+    this.#silent.add(socket);
+    linger(socket, this.#limits);
+  }
+
+  /** Whether the request that is answered did not come whole yet. */
+  #isSending(socket: Socket): boolean {
+    return this.#exchanges.get(socket)?.[0]?.request.complete === false;
+  }
+
   #begin(exchange: Exchange): void {
     const { socket } = exchange.request;
-    if (socket.destroyed) return;
+    if (!socket.writable) return; // it closes
     const waiting = this.#exchanges.get(socket);
     if (waiting === undefined) {
       this.#silent.delete(socket);
@@ -82,7 +103,7 @@ export class Connections {
       return;
     }
     setImmediate(() => {
-      if (!socket.destroyed) this.#handle(next);
+      if (socket.writable) this.#handle(next);
     });
   }
 

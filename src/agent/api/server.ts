@@ -22,6 +22,7 @@ import { failures, type ApiContext, type App } from './context.js';
 import { readJsonBodies } from './json-body.js';
 import { statusOf, toAnswer } from './errors.js';
 import { EventStreams, STREAM_LIMITS, type StreamLimits } from './event-streams.js';
+import type { LingerLimits } from './linger.js';
 import { attachmentRoutes } from './routes/attachments.js';
 import { brickRoutes } from './routes/brick.js';
 import { eventRoutes } from './routes/events.js';
@@ -33,7 +34,7 @@ import { Unreadable } from './unreadable.js';
 import { Validation } from './validation.js';
 
 /** Against clients that are slow, broken or many. Milliseconds and bytes. */
-export interface Limits extends StreamLimits {
+export interface Limits extends StreamLimits, LingerLimits {
   readonly bodyLimit: number;
   /** For the whole request to arrive. */
   readonly requestTimeout: number;
@@ -53,6 +54,9 @@ const LIMITS: Limits = {
   keepAliveTimeout: 5_000,
   maxConnections: 512,
   maxPipelined: 64,
+  // Enough for what anybody sends here by mistake, and for a machine that is busy.
+  lingerBytes: 16 * 1024 * 1024,
+  lingerTimeout: 5_000,
   ...STREAM_LIMITS,
 };
 
@@ -159,7 +163,7 @@ function httpServer(handler: RequestListener, limits: Limits, unreadable: Unread
     // There is no host to name on a Unix socket; node would refuse in a form that is not ours.
     requireHostHeader: false,
   });
-  const most = { connections: maxConnections, requests: maxPipelined };
+  const most = { ...limits, connections: maxConnections, requests: maxPipelined };
   const tooMany = (socket: Socket): void =>
     unreadable.refuse(
       socket,

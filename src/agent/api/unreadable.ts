@@ -30,6 +30,8 @@ export class Unreadable {
       this.refuse(socket, 'SDM_INPUT', `this agent does not know "Expect: ${headers.expect}"`);
     });
     server.on('connect', (_request, socket: Socket) => {
+      // Node has left it to us: a client that is gone must not end the agent.
+      socket.on('error', () => {});
       this.refuse(socket, 'SDM_INPUT', 'this agent is no proxy: there is no CONNECT');
     });
   }
@@ -69,8 +71,7 @@ export class Unreadable {
       `HTTP/1.1 ${statusOf(answer.code)} Refused\r\n` +
         'Content-Type: application/json; charset=utf-8\r\n' +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      // nothing that still comes is of interest, nor whether the other side ever closes
-      () => socket.destroy(),
     );
+    this.#connections?.close(socket);
   }
 }
