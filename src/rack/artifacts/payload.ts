@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
@@ -160,17 +160,21 @@ function cmakeJsVersion(project: string): string {
   return manifest.devDependencies?.['cmake-js'] ?? 'latest';
 }
 
-/** The C programs of the guest, each of one source, linked statically. */
+/** The programs of the guest: C, each of one source and linked statically, and scripts of its shell. */
 async function ensureTools({ cache, progress, project, signal }: Context): Promise<string> {
   return cached({
     cache,
     kind: 'tools',
-    key: hashOf('1', ...COMPILE, hashFiles(project, [TOOLS])),
+    key: hashOf('2', ...COMPILE, hashFiles(project, [TOOLS])),
     signal,
     make: async (to) => {
       await progress.step('Build the programs of guests', async () => {
         await mkdir(to, { recursive: true });
-        for (const source of readdirSync(join(project, TOOLS)).filter((n) => n.endsWith('.c'))) {
+        const sources = readdirSync(join(project, TOOLS));
+        for (const script of sources.filter((name) => name.endsWith('.sh'))) {
+          await cp(join(project, TOOLS, script), join(to, basename(script, '.sh')));
+        }
+        for (const source of sources.filter((name) => name.endsWith('.c'))) {
           await run(
             [
               'aarch64-linux-gnu-gcc',
