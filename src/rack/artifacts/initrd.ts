@@ -81,7 +81,7 @@ export async function ensureBase(
 }
 
 /** Debian 12 has it in /bin, Debian 13 in /usr/bin. */
-function findBusybox(tree: string): string {
+export function findBusybox(tree: string): string {
   const candidates = ['bin/busybox', 'usr/bin/busybox'].map((name) => join(tree, name));
   const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false }));
   if (found === undefined) throw new Error(`busybox-static has none of ${candidates.join(', ')}`);
