@@ -109,6 +109,7 @@ export type Settings = Pick<
   | 'socket'
   | 'socketGroup'
   | 'node'
+  | 'memory'
   | 'stateDir'
   | 'checks'
   | 'queueTimeoutMs'

@@ -195,7 +195,27 @@ const KERNEL: Row[] = [
     { tree: { 'sys/module/memory_hotplug/parameters/memmap_on_memory': 'Y\n' } },
     'memory-map',
     'note',
-    { found: /no use/ },
+    { found: /memory\.memmapOnMemory is not set/ },
+  ],
+  [
+    'memmap_on_memory is on, and wanted',
+    {
+      config: { memory: { memmapOnMemory: true } },
+      tree: { 'sys/module/memory_hotplug/parameters/memmap_on_memory': 'Y\n' },
+    },
+    'memory-map',
+    'ok',
+    { found: /map of its own pages/ },
+  ],
+  [
+    'memmap_on_memory is wanted, and off',
+    {
+      config: { memory: { memmapOnMemory: true } },
+      tree: { 'sys/module/memory_hotplug/parameters/memmap_on_memory': 'N\n' },
+    },
+    'memory-map',
+    'problem',
+    { mend: /memory_hotplug\.memmap_on_memory=1/ },
   ],
   [
     'memmap_on_memory is off',

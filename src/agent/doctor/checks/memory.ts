@@ -8,6 +8,8 @@ import type { Surroundings } from '../surroundings.js';
 const SEGMENT = 256n << 20n;
 /** `struct page`, one for each page of memory. */
 const PAGE_STRUCT = 64n;
+/** Of the kernel's command line. */
+const PARAMETER = 'memory_hotplug.memmap_on_memory=1';
 
 /** What the sizes of pages, blocks, granules and shares mean for each other. */
 export function* memory(s: Surroundings): Generator<Finding> {
@@ -93,7 +95,12 @@ function memoryMap(s: Surroundings): Finding {
   const cost = (total / BigInt(pageSize ?? 4096)) * PAGE_STRUCT;
   const asked = readText(join(s.root, 'sys/module/memory_hotplug/parameters/memmap_on_memory'));
   const on = asked !== undefined && !['N', '0'].includes(asked);
-  const unused = on ? '; memmap_on_memory is on, which sdmc_mem makes no use of' : '';
+  const wanted = s.settings.memory?.memmapOnMemory === true;
+  if (wanted && !on) return notAllowed();
+  if (wanted) {
+    return ok('memory-map', 'each range holds the map of its own pages (memory.memmapOnMemory)');
+  }
+  const unused = on ? '; memmap_on_memory is on, and memory.memmapOnMemory is not set' : '';
   if (total === 0n) return ok('memory-map', `nothing to attach as system RAM${unused}`);
   const free = s.brick.numa.nodes.reduce((sum, node) => sum + BigInt(node.freeBytes), 0n);
   const found =
@@ -103,7 +110,19 @@ function memoryMap(s: Surroundings): Finding {
     'the kernel keeps 64 bytes for each page, in memory that was there before: a slow tier would ' +
     'make all of it slow';
   if (cost * 2n < free) return on ? note('memory-map', found, cause) : ok('memory-map', found);
+  const boot = on ? '' : ` and boot with ${PARAMETER}`;
   return warning('memory-map', found, cause, {
-    mend: 'attach less at a time, or give the brick more memory of its own',
+    mend:
+      'attach less at a time, give the brick more memory of its own, or set ' +
+      `memory.memmapOnMemory${boot}: the map lies in the slow memory then`,
   });
+}
+
+function notAllowed(): Finding {
+  return problem(
+    'memory-map',
+    'memory.memmapOnMemory is set, and the kernel does not allow it',
+    'nothing can be attached as system RAM: a range cannot hold the map of its own pages',
+    { mend: `boot with ${PARAMETER}, or set memory.memmapOnMemory to false` },
+  );
 }
