@@ -13,6 +13,8 @@
 #
 #   ARGS       arguments of SCRIPT
 #   REGISTERS  a file with the register block, 64 KiB; it is written. Zeros if unset
+#   DEVICES    more words for QEMU's command line
+#   CYCLES     as the scripts have it
 #   MEMORY     MiB, by default 512
 #   APPEND     more words for the kernel's command line
 #   DEADLINE   seconds until all is ended, by default 600
@@ -21,7 +23,7 @@
 set -o errexit -o nounset -o pipefail
 
 if (($# < 3)); then
-	sed -n '4,20s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,22s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 readonly image=$1 busybox=$2 script=$3
@@ -77,7 +79,7 @@ mount -t debugfs debug /sys/kernel/debug
 mount -t tmpfs tmp /tmp
 echo 4 >/proc/sys/kernel/printk
 cd /
-sh ./${script##*/} ${ARGS:-}
+${CYCLES:+CYCLES=$CYCLES} sh ./${script##*/} ${ARGS:-}
 status=\$?
 if [ \$status -ne 0 ] || [ "${DMESG:+yes}" ]; then
 	dmesg | sed 's/^/# /'
@@ -92,6 +94,8 @@ truncate -s 1G "$pool"
 registers=${REGISTERS:-$work/registers}
 [[ -e $registers ]] || truncate -s 64K "$registers"
 
+# Words, not one word:
+# shellcheck disable=SC2086
 timeout "$deadline" qemu-system-aarch64 \
 	-M virt -cpu max,pauth-impdef=on -smp 1 -m "$memory"M -nodefaults -no-reboot -display none \
 	-object memory-backend-ram,id=ram,size="$memory"M \
@@ -101,7 +105,7 @@ timeout "$deadline" qemu-system-aarch64 \
 	-device ivshmem-plain,memdev=registers,addr=2 \
 	-object memory-backend-file,id=pool,mem-path="$pool",size=1G,share=on \
 	-device ivshmem-plain,memdev=pool,addr=3 \
-	-device pci-testdev,addr=4 \
+	-device pci-testdev,addr=4 ${DEVICES:-} \
 	-kernel "$image" -initrd "$work/initrd" \
 	-append 'console=ttyAMA0 memhp_default_state=offline panic=-1 quiet'" ${APPEND:-}" \
 	-serial stdio </dev/null |
