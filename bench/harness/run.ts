@@ -58,6 +58,8 @@ function compare(suite: Suite, comparison: Comparison, series: Series): Result {
     unit: comparison.unit,
     speedup: comparison.better === 'lower' ? baselineValue / value : value / baselineValue,
     rounds: Math.min(ours.length, theirs.length),
+    readings: ours,
+    baselineReadings: theirs,
   };
 }
 

@@ -59,4 +59,7 @@ export interface Result {
   readonly unit: string;
   readonly speedup: number;
   readonly rounds: number;
+  /** What the medians are of, in the order of the rounds. */
+  readonly readings: readonly number[];
+  readonly baselineReadings: readonly number[];
 }

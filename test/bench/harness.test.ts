@@ -93,6 +93,8 @@ describe('a run', () => {
         unit: 'ns',
         speedup: 10,
         rounds: 5,
+        readings: [1, 9, 2, 8, 3],
+        baselineReadings: [30, 10, 20, 50, 40],
       },
     ]);
   });

@@ -70,8 +70,11 @@ describe('bench', { timeout: 120_000 }, () => {
         'unit',
         'speedup',
         'rounds',
+        'readings',
+        'baselineReadings',
       ]);
       expect(result).toMatchObject({ suite: 'memport', rounds: 2 });
+      expect([result.readings.length, result.baselineReadings.length]).toEqual([2, 2]);
       expect(result.case).toContain('(emulated)');
       expect(Math.min(result.value, result.baselineValue)).toBeGreaterThan(0);
       expect(result.speedup).toBeCloseTo(result.baselineValue / result.value, 6);
