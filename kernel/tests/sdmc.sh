@@ -359,6 +359,8 @@ poke 0x1070 2
 puts "logic is busy for ever" ETIMEDOUT $P1/set 1
 is "SET was not written" 0x0 "$(peek 0x1068)"
 puts "nor can fields be" EBUSY $P1/startAddress 0
+echo 0 >$PARAMETERS/set_timeout_ms
+puts "no time to wait for it" ETIMEDOUT $P1/clear 1
 is "it reads busy" 2 "$(cat $P1/status)"
 poke 0x1070 0
 

@@ -36,15 +36,20 @@ static int refusal(u64 status)
 	}
 }
 
+/* How long logic may take, us; not 0, which read_poll_timeout() takes for ever. */
+static u64 timeout_us(void)
+{
+	return (u64)READ_ONCE(sdmc_set_timeout_ms) * USEC_PER_MSEC ?: 1;
+}
+
 /* Lets logic work until STATUS is @wanted or a refusal, and returns it, or BUSY. */
 static u64 settle(struct sdmc_block *block, unsigned int port, u64 wanted)
 {
-	u64 timeout_us = (u64)READ_ONCE(sdmc_set_timeout_ms) * USEC_PER_MSEC;
 	u64 status;
 
 	if (read_poll_timeout(sdmc_memport_read, status,
 			      status == wanted || status >= SDM_STATUS_RANGE,
-			      POLL_US, timeout_us, false, block->regs, port, SDM_MEMPORT_STATUS))
+			      POLL_US, timeout_us(), false, block->regs, port, SDM_MEMPORT_STATUS))
 		return SDM_STATUS_BUSY;
 	return status;
 }
@@ -52,11 +57,10 @@ static u64 settle(struct sdmc_block *block, unsigned int port, u64 wanted)
 /* A write to SET while STATUS is busy would be ignored. */
 static bool wait_while_busy(struct sdmc_block *block, unsigned int port)
 {
-	u64 timeout_us = (u64)READ_ONCE(sdmc_set_timeout_ms) * USEC_PER_MSEC;
 	u64 status;
 
 	return !read_poll_timeout(sdmc_memport_read, status, status != SDM_STATUS_BUSY,
-				  POLL_US, timeout_us, false, block->regs, port,
+				  POLL_US, timeout_us(), false, block->regs, port,
 				  SDM_MEMPORT_STATUS);
 }
 
@@ -162,13 +166,12 @@ static const struct kobj_type block_type = {
 	.default_groups = sdmc_device_groups,
 };
 
-/* Takes away the directory and waits until nobody holds anything of it. */
+/* Gives up what is left of the block, and waits until nobody holds anything of it. */
 static void block_free(struct sdmc_block *block)
 {
 	DECLARE_COMPLETION_ONSTACK(freed);
 
 	block->freed = &freed;
-	kobject_del(&block->kobj);
 	kobject_put(&block->kobj);
 	wait_for_completion(&freed);
 }
@@ -227,8 +230,8 @@ struct sdmc_block *sdmc_block_add(struct device *dev, void __iomem *regs, size_t
 	if (ret)
 		goto out_memports;
 	sdmc_tree_add(block);
-	dev_info(dev, "%llu memports, %u transceivers%s\n", header.nports,
-		 sdmc_ntransceivers(&header), sdmc_block_passive(block) ? ", passive" : "");
+	dev_dbg(dev, "%llu memports, %u transceivers%s\n", header.nports,
+		sdmc_ntransceivers(&header), sdmc_block_passive(block) ? ", passive" : "");
 	return block;
 
 out_memports:
@@ -254,5 +257,6 @@ void sdmc_block_remove(struct sdmc_block *block)
 	sdmc_transceivers_remove(block);
 	sdmc_memports_remove(block);
 	sdmc_registers_remove(block);
+	kobject_del(&block->kobj);
 	block_free(block);
 }

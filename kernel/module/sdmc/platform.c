@@ -65,14 +65,15 @@ static int sdmc_platform_bind(struct platform_device *pdev)
 		return 0;
 	}
 
+	block->irq = irq;
 	ret = request_threaded_irq(irq, NULL, sdmc_links_changed, IRQF_ONESHOT, dev_name(dev),
 				   block);
 	if (ret) {
 		sdmc_block_remove(block);
 		return dev_err_probe(dev, ret, "no interrupt %d\n", irq);
 	}
-	/* What changed before there was a handler. */
-	sdmc_links_check(block);
+	/* A first look, for what changed before there was a handler. */
+	irq_wake_thread(irq, block);
 	return 0;
 }
 
@@ -102,10 +103,9 @@ static int sdmc_platform_probe(struct platform_device *pdev)
 static void sdmc_platform_remove(struct platform_device *pdev)
 {
 	struct sdmc_block *block = platform_get_drvdata(pdev);
-	int irq = platform_get_irq_optional(pdev, 0);
 
-	if (irq >= 0)
-		free_irq(irq, block);
+	if (block->irq)
+		free_irq(block->irq, block);
 	sdmc_block_remove(block);
 }
 

@@ -36,6 +36,7 @@ struct platform_driver;
  * @dev: the device whose registers they are
  * @regs: the registers
  * @size: of @regs, bytes
+ * @irq: says that links changed; 0 without one
  * @header: what they said when the device was bound; window_base under @lock
  * @base_open: the block leaves the window's base to the reader
  * @check_alignment: passive blocks only; under @lock
@@ -60,6 +61,7 @@ struct sdmc_block {
 	struct device *dev;
 	void __iomem *regs;
 	size_t size;
+	int irq;
 	struct sdmc_header header;
 	bool base_open;
 	bool check_alignment;

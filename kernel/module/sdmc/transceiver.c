@@ -89,7 +89,7 @@ static void wake_pollers(struct sdmc_block *block)
  * @block: the device
  *
  * A link that went down and up again since the last look has changed as well.
- * Never runs twice at a time: there is either an interrupt or the work.
+ * Never runs twice at a time: there is either the thread of an interrupt or the work.
  */
 void sdmc_links_check(struct sdmc_block *block)
 {
