@@ -25,39 +25,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attrfuzz.h"
+
 #define FILES_MAX	4096
 #define NAMES_MAX	128
-#define HUGE_MAX	(256 * 1024)
 /* Files are looked up again after so many writes. */
-#define WALK_EVERY	64
+#define WALK_EVERY	256
 
 static char *files[FILES_MAX];
 static int nfiles;
 static char *names[NAMES_MAX];
 static int nnames;
-static uint64_t window_start, window_size, block;
-
-static uint64_t state;
-
-/* splitmix64: any seed will do, also 0. */
-static uint64_t rnd(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static unsigned int below(unsigned int n)
-{
-	return rnd() % n;
-}
-
-static const char *base(const char *path)
-{
-	return strrchr(path, '/') + 1;
-}
 
 /* Not the driver core's own, which are on every device. */
 static int foreign(const char *name)
@@ -121,111 +99,6 @@ static const char *file_of(const char *name)
 	return found;
 }
 
-/* A number that may mean something: an address, a size, an id, or their neighbours. */
-static uint64_t number(void)
-{
-	uint64_t value;
-
-	switch (below(8)) {
-	case 0:
-		return below(40);
-	case 1:
-		value = window_start;
-		break;
-	case 2:
-		value = window_start + (uint64_t)below(9) * block;
-		break;
-	case 3:
-		value = (uint64_t)(below(4) + 1) * block;
-		break;
-	case 4:
-		value = window_start + (rnd() % window_size & ~0xfffULL);
-		break;
-	case 5:
-		value = 1ULL << below(64);
-		break;
-	case 6:
-		value = (uint64_t)below(256) << 12;
-		break;
-	default:
-		value = rnd();
-	}
-	return below(8) ? value : value + below(5) - 2;
-}
-
-static int put_number(char *to, uint64_t value)
-{
-	static const char *const forms[] = {
-		"%" PRIu64, "0x%" PRIx64, "0x%" PRIx64, "0X%" PRIX64, "0x%016" PRIx64,
-		"-%" PRIu64, "-0x%" PRIx64, "+%" PRIu64, "%" PRIx64, "0%" PRIo64, "0x0x%" PRIx64,
-	};
-
-	/* Mostly as they should be. */
-	return sprintf(to, forms[below(4) ? below(3) : below(sizeof(forms) / sizeof(*forms))],
-		       value);
-}
-
-/* A range of whole blocks, or of pages, in the window. */
-static int put_range(char *to)
-{
-	uint64_t unit = below(4) ? block : 4096;
-	uint64_t start = below(window_size / unit);
-	uint64_t count = 1 + below(3);
-
-	return sprintf(to, "0x%" PRIx64 " 0x%" PRIx64, window_start + start * unit, count * unit);
-}
-
-/* What to write: its length. */
-static size_t payload(char *to)
-{
-	static const char *const words[] = {
-		"none", "memmap", "auto", "on", "off", "y", "1", "0", "-1", "add", "\n", " ", "%s%n",
-	};
-	size_t len = 0, n;
-
-	switch (below(16)) {
-	case 0:
-		return 0;
-	case 1:
-		return sprintf(to, "%s\n", words[below(sizeof(words) / sizeof(*words))]);
-	case 2:	/* binary */
-		n = below(200);
-		for (size_t i = 0; i < n; i++)
-			to[i] = rnd();
-		return n;
-	case 3:	/* huge */
-		n = below(8) ? 4000 + below(200) : below(HUGE_MAX);
-		memset(to, "0 x1\n\0f"[below(7)], n);
-		return n;
-	case 4: /* the whole window */
-		return sprintf(to, "0x%" PRIx64 " 0x%" PRIx64 "\n", window_start, window_size);
-	case 5:
-	case 6:
-	case 7:	/* a range as it should be, with a node and more */
-		len = put_range(to);
-		if (below(2))
-			len += sprintf(to + len, " %u", below(8) ? 1 + below(2) : below(20));
-		if (below(4) == 0)
-			len += sprintf(to + len, " %u", below(300));
-		if (below(8) == 0)
-			len += sprintf(to + len, " memmap");
-		break;
-	default:	/* a number, and now and then more of them */
-		n = below(4) ? 1 : below(6);
-		while (n--)
-			len += sprintf(to + len, "%s", len ? " " : "") +
-			       put_number(to + len, number());
-	}
-	/* Nearly. */
-	if (below(8) == 0 && len)
-		to[below(len)] = rnd();
-	if (below(2))
-		to[len++] = '\n';
-	if (below(16) == 0)
-		to[len++] = below(2) ? '\0' : '\n';
-	return len;
-}
-
 static void read_one(const char *path, char *buf)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK);
@@ -259,7 +132,7 @@ static int work(char *dirs[], unsigned int writes, int first)
 				missed[name]++;
 				continue;
 			}
-			len = payload(buf);
+			len = payload(buf, path, files, nfiles);
 			if (pwrite(fd, buf, len, below(32) ? 0 : (off_t)below(5000)) < 0)
 				refused++;
 			else
