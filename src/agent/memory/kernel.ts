@@ -54,7 +54,7 @@ export class KernelMemory implements MemoryPath {
     this.#options = options;
     this.#module = new WindowModule(options.native, options.sysfs);
     this.#config = options.config ?? PLAIN_MEMORY;
-    this.#kmem = new DaxKmem(options.native, options.sysfs);
+    this.#kmem = new DaxKmem(options.native, options.sysfs, this.#module);
     this.blockSize = readBlockSize(options.sysfs);
   }
 

@@ -6,9 +6,11 @@ import { blocksOf, blockState, type Range } from './blocks.js';
 import { errnoOf, messageOf } from './errors.js';
 import { bulkMs, COMMAND_MS, rangeText } from './regions.js';
 import { readLinkName, readNames, readText } from './sysfs.js';
+import type { WindowModule } from './window.js';
 
 const BUS = 'bus/dax';
 const DRIVER = `${BUS}/drivers/kmem`;
+const PLATFORM = 'bus/platform/devices';
 /** Drivers that must be there, by the module that brings each. */
 const NEEDED = [
   ['dax_hmem', 'bus/platform/drivers/hmem'],
@@ -24,9 +26,15 @@ const NEEDED = [
 export class DaxKmem {
   readonly #native: Pick<Native, 'writeWithDeadline'>;
   readonly #sysfs: string;
+  readonly #module: Pick<WindowModule, 'hmem'>;
 
-  constructor(native: Pick<Native, 'writeWithDeadline'>, sysfs: string) {
+  constructor(
+    native: Pick<Native, 'writeWithDeadline'>,
+    sysfs: string,
+    module: Pick<WindowModule, 'hmem'>,
+  ) {
     this.#native = native;
+    this.#module = module;
     this.#sysfs = sysfs;
   }
 
@@ -106,31 +114,20 @@ export class DaxKmem {
     }
   }
 
-  /** Name of the device that is this range, such as "dax0.0". */
+  /** Name of the device that dax_hmem made of this range, such as "dax0.0". */
   #find(range: Range): string | undefined {
-    const root = join(this.#sysfs, BUS, 'devices');
-    return readNames(root).find((name) => {
-      const start = readText(join(root, name, 'resource'));
-      const size = readText(join(root, name, 'size'));
-      if (start === undefined || size === undefined) return false;
-      return BigInt(start) === range.start && BigInt(size) === range.size;
-    });
+    const hmem = this.#module.hmem(range);
+    if (hmem === undefined) return undefined;
+    return readNames(join(this.#sysfs, PLATFORM, hmem)).find((name) => /^dax\d+\.\d+$/.test(name));
   }
 
   #device(range: Range): string {
     const found = this.#find(range);
     if (found !== undefined) return found;
-    const root = join(this.#sysfs, BUS, 'devices');
-    const hidden = readNames(root).some(
-      (name) => readText(join(root, name, 'resource')) === undefined,
-    );
     throw this.#refused(
       range,
-      hidden
-        ? 'what the DAX devices are may be read by root only: run the agent as root, or set ' +
-            'memory.way to "module"'
-        : 'dax_hmem made no device of it; see the kernel’s log, and whether its parameter ' +
-            'region_idle is N',
+      "dax_hmem made no device of it; see the kernel's log, and whether its parameter " +
+        'region_idle is N',
     );
   }
 
@@ -147,7 +144,11 @@ export class DaxKmem {
     try {
       await this.#native.writeWithDeadline(join(this.#sysfs, file), text, timeoutMs);
     } catch (cause) {
-      throw this.#refused(range, `"${text}" to ${file}: ${messageOf(cause)}`, cause);
+      const root =
+        errnoOf(cause) === 'EACCES'
+          ? '; only root may: run the agent as root, or set memory.way to "module"'
+          : '';
+      throw this.#refused(range, `"${text}" to ${file}: ${messageOf(cause)}${root}`, cause);
     }
   }
 

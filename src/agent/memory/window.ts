@@ -122,7 +122,7 @@ export class WindowModule {
   /** One region by its exact range; undefined where the module has none. */
   region(range: Range): RegionView | undefined {
     const end = range.start + range.size - 1n;
-    const root = join(this.#root, 'regions', `${hex(range.start)}-${hex(end)}`);
+    const root = this.#regionDirectory(range);
     const state = readText(join(root, 'state'));
     if (state === undefined) return undefined;
     return {
@@ -134,8 +134,18 @@ export class WindowModule {
     };
   }
 
+  /** The device as which a region is announced to the kernel's own drivers, such as "hmem.0". */
+  hmem(range: Range): string | undefined {
+    const name = readText(join(this.#regionDirectory(range), 'hmem'));
+    return name === undefined || name === 'none' ? undefined : name;
+  }
+
   regions(): RegionView[] {
     return this.ranges().flatMap((range) => this.region(range) ?? []);
+  }
+
+  #regionDirectory({ start, size }: Range): string {
+    return join(this.#root, 'regions', `${hex(start)}-${hex(start + size - 1n)}`);
   }
 
   /** The module's own sentence about a command that it refused, if that was the last one. */

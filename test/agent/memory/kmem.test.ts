@@ -23,6 +23,8 @@ let written: string[];
 let eager: boolean;
 /** Devices that kmem would take by their kind; others must be named to it. */
 let known: boolean;
+/** Not to who commands it. */
+let denied: boolean;
 
 const path = (name: string): string => join(tree.root, name);
 
@@ -48,15 +50,21 @@ function kernel(name: string, text: string): void {
       [`${REGION}/state`]: 'hmem',
       [`${REGION}/node`]: text.split(' ')[2] ?? '',
       [`${REGION}/mapped`]: '0',
-      [`${DEVICE}/resource`]: '0x8008000000\n',
-      [`${DEVICE}/size`]: `${RANGE.size}\n`,
+      [`${REGION}/hmem`]: 'hmem.3\n',
+      'bus/platform/devices/hmem.3/dax1.0/size': '',
       [`${DEVICE}/memmap_on_memory`]: '0\n',
     });
     if (eager) bound('kmem');
   } else if (name === `${SDM}/unhmem`) {
     rmSync(path(DEVICE), { recursive: true });
-    tree.write({ [`${REGION}/state`]: 'absent', [`${REGION}/node`]: '-1' });
+    rmSync(path('bus/platform/devices/hmem.3'), { recursive: true });
+    tree.write({
+      [`${REGION}/state`]: 'absent',
+      [`${REGION}/node`]: '-1',
+      [`${REGION}/hmem`]: 'none\n',
+    });
   } else if (basename(name) === 'unbind') bound(undefined);
+  else if (denied) refuse('EACCES');
   else if (name === `${DAX}/drivers/kmem/bind`) known ? bound('kmem') : refuse('ENODEV');
   else if (name === `${DAX}/drivers/kmem/new_id`) bound('kmem');
   else if (!name.endsWith('remove_id')) writeFileSync(path(name), `${text}\n`);
@@ -82,6 +90,7 @@ beforeEach(() => {
   written = [];
   eager = true;
   known = true;
+  denied = false;
   const commands = ['claim', 'release', 'add', 'remove', 'expose', 'conceal', 'flush', 'scrub'];
   const all = [...commands, 'verify', 'explain', 'error', 'failure', 'hmem', 'unhmem'];
   tree = makeTree({
@@ -178,6 +187,16 @@ describe('add', () => {
     await expect(silent.add(RANGE, 1)).rejects.toMatchObject({
       code: 'SDM_KERNEL_REFUSED',
       message: expect.stringContaining('region_idle'),
+    });
+  });
+
+  test('says who may, where the agent may not', async () => {
+    eager = false;
+    denied = true;
+    await expect(memory().add(RANGE, 1)).rejects.toMatchObject({
+      code: 'SDM_KERNEL_REFUSED',
+      message: expect.stringContaining('only root may'),
+      details: { errno: 'EACCES' },
     });
   });
 
