@@ -1,9 +1,15 @@
+import { constants } from 'node:os';
 import { SdmError } from '../../common/errors.js';
 
-/** The name of a system call's error, such as "EBUSY". */
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/**
+ * The name of the error of a system call that node made, such as "EBUSY". By its number: `code` is
+ * "UNKNOWN" for those that libuv has no name for, ENOLINK among them.
+ */
 export function errnoOf(error: unknown): string | undefined {
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' ? code : undefined;
+  const { errno, code } = error as NodeJS.ErrnoException;
+  return (errno === undefined ? undefined : NAMES.get(-errno)) ?? code;
 }
 
 /** What the driver sdmc says when it is not there any more: its files are gone, or are nobody's. */

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
-import { errnoOf } from './errno.js';
 import { barPath } from './pci.js';
 
 export interface Closable {
@@ -38,7 +37,7 @@ function unlessDenied(take: () => Closable): Closable[] {
   try {
     return [take()];
   } catch (error) {
-    const { errnoName = errnoOf(error) } = error as { errnoName?: string };
+    const { errnoName } = error as { errnoName?: string };
     if (errnoName === 'EACCES' || errnoName === 'EPERM') return [];
     throw error;
   }
@@ -48,7 +47,7 @@ function lock(native: Pick<Native, 'lockFile'>, device: string, path: string): C
   try {
     return native.lockFile(path, { existing: true });
   } catch (error) {
-    if (errnoOf(error) !== 'SDM_LOCKED') throw error;
+    if ((error as { code?: unknown }).code !== 'SDM_LOCKED') throw error;
     throw new SdmError(
       'SDM_BLOCK_LOCKED',
       `the registers of ${device} are owned by another agent: ${(error as Error).message}; command ` +

@@ -1,0 +1,62 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../src/common/exec.js';
+import { cacheDir, projectDir } from '../../src/common/paths.js';
+import { Progress } from '../../src/common/progress.js';
+import { ensureArtifacts } from '../../src/rack/artifacts/index.js';
+import { collectModules } from '../../src/rack/artifacts/kernel.js';
+import type { CpioEntry } from '../../src/rack/artifacts/index.js';
+
+const SOURCES = join(projectDir(), 'kernel/tests/uio');
+const BUILD_MS = 300_000;
+
+/**
+ * The modules by which a brick has its registers as a UIO device, in the order in which they are
+ * inserted: what Debian's kernel has of UIO, and the driver of kernel/tests/uio, built anew.
+ * @param to the directory of the brick that gets them.
+ */
+export async function uioModules(
+  to: string,
+): Promise<{ readonly files: CpioEntry[]; readonly insert: string; readonly remove: string }> {
+  const { kernelRelease, kernel, kernelConfig, kernelModules, kernelHeaders } =
+    await ensureArtifacts();
+  const work = mkdtempSync(join(tmpdir(), 'sdm-uio-'));
+  try {
+    const context = {
+      cache: cacheDir(process.env),
+      project: projectDir(),
+      progress: new Progress(),
+      signal: undefined,
+      env: process.env,
+    };
+    const modules = {
+      release: kernelRelease,
+      image: kernel,
+      config: kernelConfig,
+      modules: kernelModules,
+    };
+    const names = await collectModules(context, modules, ['uio'], join(work, 'stock'));
+    cpSync(SOURCES, join(work, 'own'), { recursive: true });
+    await run(
+      [
+        'make',
+        ...['-C', kernelHeaders, `M=${join(work, 'own')}`],
+        ...['CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'],
+      ],
+      { timeoutMs: BUILD_MS },
+    );
+    const own = 'uio_sdm_test.ko';
+    const file = (name: string, from: string): CpioEntry => ({
+      path: `${to}/${name}`,
+      data: readFileSync(join(work, from, name)),
+    });
+    return {
+      files: [...names.map((name) => file(name, 'stock')), file(own, 'own')],
+      insert: [...names, own].map((name) => `insmod ${to}/${name}`).join(' && '),
+      remove: 'rmmod uio_sdm_test',
+    };
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}

@@ -1,0 +1,235 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fromBuffer, type BlockImage } from '../../src/abi/codec.js';
+import type { Brick } from '../../src/agent/api/brick-schema.js';
+import type { Attachment, Transceiver } from '../../src/agent/api/schemas.js';
+import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
+import { projectDir } from '../../src/common/paths.js';
+import type { Rack } from '../../src/rack/index.js';
+import {
+  agentJson,
+  agentRefuses,
+  COMMAND_MS,
+  expectCleanKernelLog,
+  inBrick,
+  testRack,
+} from '../support/rack.js';
+import { uioModules } from '../support/uio-module.js';
+
+const TESTS = '/brick/tests';
+const REGISTERS = '0000:00:02.0';
+const BY_HAND = '/run/by-hand.json';
+/** Of the block: memport 0 belongs to the attachment that outlives every change of the way. */
+const PORTS = { first: 1, last: 31 };
+const DOWN = 2;
+
+const seed = Number(process.env['SDM_SEED'] ?? Date.now() % 1_000_000_007);
+
+/** Memports as people might set them by hand: most fit, and some are wrong in one way or in several. */
+const op = fc.record({
+  port: fc.integer({ min: PORTS.first, max: PORTS.last }),
+  set: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.constant(false)),
+  // The pool has 1024 granules, and the first is its header.
+  first: fc.integer({ min: 0, max: 1027 }),
+  count: fc.integer({ min: 1, max: 24 }),
+  astray: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 3 })),
+  skew: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.constant(0x1000)),
+  outId: fc.nat(11),
+  inId: fc.nat(3),
+});
+const OPS = fc.sample(op, { seed, numRuns: 60 });
+
+interface Asked {
+  readonly brick: Brick;
+  readonly attachments: readonly Attachment[];
+  readonly transceivers: readonly Transceiver[];
+}
+interface Way {
+  readonly kind: 'bar' | 'sysfs' | 'uio';
+  /** By which a brick that has the way before has this one; while no agent runs. */
+  readonly bind: () => string;
+}
+
+let rack: Rack;
+let uio: Awaited<ReturnType<typeof uioModules>>;
+const WAYS: Way[] = [
+  { kind: 'bar', bind: () => 'true' },
+  { kind: 'sysfs', bind: () => 'insmod /opt/sdm/sdmc.ko' },
+  { kind: 'uio', bind: () => `rmmod sdmc && ${uio.insert}` },
+];
+
+const brick = (command: string): Promise<string> => inBrick(rack, 1, command);
+const guest = async <T>(args: string): Promise<T> =>
+  JSON.parse(await brick(`node ${TESTS}/guest-api.mjs ${args}`)) as T;
+const startAgent = (): Promise<string> =>
+  brick(
+    'setsid sdm-agent serve >>/var/log/sdm-agent.log 2>&1 </dev/null & echo $! >/run/agent.pid; ' +
+      'brickready --timeout 90 --agent /run/sdm/agent.sock >/dev/null || ' +
+      '{ tail -n 3 /var/log/sdm-agent.log >&2; exit 1; }',
+  );
+const stopAgent = (): Promise<string> =>
+  brick(
+    // 300 looks, 30 s and more
+    'pid=$(cat /run/agent.pid); kill $pid; n=300; while [ -d /proc/$pid ]; do ' +
+      '[ $((n -= 1)) -gt 0 ] || { echo "agent $pid did not stop" >&2; exit 1; }; sleep 0.1; done',
+  );
+/** An agent of another configuration, which must not come up. */
+const refusedAgent = async (registers: object): Promise<string> => {
+  const config = { brick: 'other', registers, stateDir: '/run/other', socket: '/run/other.sock' };
+  const { code, stderr } = await rack.exec(
+    1,
+    `echo '${JSON.stringify(config)}' >${BY_HAND}; sdm-agent serve --config ${BY_HAND}`,
+    { timeoutMs: COMMAND_MS },
+  );
+  expect(code).toBe(1);
+  return stderr.trim().split('\n').at(-1)!;
+};
+/** The block as it is in the host's file. */
+const image = (): BlockImage => fromBuffer(readFileSync(rack.registersPath(1)));
+
+beforeAll(async () => {
+  console.log(`memports of seed ${seed}; SDM_SEED=${seed} repeats them`);
+  uio = await uioModules(TESTS);
+  rack = await testRack('backends', {
+    bricks: 1,
+    append: 'sdm.agent=no',
+    extra: [
+      ...uio.files,
+      { path: `${TESTS}/ops.json`, data: JSON.stringify(OPS) },
+      {
+        path: `${TESTS}/guest-api.mjs`,
+        data: readFileSync(join(projectDir(), 'test/vm/guest-api.mjs')),
+      },
+    ],
+  });
+});
+afterAll(() => rack?.down());
+
+let first: { readonly results: unknown; readonly after: BlockImage } | undefined;
+
+// In order: each way goes on from what the one before has left, under the same journal.
+describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
+  it('are found, and what was attached by another way is still attached', async () => {
+    await brick(bind());
+    await startAgent();
+    if (kind === 'bar') await agentJson(rack, 1, 'attach --size 64M --mode device --id kept');
+    const { brick: seen, attachments } = await guest<Asked>('ask');
+    expect(seen).toMatchObject({
+      registers: { backend: kind, at: REGISTERS, nports: 32 },
+      pool: { at: '0000:00:03.0' },
+      verdict: 'usable',
+    });
+    expect(seen.advice.filter(({ about }) => about === 'driver')).toEqual([]);
+    expect(attachments).toMatchObject([{ id: 'kept', state: 'present', memport: 0 }]);
+  });
+
+  it('take the same memports as by any other way, and refuse the same', async () => {
+    await rack.link(1, DOWN, false);
+    const results = await guest<{ status: number; details?: { status?: number } }[]>(
+      `run ${TESTS}/ops.json`,
+    );
+    const after = image();
+    const { transceivers } = await guest<Asked>('ask');
+    expect(transceivers.map(({ up }) => up)).toEqual([true, true, false, true]);
+    await rack.link(1, DOWN, true);
+    const cleared = await guest<object[]>('clear');
+    expect(cleared).toEqual(cleared.map(() => ({ status: 200, statusName: 'inactive' })));
+    expect(image().memports.map(({ set }) => set)).toEqual(after.memports.map((_, n) => n === 0));
+
+    // Otherwise nothing would be compared.
+    expect(results.filter(({ status }) => status === 200).length).toBeGreaterThan(15);
+    expect(results.filter(({ status }) => status !== 200).length).toBeGreaterThan(5);
+    first ??= { results, after };
+    expect({ kind, results }).toEqual({ kind, results: first.results });
+    const memports = ({ memports: all }: BlockImage): object => ({ kind, all });
+    expect(memports(after)).toEqual(memports(first.after));
+  });
+
+  it('lead to memory that is used as RAM', async () => {
+    const attachment = await agentJson<Attachment>(rack, 1, 'attach --size 256M --id ram');
+    expect(attachment).toMatchObject({ state: 'online', node: 1 });
+    expect(image().memports[attachment.memport]).toMatchObject({
+      set: true,
+      start: BigInt(attachment.start),
+      end: BigInt(attachment.end),
+      status: 1,
+    });
+    await brick('memfill --node 1 --size 128M --seed 5');
+    expect(await agentJson(rack, 1, 'detach ram')).toMatchObject({ state: 'free' });
+    expect(image().memports[attachment.memport]).toMatchObject({ set: false, status: 0 });
+  });
+
+  it('are one agent’s: another one is refused', async () => {
+    expect(await refusedAgent({ backend: kind })).toMatch(/SDM_BLOCK_LOCKED: .*process \d+/);
+    const { findings } = JSON.parse(
+      (await rack.exec(1, 'sdm-agent doctor --json', { timeoutMs: COMMAND_MS })).stdout,
+    ) as { findings: Finding[] };
+    const level = (id: CheckId): unknown => findings.find((finding) => finding.id === id)?.level;
+    expect({
+      source: level('registers-source'),
+      access: level('registers-access'),
+      pci: level('pci'),
+      scratch: level('scratch'),
+      journal: level('journal'),
+    }).toEqual({ source: 'ok', access: 'ok', pci: 'ok', scratch: 'ok', journal: 'ok' });
+    await stopAgent();
+  });
+
+  it.runIf(kind === 'sysfs')(
+    'are not reached past a driver, and both ways out are named',
+    async () => {
+      expect(await refusedAgent({ backend: 'bar', pci: REGISTERS })).toMatch(
+        /SDM_DEVICE_BUSY: .*"sdmc".*"auto" or "sysfs".*echo 0000:00:02\.0 > .*\/sdmc\/unbind/,
+      );
+      expect(await refusedAgent({ backend: 'bar' })).toMatch(/SDM_NO_REGISTERS: .*sdmc\/unbind/);
+      const { line } = await agentRefuses(
+        rack,
+        1,
+        `registers format --pci ${REGISTERS} --profile zynq --force`,
+      );
+      expect(line).toMatch(/^sdm-agent: SDM_DEVICE_BUSY: .*sdmc\/unbind/);
+      // a look takes no lock and goes the same way as the agent
+      const looked = await agentJson<Brick>(rack, 1, 'probe --direct');
+      expect(looked).toMatchObject({ source: 'direct', registers: { backend: 'sysfs' } });
+      expect(looked.registers?.set.map(({ port }) => port)).toEqual([0]);
+    },
+  );
+
+  it('leave no complaint in the kernel’s log', () => expectCleanKernelLog(rack, 1));
+});
+
+describe('a driver that goes and comes', () => {
+  it('is missed by name, and the agent does not go on with a new one', async () => {
+    const driver = '/sys/bus/pci/drivers/sdmc';
+    await brick(`${uio.remove} && insmod /opt/sdm/sdmc.ko`);
+    await startAgent();
+    await brick(`echo ${REGISTERS} >${driver}/unbind`);
+    const gone =
+      /^sdm-agent: SDM_NO_REGISTERS: the driver sdmc is not bound to 0000:00:02\.0 any more/;
+    expect((await agentRefuses(rack, 1, 'memport list')).line).toMatch(gone);
+    const set = 'memport set 9 --start 0x8010000000 --size 2M --remote 0x10000000';
+    expect((await agentRefuses(rack, 1, set)).line).toMatch(gone);
+    await brick(`echo ${REGISTERS} >${driver}/bind`);
+    // it has not the lock of these files
+    expect((await agentRefuses(rack, 1, 'memport list')).line).toMatch(gone);
+    await stopAgent();
+    await startAgent();
+    const { brick: seen, attachments } = await guest<Asked>('ask');
+    expect(seen.registers?.backend).toBe('sysfs');
+    expect(await agentJson(rack, 1, 'detach kept')).toMatchObject({ state: 'free' });
+    expect(attachments).toMatchObject([{ id: 'kept', state: 'present' }]);
+    await stopAgent();
+  });
+
+  it('does not make a second owner of who mapped the BAR before', async () => {
+    await brick('rmmod sdmc');
+    await startAgent();
+    expect((await guest<Asked>('ask')).brick.registers?.backend).toBe('bar');
+    await brick('insmod /opt/sdm/sdmc.ko');
+    expect(await refusedAgent({ backend: 'sysfs' })).toMatch(/SDM_BLOCK_LOCKED: .*process \d+/);
+    await stopAgent();
+    await expectCleanKernelLog(rack, 1);
+  });
+});
