@@ -76,6 +76,9 @@ refuses "without the driver nothing is known to be there" ENXIO '*no device*' \
 insmod "$MODULES/sdmc.ko" || bail "cannot insert sdmc"
 is "sdmc binds to it" sdmc "$(basename "$(readlink /sys/bus/platform/devices/$DEVICE/driver)")"
 is "and to nothing else" $DEVICE "$(ls $S/devices)"
+like "not to what is not formatted, which it says" '*7ffe0000.memport: *not formatted*' "$(dmesg)"
+like "nor to what claims RAM for its window" \
+	'*7ffd0000.memport: *something else is in the window*0x50000000-0x5fffffff*' "$(dmesg)"
 like "its registers are in use" '*7fff0000-7fffffff : *registers*' "$(cat /proc/iomem)"
 like "its window is known" '*60000000-77ffffff : window*' "$(cat /proc/iomem)"
 is "D4.4's tree has its memports" 32 "$(ls $S/memport | wc -l)"

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ import { qemuBinary } from '../../src/rack/qemu-binary.js';
 
 const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 300_000;
+/** The guest's own part of that; 10 s on an idle machine. */
+const GUEST_MS = 180_000;
 /** The machine's RAM. Linux is told of the lower half (mem=); the rest stands for what logic decodes. */
 const RAM = { base: 0x4000_0000n, size: 0x4000_0000n };
 /** As in kernel/tests/platform.dtso and platform.sh. */
@@ -47,6 +49,7 @@ poweroff -f
 const work = mkdtempSync('/dev/shm/sdm-platform-');
 const ram = join(work, 'ram');
 let block: MemoryMap | undefined;
+let qemu: ChildProcess | undefined;
 /** What the guest printed. */
 const output: string[] = [];
 /** Registers and window, as they were in the RAM's file when the guest asked to look. */
@@ -167,21 +170,24 @@ async function makeInitrd(base: string, modules: string): Promise<string> {
 async function boot(kernel: string, initrd: string, dtb: string): Promise<void> {
   const append = 'console=ttyAMA0 quiet panic=-1 mem=512M memhp_default_state=offline';
   const args = ['-kernel', kernel, '-initrd', initrd, '-dtb', dtb, '-append', append];
-  const qemu = spawn(qemuBinary(), [...machine(), ...args, '-serial', 'stdio'], {
+  const guest = spawn(qemuBinary(), [...machine(), ...args, '-serial', 'stdio'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  qemu = guest;
   const reply = async (request: string): Promise<void> => {
     const said = await answer(request).catch((error: unknown) => `failed: ${String(error)}`);
-    qemu.stdin.write(`${said}\n`);
+    guest.stdin.write(`${said}\n`);
   };
-  const deadline = setTimeout(() => qemu.kill('SIGKILL'), SUITE_MS - 30_000);
-  createInterface({ input: qemu.stdout }).on('line', (text) => {
+  // A guest that is gone reads no answer; what it printed says why.
+  guest.stdin.on('error', () => {});
+  const deadline = setTimeout(() => guest.kill('SIGKILL'), GUEST_MS);
+  createInterface({ input: guest.stdout }).on('line', (text) => {
     const line = text.replaceAll('\r', '');
     output.push(line);
     const request = /^host: (.*)/.exec(line)?.[1];
     if (request !== undefined) void reply(request);
   });
-  await new Promise((resolve, reject) => qemu.once('close', resolve).once('error', reject));
+  await new Promise((resolve, reject) => guest.once('close', resolve).once('error', reject));
   clearTimeout(deadline);
 }
 
@@ -191,6 +197,7 @@ beforeAll(async () => {
   await boot(kernel, await makeInitrd(base, modules), await makeDeviceTree());
 }, SUITE_MS);
 afterAll(() => {
+  qemu?.kill('SIGKILL');
   block?.close();
   rmSync(work, { recursive: true });
 });
