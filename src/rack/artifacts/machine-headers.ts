@@ -1,11 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { cacheDir, projectDir } from '../../common/paths.js';
-import { Progress } from '../../common/progress.js';
-import { PrivateApt, type DebianPackage } from './apt.js';
-import type { Context } from './context.js';
+import type { DebianPackage } from './apt.js';
 import type { ArtifactOptions } from './index.js';
 import { ensureHeaders } from './kernel.js';
-import { resolvePackages } from './resolution.js';
+import { openArtifacts } from './open.js';
 
 export interface MachineHeaders {
   /** Kernel release, e.g. "6.12.117+deb12-amd64". */
@@ -20,13 +16,8 @@ export interface MachineHeaders {
  * @throws as ensureArtifacts() does.
  */
 export async function ensureMachineHeaders(options: ArtifactOptions = {}): Promise<MachineHeaders> {
-  const { env = process.env, progress = new Progress(), signal } = options;
-  const cache = options.cache ?? cacheDir(env);
-  await mkdir(cache, { recursive: true });
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
-  const apt = await PrivateApt.open(context);
+  const { context, apt, resolution } = await openArtifacts(options);
   const { architecture } = apt;
-  const resolution = await resolvePackages(context, apt);
   if (architecture === 'arm64') {
     const headers = await ensureHeaders(context, apt, resolution);
     return { release: resolution.kernelRelease, headers };

@@ -1,4 +1,6 @@
-import { cp, readdir, rename, rm } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { cp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
@@ -7,10 +9,14 @@ import type { Context } from './context.js';
 
 const SOURCES = 'kernel/module';
 const BUILD_TIMEOUT_MS = 10 * 60_000;
+/** What a build looks at: no descriptions of attributes, nothing that a build in the tree left. */
+const MATTERS = /((?<!\.mod)\.[ch]|\/Kbuild)$/;
+/** Those of bricks; Debian's headers bring the words themselves, a kernel's own build tree does not. */
+const TARGET: readonly string[] = ['ARCH=arm64', 'CROSS_COMPILE=aarch64-linux-gnu-'];
 
 /**
- * Builds the kernel modules of this project against the headers of the guest's kernel.
- * @param headers the directory that ensureHeaders() gave.
+ * Builds the kernel modules of this project for a brick's kernel.
+ * @param headers the directory for `make -C`, such as ensureHeaders() gives.
  * @returns the directory with the `.ko` files.
  */
 export async function ensureModule(context: Context, headers: string): Promise<string> {
@@ -18,31 +24,36 @@ export async function ensureModule(context: Context, headers: string): Promise<s
   return cached({
     cache,
     kind: 'module',
-    key: hashOf('1', headers, hashFiles(project, [SOURCES], isSource)),
+    key: hashOf(
+      '2',
+      headers,
+      hashFiles(project, [SOURCES], (path) => MATTERS.test(path)),
+    ),
     signal,
     make: async (to) => {
-      await progress.step('Build the kernel module', async () => {
+      await progress.step('Build the kernel modules', async () => {
         const work = join(to, 'work');
         await cp(join(project, SOURCES), work, {
           recursive: true,
-          filter: (path) => isSource(path),
+          filter: (path) => MATTERS.test(path) || statSync(path).isDirectory(),
         });
         // Without this override and without pahole, kbuild deletes the finished module.
-        await run(
-          ['make', '-C', headers, `M=${work}`, 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'],
-          {
-            signal,
-            timeoutMs: BUILD_TIMEOUT_MS,
-            onLine: progress.trace,
-          },
-        );
+        const make = ['make', `-j${availableParallelism()}`, '-C', headers, `M=${work}`] as const;
+        await run([...make, ...TARGET, 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'], {
+          signal,
+          timeoutMs: BUILD_TIMEOUT_MS,
+          onLine: progress.trace,
+        });
         const built = (await readdir(work, { recursive: true })).filter((path) =>
           path.endsWith('.ko'),
         );
-        if (!built.some((path) => basename(path) === 'sdmc_mem.ko')) {
+        const kbuild = await readFile(join(work, 'Kbuild'), 'utf8');
+        for (const name of moduleDirectories(kbuild)) {
+          if (built.some((path) => basename(path) === `${name}.ko`)) continue;
           throw new SdmError(
             'SDM_ARTIFACT',
-            `make in ${SOURCES} ended well but left no sdmc_mem.ko. Its Kbuild must name it in obj-m.`,
+            `make in ${SOURCES} ended well but left no ${name}.ko. The Kbuild in ${name}/ must name ` +
+              'it in obj-m.',
           );
         }
         for (const path of built) {
@@ -55,7 +66,8 @@ export async function ensureModule(context: Context, headers: string): Promise<s
   });
 }
 
-/** What a build inside the tree may have left there neither counts nor goes along. */
-function isSource(path: string): boolean {
-  return !/(\.(o|ko|mod|mod\.c|cmd|d)|\/(Module\.symvers|modules\.order))$/.test(path);
+/** The directories, each of a module of its name, that the upper Kbuild goes into. */
+function moduleDirectories(kbuild: string): string[] {
+  const list = /^obj-m *:?\+?= *(.*)$/m.exec(kbuild)?.[1] ?? '';
+  return list.split(/\s+/).map((name) => name.replace(/\/$/, ''));
 }
