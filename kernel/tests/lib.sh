@@ -40,6 +40,46 @@ like() { # NAME PATTERN FOUND
 	esac
 }
 
+# Takes a SKIP directive: what is needed is not here.
+skip() { # NAME WHY
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+# Inserts the module unless it is, and finds a pool for $pool, $start, $size and $window.
+begin() { # MODULE BLOCKS
+	[ -x "$TOOL" ] || bail "no program $TOOL"
+	if ! [ -d $W ]; then
+		insmod "$1" || bail "cannot insert $1"
+	fi
+	inserted=$([ -e /sys/module/sdmc_mem/refcnt ] && cat /sys/module/sdmc_mem/refcnt)
+	[ "$inserted" = 0 ] || bail "the module is in use: is a window parked?"
+	[ "$(cat $MEMORY/auto_online_blocks)" = offline ] || bail "auto_online_blocks is not offline"
+	grep -q 'System RAM' /proc/iomem || bail "/proc/iomem shows no addresses: not root?"
+
+	pool=
+	blocks=$2
+	for pci in /sys/bus/pci/devices/*; do
+		[ "$(cat "$pci/vendor"):$(cat "$pci/device")" = 0x1af4:0x1110 ] || continue
+		# shellcheck disable=SC2046 # three numbers
+		set -- $(sed -n 3p "$pci/resource")
+		if [ $(($2 - $1 + 1)) -ge $((blocks * block)) ]; then
+			pool=$pci
+			start=$(($1))
+			size=$(($2 - $1 + 1))
+		fi
+	done
+	[ "$pool" ] || bail "no ivshmem pool of $((blocks * block)) bytes"
+	window="$(hex $start) $(hex $size)"
+}
+
+# The kernel has found nothing to complain about.
+no_complaint() {
+	trouble=$(dmesg | grep -E 'WARNING:|BUG:|Oops|Call trace:|refcount_t|Unable to handle')
+	[ -z "$trouble" ]
+	result $? "the kernel has nothing to complain about" "$trouble"
+}
+
 # The command works.
 does() { # NAME COMMAND ARGS
 	found=$("$TOOL" put "$W/$2" "$3")

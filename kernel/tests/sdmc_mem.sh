@@ -27,30 +27,9 @@ DEV=/dev/sdm-window
 
 # --- What there is -----------------------------------------------------------
 
-[ -x "$TOOL" ] || bail "no program $TOOL"
-if ! [ -d $W ]; then
-	insmod "$MODULE" || bail "cannot insert $MODULE"
-fi
-inserted=$([ -e /sys/module/sdmc_mem/refcnt ] && cat /sys/module/sdmc_mem/refcnt)
-[ "$inserted" = 0 ] || bail "the module is in use: is a window parked?"
-[ "$(cat $MEMORY/auto_online_blocks)" = offline ] || bail "auto_online_blocks is not offline"
-
-pool=
-for pci in /sys/bus/pci/devices/*; do
-	[ "$(cat "$pci/vendor"):$(cat "$pci/device")" = 0x1af4:0x1110 ] || continue
-	# shellcheck disable=SC2046 # three numbers
-	set -- $(sed -n 3p "$pci/resource")
-	if [ $(($2 - $1 + 1)) -ge $((8 * block)) ]; then
-		pool=$pci
-		start=$(($1))
-		size=$(($2 - $1 + 1))
-	fi
-done
-[ "$pool" ] || bail "no ivshmem pool of $((8 * block)) bytes"
-grep -q 'System RAM' /proc/iomem || bail "/proc/iomem shows no addresses: not root?"
+begin "$MODULE" 8
 ram=$(sed -n 's/^ *\([0-9a-f]*\)-.* : System RAM$/0x\1/p' /proc/iomem | head -n 1)
 
-window="$(hex $start) $(hex $size)"
 mem=$(hex $((start + 2 * block)))	# 2 blocks, RAM
 mem_size=$(hex $((2 * block)))
 A="$mem $mem_size"
@@ -121,8 +100,8 @@ refuses "claim half a page" EINVAL '*whole pages*' claim "$(hex $start) 0x800"
 refuses "claim nothing" EINVAL '*whole pages*' claim "$(hex $start) 0"
 refuses "one number too many" EINVAL '*expected*' claim "$A 1"
 does "claim" claim "$A"
-is "only root reads addresses" "440 440 440 440 440 640" "$(cd $W && stat -c %a error failure \
-	regions/"$A_dir"/state regions/"$A_dir"/node regions/"$A_dir"/mapped window | xargs)"
+is "only root reads addresses" "440 440 440 440 440 440 440 640" "$(cd $W && stat -c %a error \
+	failure regions/"$A_dir"/* window | xargs)"
 is "an old refusal is forgotten" none "$(cat $W/error)"
 is "it is absent" absent "$(state_of "$A_dir")"
 is "it has no node" -1 "$(cat $W/regions/"$A_dir"/node)"
@@ -226,11 +205,13 @@ wait $scrubber
 refuses "unknown node" ENXIO '*not possible*' add "$A 99"
 refuses "huge node number" EINVAL '*range*' add "$A 0xffffffff"
 refuses "no node" EINVAL '*expected*' add "$A"
+refuses "no such word" EINVAL '*expected*' add "$A $NODE 20 elsewhere"
 refuses "not a distance" EINVAL '*distance*' add "$A $NODE 10"
 refuses "too far" EINVAL '*distance*' add "$A $NODE 255"
 page_region="$(hex $((start + 6 * block))) $(hex $page)"
 does "claim a page" claim "$page_region"
-refuses "whole blocks" EINVAL "*memory block, $(hex $block) bytes*" add "$page_region $NODE"
+refuses "whole blocks" EINVAL "*memory block, $(hex $block) bytes*pages of $((page >> 10)) KiB" \
+	add "$page_region $NODE"
 does "release the page" release "$page_region"
 
 does "add" add "$A $NODE"
@@ -377,8 +358,5 @@ if [ -z "$kept" ]; then
 	rmmod sdmc_mem
 	result $? "rmmod"
 fi
-trouble=$(dmesg | grep -E 'WARNING:|BUG:|Oops|Call trace:|refcount_t|Unable to handle')
-[ -z "$trouble" ]
-result $? "the kernel has nothing to complain about" "$trouble"
-
+no_complaint
 finish

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mempolicy.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,12 +25,14 @@
 
 static const char usage[] =
 	"put FILE TEXT [MS]               write TEXT at once, interrupted after MS ms\n"
-	"map FILE OFFSET SIZE [HOW]       HOW: private, exec, hold, touch, fork, split, fill=N, check=N\n"
+	"map FILE OFFSET SIZE [HOW]       HOW: private, exec, hold, touch, fork, split, fill=N, check=N,\n"
+	"                                 dead: what becomes of all that touch it, after input ends;\n"
+	"                                 storm: map and touch again and again until input ends\n"
 	"node NODE SIZE [hold]            fill memory bound to NODE and verify it\n"
 	"pin NODE                         hold a page of NODE in a pipe\n"
 	"kernel NODE                      hold pages of the kernel's own on NODE\n"
 	"huge SIZE                        reserve huge pages and touch none\n"
-	"kernel, huge, pin, hold, touch, fork and split print a line and wait for the end of input\n";
+	"kernel, huge, pin, hold, touch, fork, split, dead and storm print a line and wait for the end of input\n";
 
 static int fail(const char *what)
 {
@@ -114,6 +117,84 @@ static int check(volatile uint64_t *words, size_t size, uint64_t seed)
 	return ok();
 }
 
+static sigjmp_buf bus;
+
+static void on_bus(int sig)
+{
+	siglongjmp(bus, sig);
+}
+
+/* Touches each page; -1 if that was a SIGBUS, and pages before are touched. */
+static int touch(volatile char *addr, size_t size, volatile size_t *touched)
+{
+	struct sigaction action = { .sa_handler = on_bus };
+
+	*touched = 0;
+	sigaction(SIGBUS, &action, NULL);
+	if (sigsetjmp(bus, 1))
+		return -1;
+	for (size_t i = 0; i < size; i += getpagesize()) {
+		addr[i] = 1;
+		++*touched;
+	}
+	return 0;
+}
+
+/*
+ * What becomes of a mapping that is in use, of a child's copy of it, and of a
+ * system call that reads it.
+ */
+static int dead(char *addr, size_t size)
+{
+	volatile size_t touched;
+	int ends[2];
+	int status;
+	pid_t child;
+
+	memset(addr, 1, size);
+	child = fork();
+	if (!child) {
+		memset(addr, 2, size);
+		while (read(STDIN_FILENO, &status, 1) > 0)
+			;
+		*(volatile char *)addr = 3;
+		_exit(0);
+	}
+	hold("ok");
+	if (child < 0 || pipe(ends) || waitpid(child, &status, 0) != child)
+		return fail("fork");
+	printf("%s", touch(addr, size, &touched) ? "SIGBUS" : "ok");
+	printf(" %zu", touched);
+	printf(" %s", WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS ? "SIGBUS" : "ok");
+	printf(" %s\n", write(ends[1], addr, 8) < 0 ? strerrorname_np(errno) : "ok");
+	return 0;
+}
+
+/* Says at the end whether pages were touched, and whether some were taken away. */
+static int storm(int fd, uint64_t offset, size_t size)
+{
+	size_t *counts = mmap(NULL, 2 * sizeof(*counts), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile size_t touched;
+	pid_t child = fork();
+
+	while (!child) {
+		void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+		if (addr == MAP_FAILED)
+			continue;
+		if (touch(addr, size, &touched))
+			counts[1]++;
+		counts[0] += touched;
+		munmap(addr, size);
+	}
+	hold("ok");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	printf("%s %s\n", counts[0] ? "touched" : "idle", counts[1] ? "SIGBUS" : "undisturbed");
+	return 0;
+}
+
 static int map(const char *file, uint64_t offset, size_t size, const char *how)
 {
 	int flags = !strcmp(how, "private") ? MAP_PRIVATE : MAP_SHARED;
@@ -124,6 +205,8 @@ static int map(const char *file, uint64_t offset, size_t size, const char *how)
 
 	if (fd < 0)
 		return fail("open");
+	if (!strcmp(how, "storm"))
+		return storm(fd, offset, size);
 	addr = mmap(NULL, size, prot, flags, fd, offset);
 	if (addr == MAP_FAILED)
 		return fail("mmap");
@@ -146,6 +229,8 @@ static int map(const char *file, uint64_t offset, size_t size, const char *how)
 		hold("ok");
 		return 0;
 	}
+	if (!strcmp(how, "dead"))
+		return dead(addr, size);
 	if (!strcmp(how, "fork")) {
 		child = fork();
 		if (!child) {

@@ -152,8 +152,11 @@ static ssize_t command_store(struct device *dev, struct device_attribute *attr,
 SDMC_COMMAND(claim, RANGE);
 SDMC_COMMAND(add, ADD);
 SDMC_COMMAND(remove, RANGE);
+SDMC_COMMAND(hmem, NODE);
+SDMC_COMMAND(unhmem, RANGE);
 SDMC_COMMAND(expose, RANGE);
 SDMC_COMMAND(conceal, RANGE);
+SDMC_COMMAND(revoke, RANGE);
 SDMC_COMMAND(flush, RANGE);
 SDMC_COMMAND(scrub, RANGE);
 SDMC_COMMAND(verify, RANGE);
@@ -227,8 +230,11 @@ static struct attribute *sdmc_attrs[] = {
 	&command_claim.attr.attr,
 	&command_add.attr.attr,
 	&command_remove.attr.attr,
+	&command_hmem.attr.attr,
+	&command_unhmem.attr.attr,
 	&command_expose.attr.attr,
 	&command_conceal.attr.attr,
+	&command_revoke.attr.attr,
 	&command_flush.attr.attr,
 	&command_scrub.attr.attr,
 	&command_verify.attr.attr,

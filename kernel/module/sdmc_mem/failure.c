@@ -99,6 +99,9 @@ static unsigned long look_at(unsigned long pfn, struct culprit *culprit)
 	if (!page)
 		return 1;
 	folio = page_folio(page);
+	/* The block's own memory map stays in it. Others use the flag for pages of a mapping. */
+	if (PageVmemmapSelfHosted(page) && !folio_test_lru(folio) && !READ_ONCE(folio->mapping))
+		return 1;
 
 	/* With a reference it is neither freed nor split under our eyes. */
 	held = folio_try_get(folio);
@@ -209,6 +212,12 @@ int sdmc_explain(const struct sdmc_request *req)
 	return 0;
 }
 
+/* The block of a notification, which leaves out a memory map at its start. */
+static u64 block_start(const struct memory_notify *arg)
+{
+	return ALIGN_DOWN(PFN_PHYS(arg->start_pfn), memory_block_size_bytes());
+}
+
 static bool is_ours(const struct memory_notify *arg)
 {
 	bool ours;
@@ -231,13 +240,13 @@ static int memory_changed(struct notifier_block *nb, unsigned long action, void 
 	if (action == MEM_OFFLINE) {
 		/* It worked after all. */
 		spin_lock(&last_lock);
-		if (last.start == PFN_PHYS(arg->start_pfn))
+		if (last.start == block_start(arg))
 			last = culprit;
 		spin_unlock(&last_lock);
 		return NOTIFY_OK;
 	}
 
-	search_block(PFN_PHYS(arg->start_pfn), &culprit);
+	search_block(block_start(arg), &culprit);
 	if (!culprit.reason)
 		culprit.reason = signal_pending(current) ? "interrupted" : "unknown";
 	set_last(&culprit);

@@ -20,6 +20,7 @@ struct sdmc sdmc = {
 
 static const struct file_operations sdmc_fops = {
 	.owner = THIS_MODULE,
+	.open = sdmc_open,
 	.mmap = sdmc_mmap,
 };
 
@@ -34,6 +35,10 @@ static struct miscdevice sdmc_misc = {
 static int __init sdmc_mem_init(void)
 {
 	int ret;
+
+	ret = sdmc_mapping_init();
+	if (ret)
+		return ret;
 
 	/* Whoever writes a command at once waits until regions/ is there. */
 	mutex_lock(&sdmc.lock);
@@ -51,10 +56,15 @@ static int __init sdmc_mem_init(void)
 	ret = sdmc_failure_init();
 	if (ret)
 		goto out_dir;
+	ret = sdmc_tier_init();
+	if (ret)
+		goto out_failure;
 	sdmc.ready = true;
 	mutex_unlock(&sdmc.lock);
 	return 0;
 
+out_failure:
+	sdmc_failure_exit();
 out_dir:
 	kobject_put(sdmc.regions_dir);
 	sdmc.regions_dir = NULL;
@@ -65,9 +75,11 @@ out_misc:
 	 */
 	mutex_unlock(&sdmc.lock);
 	misc_deregister(&sdmc_misc);
-	return ret;
+	goto out_mapping;
 out_unlock:
 	mutex_unlock(&sdmc.lock);
+out_mapping:
+	sdmc_mapping_exit();
 	return ret;
 }
 
@@ -81,6 +93,7 @@ static void __exit sdmc_mem_exit(void)
 	kobject_put(sdmc.regions_dir);
 	misc_deregister(&sdmc_misc);
 	sdmc_tier_exit();
+	sdmc_mapping_exit();
 }
 
 module_init(sdmc_mem_init);
@@ -90,7 +103,7 @@ MODULE_DESCRIPTION("Memory window of a brick with remote memory");
 MODULE_AUTHOR("The SDM authors");
 MODULE_LICENSE("GPL");
 /*
- * The version of the attributes. User space looks at the first number: it
- * changes when what worked before would not any more.
+ * The version of the attributes. The first number changes when what worked
+ * before would not any more, the second when there is more than before.
  */
-MODULE_VERSION("1.0");
+MODULE_VERSION("1.1");

@@ -7,6 +7,7 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -15,6 +16,7 @@
 static const char * const state_names[] = {
 	[SDMC_ABSENT] = "absent",
 	[SDMC_RAM] = "ram",
+	[SDMC_HMEM] = "hmem",
 	[SDMC_DEVICE] = "device",
 };
 
@@ -22,6 +24,7 @@ static const char * const state_names[] = {
 static const char * const ways_back[] = {
 	[SDMC_ABSENT] = "release",
 	[SDMC_RAM] = "remove",
+	[SDMC_HMEM] = "unhmem",
 	[SDMC_DEVICE] = "conceal",
 };
 
@@ -31,8 +34,8 @@ static struct sdmc_region *to_region(struct kobject *kobj)
 }
 
 /*
- * These run without a lock: removing the directory, which is done under
- * sdmc.lock, waits for them.
+ * These run without sdmc.lock: removing the directory, which is done under it,
+ * waits for them.
  */
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
@@ -46,18 +49,51 @@ static ssize_t node_show(struct kobject *kobj, struct kobj_attribute *attr, char
 
 static ssize_t mapped_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%d\n", atomic_read(&to_region(kobj)->mapped));
+	struct sdmc_region *region = to_region(kobj);
+	unsigned int mapped;
+
+	spin_lock(&sdmc.regions_lock);
+	mapped = region->exposure ? sdmc_exposure_mapped(region->exposure) : 0;
+	spin_unlock(&sdmc.regions_lock);
+	return sysfs_emit(buf, "%u\n", mapped);
+}
+
+static ssize_t revoked_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct sdmc_region *region = to_region(kobj);
+	bool revoked;
+
+	spin_lock(&sdmc.regions_lock);
+	revoked = region->exposure && sdmc_exposure_revoked(region->exposure);
+	spin_unlock(&sdmc.regions_lock);
+	return sysfs_emit(buf, "%d\n", revoked);
+}
+
+static ssize_t hmem_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct sdmc_region *region = to_region(kobj);
+	ssize_t len;
+
+	/* Its device cannot go away under the lock. */
+	spin_lock(&sdmc.regions_lock);
+	len = sysfs_emit(buf, "%s\n", region->pdev ? dev_name(&region->pdev->dev) : "none");
+	spin_unlock(&sdmc.regions_lock);
+	return len;
 }
 
 /* Readable as the other attributes are: see command.c. */
 static struct kobj_attribute state_attr = __ATTR_RO_MODE(state, 0440);
 static struct kobj_attribute node_attr = __ATTR_RO_MODE(node, 0440);
 static struct kobj_attribute mapped_attr = __ATTR_RO_MODE(mapped, 0440);
+static struct kobj_attribute revoked_attr = __ATTR_RO_MODE(revoked, 0440);
+static struct kobj_attribute hmem_attr = __ATTR_RO_MODE(hmem, 0440);
 
 static struct attribute *region_attrs[] = {
 	&state_attr.attr,
 	&node_attr.attr,
 	&mapped_attr.attr,
+	&revoked_attr.attr,
+	&hmem_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(region);

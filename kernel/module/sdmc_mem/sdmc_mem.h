@@ -8,7 +8,6 @@
 #ifndef SDMC_MEM_H
 #define SDMC_MEM_H
 
-#include <linux/atomic.h>
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -21,14 +20,18 @@
 struct completion;
 struct device;
 struct file;
+struct inode;
 struct pci_dev;
+struct platform_device;
 struct resource;
+struct sdmc_exposure;
 struct vm_area_struct;
 
 /* What a region is used as. */
 enum sdmc_state {
 	SDMC_ABSENT,	/* claimed; nothing maps it */
 	SDMC_RAM,	/* hot-added: memory blocks exist */
+	SDMC_HMEM,	/* a device of dax_hmem's */
 	SDMC_DEVICE,	/* programs may map it through /dev/sdm-window */
 };
 
@@ -39,10 +42,13 @@ enum sdmc_state {
  *	sdmc.regions_lock
  * @freed: completed when the last reference to @kobj is gone
  * @state: changed under sdmc.lock and sdmc.regions_lock
- * @nid: the node it was added to, NUMA_NO_NODE unless @state is SDMC_RAM
+ * @nid: the node it is memory of, NUMA_NO_NODE unless @state is SDMC_RAM or
+ *	SDMC_HMEM
  * @tiered: it holds a use of the node's memory type
  * @used: was ram or device since it was last flushed; under sdmc.lock
- * @mapped: live mappings; leaves 0 under sdmc.regions_lock only
+ * @exposure: what its mappings share if @state is SDMC_DEVICE, or NULL; changed
+ *	under sdmc.lock and sdmc.regions_lock
+ * @pdev: its device if @state is SDMC_HMEM, or NULL; changed under the same
  */
 struct sdmc_region {
 	struct kobject kobj;
@@ -52,7 +58,8 @@ struct sdmc_region {
 	int nid;
 	bool tiered;
 	bool used;
-	atomic_t mapped;
+	struct sdmc_exposure *exposure;
+	struct platform_device *pdev;
 };
 
 /**
@@ -100,12 +107,21 @@ int sdmc_claim(const struct sdmc_request *req);
 int sdmc_release(const struct sdmc_request *req);
 
 /* hotplug.c */
+int sdmc_check_pluggable(const struct sdmc_request *req);
+bool sdmc_first_online_block(const struct sdmc_region *region, u64 *start);
 int sdmc_add(const struct sdmc_request *req);
 int sdmc_remove(const struct sdmc_request *req);
+
+/* hmem.c */
+int sdmc_hmem(const struct sdmc_request *req);
+int sdmc_unhmem(const struct sdmc_request *req);
 
 /* tier.c */
 int sdmc_tier_get(int nid, int distance);
 void sdmc_tier_put(int nid);
+int sdmc_tier_announce(int nid, int distance);
+void sdmc_tier_withdraw(int nid);
+int sdmc_tier_init(void);
 void sdmc_tier_exit(void);
 
 /* scrub.c */
@@ -117,6 +133,17 @@ int sdmc_begin_use(struct sdmc_region *region);
 /* device.c */
 int sdmc_expose(const struct sdmc_request *req);
 int sdmc_conceal(const struct sdmc_request *req);
+int sdmc_revoke(const struct sdmc_request *req);
+
+/* mapping.c */
+struct sdmc_exposure *sdmc_exposure_new(void);
+void sdmc_exposure_put(struct sdmc_exposure *exposure);
+unsigned int sdmc_exposure_mapped(const struct sdmc_exposure *exposure);
+bool sdmc_exposure_revoked(const struct sdmc_exposure *exposure);
+void sdmc_exposure_revoke(struct sdmc_exposure *exposure, const struct sdmc_range *range);
+int sdmc_mapping_init(void);
+void sdmc_mapping_exit(void);
+int sdmc_open(struct inode *node, struct file *file);
 int sdmc_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* failure.c */
