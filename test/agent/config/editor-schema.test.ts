@@ -17,6 +17,12 @@ describe('the schema for editors', () => {
     ['no registers', { brick: 'b' }],
     ['an unknown backend', { brick: 'b', registers: { backend: 'usb' } }],
     ['a path with bar', { brick: 'b', registers: { backend: 'bar', path: '/r' } }],
+    ['a UIO device with sysfs', { brick: 'b', registers: { backend: 'sysfs', uio: 'uio0' } }],
+    ['a PCI address with uio', { brick: 'b', registers: { backend: 'uio', pci: 'auto' } }],
+    [
+      'a device node as UIO device',
+      { brick: 'b', registers: { backend: 'uio', uio: '/dev/uio0' } },
+    ],
     ['no path with file', { brick: 'b', registers: { backend: 'file' } }],
     ['a PCI address with file', { brick: 'b', registers: { ...file.registers, pci: 'auto' } }],
     ['a pool of nothing', { ...bar, pool: {} }],
@@ -32,6 +38,12 @@ describe('the schema for editors', () => {
 
   it.each<[string, unknown]>([
     ['the least there is', bar],
+    ['the way that there is', { brick: 'b', registers: { backend: 'auto', pci: '0000:00:02.0' } }],
+    ['the driver', { ...bar, registers: { backend: 'sysfs' }, pool: { pci: 'auto' } }],
+    [
+      'a UIO device',
+      { ...bar, registers: { backend: 'uio', uio: 'uio12' }, pool: { pci: 'auto' } },
+    ],
     ['a brick that is a process', { ...file, pool: { path: '/p' } }],
     ['a word for the editor', { $schema: './agent.schema.json', ...bar }],
     ['all keys', { ...bar, pool: { pci: '0000:00:03.0' }, ...everyOther() }],

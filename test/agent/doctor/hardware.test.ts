@@ -1,7 +1,16 @@
 import { describe, it } from 'vitest';
 import { encodeOffset } from '../../../src/abi/codec.js';
 import { memport } from '../../abi/examples.js';
-import { POOL, POOL_BASE, POOL_SIZE, REGISTERS, pciDevice } from '../probe/tree.js';
+import {
+  POOL,
+  POOL_BASE,
+  POOL_SIZE,
+  REGISTERS,
+  pciDevice,
+  sdmcTree,
+  uioTree,
+  type Tree,
+} from '../probe/tree.js';
 import { block, hexRange, holdRow, status, STRANGER, type Row } from './examining.js';
 
 const DEVICES = 'sys/bus/pci/devices';
@@ -16,6 +25,15 @@ const others = { 'proc/self/status': status(STRANGER + 1) };
 const iomem = (held: string, bar = POOL): string =>
   `10000000-3efeffff : pcie\n  ${hexRange(0x10010000n, 0x10000n)} : ${REGISTERS}\n${bar === REGISTERS ? held : ''}` +
   `8000000000-ffffffffff : pcie\n  ${hexRange(POOL_BASE, POOL_SIZE)} : ${POOL}\n${bar === POOL ? held : ''}`;
+
+/** The sound brick, with what a driver makes of its registers in place of the BAR. */
+const instead = (tree: Tree): Tree => ({
+  ...Object.fromEntries(
+    Object.entries(tree).filter(([path]) => /sys\/(sdmc|class\/uio)|^dev|\/driver$/.test(path)),
+  ),
+});
+const sdmc = { ...instead(sdmcTree(block([]))), [`${DEVICES}/${REGISTERS}/resource2`]: undefined };
+const uio = { ...instead(uioTree(block([]))), [`${DEVICES}/${REGISTERS}/resource2`]: undefined };
 
 const ROWS: Row[] = [
   [
@@ -97,6 +115,62 @@ const ROWS: Row[] = [
     'pool',
     'problem',
     { found: /Choose one/, mend: /"pool"/ },
+  ],
+  [
+    'sdmc is bound, and the agent is to go past it',
+    { tree: sdmc, config: { registers: { backend: 'bar' } } },
+    'registers-source',
+    'problem',
+    {
+      cause: /past it/,
+      mend: /"auto" or "sysfs"/,
+      command: /^echo 0000:00:02\.0 > \/sys\/bus\/pci\/drivers\/sdmc\/unbind$/,
+    },
+  ],
+  [
+    'sdmc is bound, and the agent goes through it',
+    { tree: sdmc, config: { registers: { backend: 'auto' } } },
+    'registers-source',
+    'ok',
+    { found: /the driver sdmc, bound to 0000:00:02\.0.* \(auto\)$/ },
+  ],
+  [
+    'sdmc is bound, which is no problem then',
+    { tree: sdmc, config: { registers: { backend: 'sysfs' } } },
+    'pci',
+    'ok',
+    { found: /0000:00:02\.0 \(registers\): sdmc, 0000:00:03\.0 \(pool\): no driver/ },
+  ],
+  [
+    'whoever runs the agent may not write to sdmc',
+    {
+      tree: { ...sdmc, ...others },
+      config: { registers: { backend: 'sysfs' } },
+    },
+    'registers-access',
+    'problem',
+    { found: /memport0\/set, which is/ },
+  ],
+  [
+    'sdmc is not inserted, and the agent needs it',
+    { config: { registers: { backend: 'sysfs' } } },
+    'registers-source',
+    'problem',
+    { command: /^modprobe sdmc$/, mend: /"auto"/ },
+  ],
+  [
+    'a UIO device has the registers',
+    { tree: uio, config: { registers: { backend: 'auto' } } },
+    'registers-source',
+    'ok',
+    { found: /^\/dev\/uio3, of 0000:00:02\.0 \(auto\)$/ },
+  ],
+  [
+    'a UIO device has the registers, and the agent may use it',
+    { tree: uio, config: { registers: { backend: 'uio' } } },
+    'registers-access',
+    'ok',
+    { found: /dev\/uio3/ },
   ],
   ['no pool is configured', { config: { pool: undefined } }, 'pool', 'ok', {}],
   [

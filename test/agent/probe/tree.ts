@@ -76,3 +76,32 @@ export function brickTree(registers: Buffer): Tree {
     'lib/modules/6.12.1-test/modules.builtin': 'kernel/drivers/dax/dax.ko\n',
   };
 }
+
+/** The same block through the driver sdmc; the BAR cannot be opened then. */
+export function sdmcTree(registers: Buffer): Tree {
+  const { [`sys/bus/pci/devices/${REGISTERS}/resource2`]: _, ...rest } = brickTree(registers);
+  const at = `sys/sdmc/devices/${REGISTERS}`;
+  return {
+    ...rest,
+    [`sys/bus/pci/devices/${REGISTERS}/driver`]: { link: '/sys/bus/pci/drivers/sdmc' },
+    [`${at}/registers`]: registers,
+    [`${at}/window_base`]: `0x${POOL_BASE.toString(16)}\n`,
+    [`${at}/epoch`]: '0x0\n',
+    [`${at}/memport/memport0/set`]: '',
+  };
+}
+
+/** The same block in a UIO device. */
+export function uioTree(registers: Buffer): Tree {
+  const { [`sys/bus/pci/devices/${REGISTERS}/resource2`]: _, ...rest } = brickTree(registers);
+  const at = 'sys/class/uio/uio3';
+  return {
+    ...rest,
+    [`sys/bus/pci/devices/${REGISTERS}/driver`]: { link: '/sys/bus/pci/drivers/uio_sdm_test' },
+    [`${at}/name`]: 'memport\n',
+    [`${at}/maps/map0/size`]: '0x10000\n',
+    [`${at}/maps/map0/offset`]: '0x0\n',
+    [`${at}/device`]: { link: `../../../bus/pci/devices/${REGISTERS}` },
+    'dev/uio3': registers,
+  };
+}

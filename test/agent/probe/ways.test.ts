@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toBuffer } from '../../../src/abi/codec.js';
+import { EMPTY, formatted } from '../../abi/examples.js';
+import { about, bar, image, probe, textOf } from './probing.js';
+import { brickTree, REGISTERS, sdmcTree, uioTree, type Tree } from './tree.js';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'sdm-probe-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const auto = { ...bar, registers: { backend: 'auto', pci: 'auto' } } as const;
+const block = toBuffer(image);
+
+describe('a brick whose configuration leaves the way open', () => {
+  it.each<[string, Tree, string]>([
+    ['without a driver', brickTree(block), 'bar'],
+    ['with sdmc', sdmcTree(block), 'sysfs'],
+    ['with UIO', uioTree(block), 'uio'],
+  ])('%s is usable, by that one', (_, tree, backend) => {
+    const brick = probe(root, tree, auto);
+    expect(brick).toMatchObject({
+      verdict: 'usable',
+      modes: { systemRam: true, device: true },
+      registers: { backend, at: REGISTERS, windowBase: '0x8000000000', set: [{ port: 5 }] },
+    });
+    expect(brick.devices.map(({ role }) => role)).toEqual(['registers', 'pool']);
+    expect(about(brick)).toEqual(['isolation']);
+  });
+});
+
+describe('a brick whose configuration goes past the driver', () => {
+  it('is told both ways out', () => {
+    const brick = probe(root, sdmcTree(block), bar);
+    expect(brick.registers).toBeNull();
+    expect(textOf(brick, 'driver')).toMatch(/"auto" or "sysfs".*sdmc\/unbind/);
+  });
+
+  it('is told of any other driver to unbind it', () => {
+    const brick = probe(root, uioTree(block), bar);
+    expect(textOf(brick, 'driver')).toMatch(/: unbind it with .*uio_sdm_test\/unbind/);
+  });
+
+  it('that is not there is told to insert it', () => {
+    const sysfs = { ...bar, registers: { backend: 'sysfs', pci: 'auto' } } as const;
+    const brick = probe(root, brickTree(block), sysfs);
+    expect(textOf(brick, 'registers')).toMatch(/sdmc is not inserted.*modprobe sdmc/);
+  });
+});
+
+describe('a block that translates', () => {
+  const header = formatted('zynq', 0n);
+  const memports = Array.from({ length: header.nports }, () => EMPTY);
+  const zynq = toBuffer({ header, memports });
+  const alone = { registers: auto.registers, node: 1 };
+
+  it.each([
+    ['0x400000000 0x100000000', 'usable'],
+    ['0x8000000000 0x100000000', 'in part'],
+  ])('needs no pool, but the window of its registers: %s is %s', (window, verdict) => {
+    const tree = { ...uioTree(zynq), 'sys/class/misc/sdm-window/window': `${window}\n` };
+    const brick = probe(root, tree, alone);
+    expect(brick).toMatchObject({
+      verdict,
+      pool: { at: 'remote', start: null, size: '0x1000000000' },
+    });
+    expect(about(brick).includes('window')).toBe(verdict !== 'usable');
+    expect(about(brick)).not.toContain('pool');
+  });
+});
