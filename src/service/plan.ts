@@ -13,6 +13,8 @@ export type Step =
 const REPLAY = [
   ['--subsystem-match=pci', '--attr-match=vendor=0x1af4', '--attr-match=device=0x1110'],
   ['--subsystem-match=misc', '--sysname-match=sdm-window'],
+  ['--subsystem-match=uio'],
+  ['--subsystem-match=platform', '--property-match=DRIVER=sdmc'],
 ] as const;
 const RELOAD: readonly Step[] = [
   run('systemd reads its units again', 'systemctl', 'daemon-reload'),

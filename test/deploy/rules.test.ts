@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
 import { COMMANDS } from '../../src/agent/memory/window.js';
 import { IVSHMEM_BAR, IVSHMEM_ID } from '../../src/agent/backend/pci.js';
+import { SDMC, sdmcDirectory } from '../../src/agent/backend/sdmc.js';
 import { BLOCK_MAX } from '../../src/abi/constants.js';
 
 const path = join(projectDir(), 'deploy/udev/60-sdm.rules');
@@ -28,6 +29,12 @@ describe("udev's rules", () => {
   it('give the agent every command and answer of the module', () => {
     const given = /chown sdm-agent ([\w ]+)'/.exec(rules)?.[1]?.split(' ') ?? [];
     expect(new Set(given)).toEqual(new Set([...COMMANDS, 'error', 'failure']));
+  });
+
+  it('open what the driver has of a device, and UIO devices that the agent takes for registers', () => {
+    expect(rules).toContain(`DRIVER=="${SDMC}", TEST=="${sdmcDirectory('/sys')}/$kernel"`);
+    expect(rules).toContain(`find ${sdmcDirectory('/sys')}/$kernel -type f -exec /bin/chown`);
+    expect(rules).toMatch(/SUBSYSTEM=="uio", ATTR\{name\}=="\*memport\*", OWNER="sdm-agent"/);
   });
 
   it('look for registers where the agent does, and leave pools alone', () => {
