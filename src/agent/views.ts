@@ -98,6 +98,7 @@ export interface BrickView {
   readonly backend: BackendKind;
   /** The device (a PCI address where it has one) or the path. */
   readonly registers: string;
+  /** PCI address, path or "remote": nowhere on this machine, the registers translate to it. */
   readonly pool?: string;
   readonly poolSize?: bigint;
   readonly features: readonly string[];
