@@ -54,6 +54,7 @@ MODULE_AUTHOR("The SDM authors");
 MODULE_LICENSE("GPL");
 /*
  * The version of the attributes. User space looks at the first number: it
- * changes when what worked before would not any more.
+ * changes when what worked before would not any more. sdmc_mem has the same, and
+ * so has dkms.conf: they come together.
  */
-MODULE_VERSION("1.0");
+MODULE_VERSION("1.1");
