@@ -53,9 +53,12 @@ static int __init sdmc_mem_init(void)
 		goto out_misc;
 	}
 
-	ret = sdmc_failure_init();
+	ret = sdmc_hurry_init();
 	if (ret)
 		goto out_dir;
+	ret = sdmc_failure_init();
+	if (ret)
+		goto out_hurry;
 	ret = sdmc_tier_init();
 	if (ret)
 		goto out_failure;
@@ -65,6 +68,8 @@ static int __init sdmc_mem_init(void)
 
 out_failure:
 	sdmc_failure_exit();
+out_hurry:
+	sdmc_hurry_exit();
 out_dir:
 	kobject_put(sdmc.regions_dir);
 	sdmc.regions_dir = NULL;
@@ -90,6 +95,7 @@ static void __exit sdmc_mem_exit(void)
 	sdmc.ready = false;
 	mutex_unlock(&sdmc.lock);
 	sdmc_failure_exit();
+	sdmc_hurry_exit();
 	kobject_put(sdmc.regions_dir);
 	misc_deregister(&sdmc_misc);
 	sdmc_tier_exit();

@@ -152,4 +152,12 @@ ssize_t sdmc_failure_emit(char *buf);
 int sdmc_failure_init(void);
 void sdmc_failure_exit(void);
 
+/* hurry.c */
+int sdmc_hurry_init(void);
+void sdmc_hurry_exit(void);
+
+/* The kernel exports these to modules, and declares them in a header of RCU's own. */
+void rcu_expedite_gp(void);
+void rcu_unexpedite_gp(void);
+
 #endif /* SDMC_MEM_H */
