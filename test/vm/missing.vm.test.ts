@@ -67,16 +67,19 @@ describe('a brick that lacks something', () => {
   });
 
   it('has the module of another version of SDM: refused by name of both', async () => {
-    await inBrick(
-      rack,
-      1,
-      "sed 's/version=1\\.0/version=9.0/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && " +
-        'insmod /tmp/other.ko && grep -x 9.0 /sys/module/sdmc_mem/version',
-    );
-    const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
-    expect(line).toMatch(/^sdm-agent: SDM_WRONG_MODULE: .*\b9\.0\b/);
-    expect((await probe()).code).toBe(PROBE.inPart);
-    await inBrick(rack, 1, 'rmmod sdmc_mem');
+    for (const version of ['1.0', '9.0']) {
+      await inBrick(
+        rack,
+        1,
+        `sed 's/version=1\\.1/version=${version}/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && ` +
+          `insmod /tmp/other.ko && grep -x ${version} /sys/module/sdmc_mem/version`,
+      );
+      const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
+      expect(line).toMatch(/^sdm-agent: SDM_WRONG_MODULE: /);
+      expect(line).toContain(`is version ${version}, and this agent needs 1.1`);
+      expect((await probe()).code).toBe(PROBE.inPart);
+      await inBrick(rack, 1, 'rmmod sdmc_mem');
+    }
   });
 
   it('gets the right module: attach works without a restart', async () => {
@@ -85,6 +88,17 @@ describe('a brick that lacks something', () => {
     expect(attachment.state).toBe('online');
     await agentJson(rack, 1, `detach ${attachment.id}`);
     expect((await probe()).code).toBe(PROBE.usable);
+  });
+
+  it('was not booted for memory maps in the memory: the module says what that takes', async () => {
+    const { code, stdout } = await rack.exec(
+      1,
+      'cd /sys/class/misc/sdm-window && read -r start size <window && ' +
+        'range="$start 0x8000000" && echo $range >claim && ' +
+        'echo $range 1 memmap >add; cat error && echo $range >release',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ memmap: .*memory_hotplug\.memmap_on_memory=1.* 2048 KiB/);
   });
 
   it('has no pool: the agent serves memports, and refuses to attach', async () => {

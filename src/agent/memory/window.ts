@@ -20,8 +20,8 @@ export const COMMANDS = [
 export const KMEM_COMMANDS = ['hmem', 'unhmem'] as const;
 export type WindowCommand = (typeof COMMANDS | typeof KMEM_COMMANDS)[number];
 
-/** Major version of the module's interface that this agent speaks. */
-export const MODULE_MAJOR = 1;
+/** Version of the module's interface that this agent speaks; a later minor one has more than it needs. */
+const MODULE_VERSION = { major: 1, minor: 1 } as const;
 
 /** Why the last offline of a block failed, as the module saw it. */
 export interface OfflineFailure {
@@ -92,8 +92,10 @@ export class WindowModule {
    */
   mismatch(needed: readonly WindowCommand[] = []): string | undefined {
     const version = this.version();
-    if (version !== undefined && Number(version.split('.')[0]) !== MODULE_MAJOR) {
-      return `is version ${version}, and this agent needs ${MODULE_MAJOR}.x`;
+    const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+    const { major: ours, minor: least } = MODULE_VERSION;
+    if (version !== undefined && (major !== ours || minor < least)) {
+      return `is version ${version}, and this agent needs ${ours}.${least} or a later ${ours}.x`;
     }
     const names = new Set(readNames(this.#root));
     const missing = [...COMMANDS, ...needed].filter((name) => !names.has(name));

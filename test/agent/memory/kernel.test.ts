@@ -112,12 +112,16 @@ describe('prepare', () => {
       code: 'SDM_WINDOW',
       message: expect.stringContaining('0x8000000000-0x80ffffffff'),
     });
-    tree.write({ 'module/sdmc_mem/version': '2.0\n' });
-    await expect(memory().prepare('device', -1)).rejects.toMatchObject({
-      code: 'SDM_WRONG_MODULE',
-      message: expect.stringContaining('version 2.0'),
-    });
-    expect(memory().view()).toMatchObject({ state: 'wrong', version: '2.0' });
+    for (const version of ['1.0', '2.0', '2.1']) {
+      tree.write({ 'module/sdmc_mem/version': `${version}\n` });
+      await expect(memory().prepare('device', -1)).rejects.toMatchObject({
+        code: 'SDM_WRONG_MODULE',
+        message: expect.stringContaining(`version ${version}, and this agent needs 1.1 or`),
+      });
+      expect(memory().view()).toMatchObject({ state: 'wrong', version });
+    }
+    tree.write({ 'module/sdmc_mem/version': '1.10\n' });
+    expect(memory().view()).not.toMatchObject({ state: 'wrong' });
   });
 
   test('a module that lacks a command is named with what it lacks', async () => {

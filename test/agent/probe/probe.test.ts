@@ -95,7 +95,7 @@ describe('a brick', () => {
         autoOnline: 'offline',
         memoryProbe: false,
         demotion: true,
-        module: { loaded: true, version: '1.0.0', mismatch: null, readable: true },
+        module: { loaded: true, version: '1.1', mismatch: null, readable: true },
         ways: [
           { module: 'dax', state: 'loaded' },
           { module: 'device_dax', state: 'absent' },

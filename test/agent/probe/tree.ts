@@ -61,7 +61,7 @@ export function brickTree(registers: Buffer): Tree {
     'sys/devices/system/memory/block_size_bytes': '8000000\n',
     'sys/devices/system/memory/auto_online_blocks': 'offline\n',
     'sys/kernel/mm/numa/demotion_enabled': 'true\n',
-    'sys/module/sdmc_mem/version': '1.0.0\n',
+    'sys/module/sdmc_mem/version': '1.1\n',
     ...Object.fromEntries(COMMANDS.map((name) => [`${window}/${name}`, ''])),
     [`${window}/window`]: '0x8000000000 0x100000000\n',
     [`${node}/possible`]: '0-2\n',
