@@ -1,9 +1,10 @@
 import type { Suite } from '../harness/types.js';
 import { attach } from './attach.js';
 import { bulk } from './bulk.js';
+import { hotplug } from './hotplug.js';
 import { memport } from './memport.js';
 import { rest } from './rest.js';
 import { startup } from './startup.js';
 
 /** All suites, in the order in which they run. */
-export const SUITES: readonly Suite[] = [memport, bulk, attach, startup, rest];
+export const SUITES: readonly Suite[] = [memport, bulk, attach, hotplug, startup, rest];

@@ -1,0 +1,149 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { run } from '../../src/common/exec.js';
+import { SdmError } from '../../src/common/errors.js';
+import { projectDir } from '../../src/common/paths.js';
+import { formatSize } from '../../src/common/units.js';
+import type { Rack } from '../../src/rack/index.js';
+import type {
+  CaseOptions,
+  Cases,
+  Comparison,
+  Readings,
+  Suite,
+  Workload,
+} from '../harness/types.js';
+
+const BRICK = 1;
+const NODE = 1;
+const MIB = 1n << 20n;
+/** The first memory blocks of the window hold the pool's header. */
+const OFFSET = 256n * MIB;
+const SIZES = [256n * MIB, 1024n * MIB, 2048n * MIB] as const;
+const QUICK_SIZES = [256n * MIB] as const;
+const POOL = 4096n * MIB;
+/** In use at the second offline: all of it must fit into what the brick has of its own. */
+const USED = 200n * MIB;
+const COMMAND_MS = 240_000;
+const POOL_DEVICE = '/sys/bus/pci/devices/0000:00:03.0';
+const WINDOW = '/sys/class/misc/sdm-window/window';
+const PROGRAM = '/brick/hotplug_steps';
+
+/** As hotplug_steps prints them. */
+const STEPS = ['add', 'online', 'offline-idle', 'offline-used', 'remove'] as const;
+const TITLES: Readonly<Record<(typeof STEPS)[number], string>> = {
+  add: 'add',
+  online: 'online',
+  'offline-idle': 'offline, idle',
+  'offline-used': `offline, ${formatSize(USED)} in use`,
+  remove: 'remove',
+};
+/** What one may take of the other's time, at most. */
+const MOST = 1.05;
+
+const series = (way: string, size: bigint, step: (typeof STEPS)[number]): string =>
+  `${way}: ${TITLES[step]}, ${formatSize(size)}`;
+
+async function inBrick(rack: Rack, command: string): Promise<string> {
+  const { code, stdout, stderr } = await rack.exec(BRICK, command, { timeoutMs: COMMAND_MS });
+  if (code === 0) return stdout;
+  throw new SdmError('SDM_BENCH', `${command} in the brick ended with ${code}: ${stderr.trim()}`);
+}
+
+/** Every size once, by one of the two ways; readings in ms. */
+function workload(
+  rack: Rack,
+  way: 'module' | 'kmem',
+  name: string,
+  base: bigint,
+  sizes: readonly bigint[],
+): Workload {
+  const runs = async (): Promise<Readings> => {
+    const readings: Record<string, number> = {};
+    for (const size of sizes) {
+      const text = await inBrick(rack, `${PROGRAM} ${way} ${base} ${size} ${NODE} ${USED}`);
+      const ms = new Map(
+        text
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' '))
+          .map(([step, ns]) => [step, Number(ns) / 1e6]),
+      );
+      for (const step of STEPS) readings[series(name, size, step)] = ms.get(step) ?? Number.NaN;
+    }
+    return readings;
+  };
+  return { name, run: runs };
+}
+
+/** The helper that measures within the brick; nothing but the kernel is between it and the clock. */
+async function helper(signal: AbortSignal): Promise<Buffer> {
+  const scratch = mkdtempSync(path.join(tmpdir(), 'sdm-hotplug-'));
+  const program = path.join(scratch, 'hotplug_steps');
+  const source = path.join(projectDir(), 'bench/guest/hotplug_steps.c');
+  try {
+    const flags = ['-std=gnu17', '-O2', '-static', '-Wall', '-Wextra'];
+    await run(['aarch64-linux-gnu-gcc', ...flags, '-o', program, source], {
+      signal,
+      hint: 'The cross compiler comes with the package gcc-aarch64-linux-gnu.',
+    });
+    return readFileSync(program);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
+  const { rackUp } = await import('../../src/rack/index.js');
+  const { ensureArtifacts } = await import('../../src/rack/artifacts/index.js');
+  const { kernelModules } = await import('../../src/rack/kernel-modules.js');
+  const program = { path: PROGRAM, mode: 0o755, data: await helper(signal) };
+  const artifacts = await ensureArtifacts({ signal });
+  const dax = await kernelModules(artifacts, ['drivers/dax/hmem/dax_hmem', 'drivers/dax/kmem']);
+  const rack = await rackUp({
+    name: `bench-${process.pid}`,
+    bricks: 1,
+    poolSize: POOL,
+    append: 'sdm.agent=no',
+    artifacts,
+    extra: [program, ...dax],
+    onProgress: log,
+    signal,
+  });
+  try {
+    const bar = await inBrick(rack, `sed -n 3p ${POOL_DEVICE}/resource`);
+    const base = BigInt(bar.split(' ')[0] ?? '');
+    await inBrick(rack, `echo 1 >${POOL_DEVICE}/enable; echo ${base} ${POOL} >${WINDOW}`);
+    const sizes = quick ? QUICK_SIZES : SIZES;
+    const start = base + OFFSET;
+    const comparisons = sizes.flatMap((size) =>
+      STEPS.map((step): Comparison => ({
+        case: series('sdmc_mem', size, step),
+        baseline: series('dax/kmem', size, step),
+        unit: 'ms',
+        better: 'lower',
+        aim: Number((1 / MOST).toFixed(3)),
+      })),
+    );
+    return {
+      workloads: [
+        workload(rack, 'module', 'sdmc_mem', start, sizes),
+        workload(rack, 'kmem', 'dax/kmem', start, sizes),
+      ],
+      comparisons,
+      close: () => rack.down(),
+    };
+  } catch (error) {
+    await rack.down();
+    throw error;
+  }
+}
+
+export const hotplug: Suite = {
+  name: 'hotplug',
+  about: 'each step of hot-plug in a VM against dax/kmem: 256 MiB, 1 and 2 GiB (quick: 256 MiB)',
+  emulated: 'an aarch64 VM without hardware virtualisation (TCG); remote memory is a shared file',
+  rounds: 9,
+  cases,
+};
