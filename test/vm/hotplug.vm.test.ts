@@ -5,6 +5,8 @@ import type { Rack } from '../../src/rack/index.js';
 import { kernelModules } from '../../src/rack/kernel-modules.js';
 import {
   agentJson,
+  agentRefuses,
+  COMMAND_MS,
   expectCleanKernelLog,
   holdInBrick,
   inBrick,
@@ -174,4 +176,98 @@ describe('again and again', () => {
       }
     },
   );
+});
+
+/**
+ * Replaces brick 2's configuration and its agent, killed as in a crash: its supervisor starts the next,
+ * which reconciles.
+ * @param memory of the configuration; undefined: left as it is.
+ * @param fault where the next agent is to end itself, once.
+ */
+async function restart(memory?: object, fault: string = ''): Promise<void> {
+  const config = '/etc/sdm/agent.json';
+  const change =
+    `const fs = require("fs"); const c = JSON.parse(fs.readFileSync("${config}")); ` +
+    `c.memory = ${JSON.stringify(memory)}; fs.writeFileSync("${config}", JSON.stringify(c))`;
+  if (memory !== undefined) await inBrick(rack, 2, `node -e '${change}'`);
+  await inBrick(
+    rack,
+    2,
+    `echo ${fault} >/tmp/fault; ` +
+      String.raw`old=$(ps -o pid,args | sed -n 's/^ *\([0-9]*\) .*sdm-agent.cjs serv[e] .*/\1/p') && ` +
+      'kill -9 $old',
+  );
+  await reconciled();
+}
+
+/** Waits for the agent that comes next in brick 2, until it takes commands. */
+async function reconciled(): Promise<void> {
+  await inBrick(rack, 2, 'brickready --timeout 60 --agent /run/sdm/agent.sock');
+  const { line } = await agentRefuses(rack, 2, 'detach nothing');
+  expect(line).toMatch(/^sdm-agent: SDM_NOT_FOUND: /);
+}
+
+describe('memory that the kernel adds itself, by dax/kmem', () => {
+  const FULL = '"System RAM (kmem)"';
+  const ATTACH = `--id k --size ${SIZE} --node 2`;
+  const total = async (): Promise<string | undefined> =>
+    (await memory(2)).nodes.find(({ node }) => node === 2)?.totalBytes;
+
+  it('is as good: in its tier, used, kept by the next agent, and given back while in use', async () => {
+    // as Debian has it: what the agent does not keep out of a kernel zone stays there
+    await inBrick(rack, 2, `echo online >${SYS}/auto_online_blocks`);
+    const before = await attach(2, `--id m --size ${SIZE}`);
+    await inBrick(
+      rack,
+      2,
+      "sed -i '2i SDM_FAULT=$(cat /tmp/fault); rm -f /tmp/fault; export SDM_FAULT' /etc/sdm/run-agent",
+    );
+    await restart({ way: 'kmem' });
+    // what came by the module's way goes back by it
+    await inBrick(rack, 2, 'memfill --node 1 --size 64M --seed 5');
+    expect(await detach(2, before.id)).toMatchObject({ state: 'free' });
+
+    const { blocks } = await attach(2, ATTACH);
+    expect((await memory(2)).module.regions).toMatchObject([{ state: 'hmem' }]);
+    expect(await inBrick(rack, 2, `grep -c ${FULL} /proc/iomem`)).toBe('1\n');
+    expect(await total()).toBe(`0x${SIZE.toString(16)}`);
+    const tier = (n: number, { nodes }: Memory): number =>
+      nodes.find(({ node }) => node === n)?.tier ?? Number.NaN;
+    expect(tier(2, await memory(2))).toBeGreaterThan(tier(0, await memory(2)));
+    const churn = await holdInBrick(rack, 2, `memchurn --node 2 --size ${64n * MIB}`);
+    await restart();
+    expect(await agentJson(rack, 2, 'list')).toMatchObject([{ id: 'k', state: 'online', blocks }]);
+    expect(await detach(2, 'k')).toMatchObject({ state: 'free' });
+    expect(await churn.release()).toBe(0);
+    await expectNothingLeft(2);
+  });
+
+  it('leaves nothing of a command that was cut short', async () => {
+    const cutShort = async (point: string, command: string): Promise<void> => {
+      await restart(undefined, point);
+      const { code } = await rack.exec(2, `sdm-agent ${command}`, { timeoutMs: COMMAND_MS });
+      expect({ command, code }).not.toMatchObject({ code: 0 });
+      await reconciled();
+      await expectNothingLeft(2);
+    };
+    // while the policy is off, and kmem has the range; then with its blocks offline
+    await cutShort('policy.added', `attach ${ATTACH}`);
+    await attach(2, ATTACH);
+    await cutShort('down.online.after', 'detach k');
+  });
+
+  it('holds the map of its own pages where that is configured, by either way', async () => {
+    // of each block of 128 MiB 2 MiB are its map
+    const less = `0x${(SIZE - (SIZE >> 6n)).toString(16)}`;
+    for (const way of ['kmem', 'module']) {
+      await restart({ way, memmapOnMemory: true });
+      await attach(2, ATTACH);
+      expect([way, await total()]).toEqual([way, less]);
+      await inBrick(rack, 2, 'memfill --node 2 --size 64M --seed 6');
+      await detach(2, 'k');
+      await expectNothingLeft(2);
+    }
+    expect(await inBrick(rack, 2, `cat ${SYS}/auto_online_blocks`)).toBe('online\n');
+    await expectCleanKernelLog(rack, 2);
+  });
 });
