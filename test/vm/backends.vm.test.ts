@@ -8,6 +8,7 @@ import type { Attachment, Transceiver } from '../../src/agent/api/schemas.js';
 import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
 import { projectDir } from '../../src/common/paths.js';
 import type { Rack } from '../../src/rack/index.js';
+import { contractBundle } from '../support/contract-bundle.js';
 import {
   agentJson,
   agentRefuses,
@@ -69,12 +70,13 @@ const startAgent = (): Promise<string> =>
       'brickready --timeout 90 --agent /run/sdm/agent.sock >/dev/null || ' +
       '{ tail -n 3 /var/log/sdm-agent.log >&2; exit 1; }',
   );
-const stopAgent = (): Promise<string> =>
+/** Waits, 30 s and more, for the agent's process to end. */
+const agentEnded = (before = 'true'): Promise<string> =>
   brick(
-    // 300 looks, 30 s and more
-    'pid=$(cat /run/agent.pid); kill $pid; n=300; while [ -d /proc/$pid ]; do ' +
-      '[ $((n -= 1)) -gt 0 ] || { echo "agent $pid did not stop" >&2; exit 1; }; sleep 0.1; done',
+    `pid=$(cat /run/agent.pid); ${before}; n=300; while [ -d /proc/$pid ]; do ` +
+      '[ $((n -= 1)) -gt 0 ] || { echo "agent $pid did not end" >&2; exit 1; }; sleep 0.1; done',
   );
+const stopAgent = (): Promise<string> => agentEnded('kill $pid');
 /** An agent of another configuration, which must not come up. */
 const refusedAgent = async (registers: object): Promise<string> => {
   const config = { brick: 'other', registers, stateDir: '/run/other', socket: '/run/other.sock' };
@@ -97,6 +99,7 @@ beforeAll(async () => {
     append: 'sdm.agent=no',
     extra: [
       ...uio.files,
+      { path: `${TESTS}/contract.mjs`, data: await contractBundle() },
       { path: `${TESTS}/ops.json`, data: JSON.stringify(OPS) },
       {
         path: `${TESTS}/guest-api.mjs`,
@@ -106,6 +109,31 @@ beforeAll(async () => {
   });
 });
 afterAll(() => rack?.down());
+
+// In a brick where no memport is set yet.
+describe('the contract of backends', () => {
+  it.each([...WAYS, { kind: undefined, bind: () => uio.remove }])(
+    'is kept by $kind',
+    async ({ kind, bind }) => {
+      await brick(bind());
+      if (kind === undefined) return;
+      const { stdout } = await rack.exec(
+        1,
+        `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
+          `node ${TESTS}/contract.mjs`,
+        { timeoutMs: COMMAND_MS },
+      );
+      const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
+      const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
+      expect(ours.length, stdout).toBeGreaterThan(5);
+      expect(
+        lines.filter((line) => line.startsWith('not')),
+        stdout,
+      ).toEqual([]);
+      expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
+    },
+  );
+});
 
 let first: { readonly results: unknown; readonly after: BlockImage } | undefined;
 
@@ -127,9 +155,7 @@ describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
 
   it('take the same memports as by any other way, and refuse the same', async () => {
     await rack.link(1, DOWN, false);
-    const results = await guest<{ status: number; details?: { status?: number } }[]>(
-      `run ${TESTS}/ops.json`,
-    );
+    const results = await guest<{ status: number; code?: string }[]>(`run ${TESTS}/ops.json`);
     const after = image();
     const { transceivers } = await guest<Asked>('ask');
     expect(transceivers.map(({ up }) => up)).toEqual([true, true, false, true]);
@@ -143,7 +169,17 @@ describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
     expect(results.filter(({ status }) => status !== 200).length).toBeGreaterThan(5);
     first ??= { results, after };
     expect({ kind, results }).toEqual({ kind, results: first.results });
-    const memports = ({ memports: all }: BlockImage): object => ({ kind, all });
+    // What was not written to this time is from before.
+    const written = new Set(
+      OPS.filter(
+        ({ set }, n) => set && ['SDM_MEMPORT_REFUSED', undefined].includes(results[n]?.code),
+      ).map(({ port }) => port),
+    );
+    expect(written.size).toBeGreaterThan(10);
+    const memports = ({ memports: all }: BlockImage): object => ({
+      kind,
+      written: [...written].map((port) => [port, all[port]]),
+    });
     expect(memports(after)).toEqual(memports(first.after));
   });
 
@@ -223,12 +259,48 @@ describe('a driver that goes and comes', () => {
     await stopAgent();
   });
 
-  it('does not make a second owner of who mapped the BAR before', async () => {
+  it('takes the BAR away from an agent that has it mapped', async () => {
     await brick('rmmod sdmc');
     await startAgent();
     expect((await guest<Asked>('ask')).brick.registers?.backend).toBe('bar');
+    // The kernel revokes the mapping, and the next look at the links is a SIGBUS.
     await brick('insmod /opt/sdm/sdmc.ko');
-    expect(await refusedAgent({ backend: 'sysfs' })).toMatch(/SDM_BLOCK_LOCKED: .*process \d+/);
+    await agentEnded();
+    await startAgent();
+    expect((await guest<Asked>('ask')).brick.registers?.backend).toBe('sysfs');
+    await stopAgent();
+    await expectCleanKernelLog(rack, 1);
+  });
+});
+
+describe('registers that translate', () => {
+  it('need no pool to attach: window and remote memory are their own', async () => {
+    const share = { start: '0x800000000', size: '0x40000000' };
+    const config = { brick: 'board', registers: { backend: 'auto' }, shares: [share] };
+    // The window is where the BAR of the pool is, so that there is memory behind it.
+    await brick(
+      'rmmod sdmc && sdm-agent registers format --force --profile zynq --granule 2M ' +
+        `--pci ${REGISTERS} --window-base 0x8000000000 --window-size 2G && ` +
+        'insmod /opt/sdm/sdmc.ko && ' +
+        `echo '${JSON.stringify({ ...config, stateDir: '/run/board' })}' >/etc/sdm/agent.json`,
+    );
+    await startAgent();
+    const attachment = await agentJson<Attachment>(rack, 1, 'attach --size 256M --id far');
+    expect(attachment).toMatchObject({ state: 'online', remote: share.start });
+    expect(image().memports[attachment.memport]).toMatchObject({
+      set: true,
+      start: BigInt(attachment.start),
+      remote: BigInt(share.start),
+      status: 1,
+    });
+    const { brick: seen } = await guest<Asked>('ask');
+    expect(seen).toMatchObject({
+      verdict: 'usable',
+      registers: { backend: 'sysfs', translation: true },
+      pool: { at: 'remote', start: null, size: '0x1000000000' },
+    });
+    await brick('memfill --node 1 --size 128M --seed 6');
+    expect(await agentJson(rack, 1, 'detach far')).toMatchObject({ state: 'free' });
     await stopAgent();
     await expectCleanKernelLog(rack, 1);
   });
