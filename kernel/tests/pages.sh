@@ -32,18 +32,18 @@ is "there is one memory block of it" offline "$(cat "$(block_of $start)/state")"
 does "remove it" remove "$A"
 does "release it" release "$A"
 
+why="*memory block, $(hex $block) bytes,*pages of $PAGE_KIB KiB"
 # What is a block on other kernels, is none on this one, if it is smaller.
 for part in $((128 << 20)) $((block / 2)) $((block - PAGE_KIB * 1024)) $((PAGE_KIB * 1024)); do
 	[ $((part % block)) -ne 0 ] || continue
 	B="$(hex $start) $(hex $part)"
 	does "claim $((part >> 10)) KiB" claim "$B"
-	refuses "they cannot be added: the block" EINVAL "*$(hex $block)*" add "$B 1"
-	like "and the page's size is told" "*$(hex $((PAGE_KIB * 1024)))*" "$(cat $W/error)"
+	refuses "they cannot be added, and why" EINVAL "$why" add "$B 1"
 	does "release them" release "$B"
 done
 B="$(hex $((start + block / 2))) $(hex $block)"
 does "claim a block's bytes across two" claim "$B"
-refuses "they cannot be added either" EINVAL "*$(hex $block)*" add "$B 1"
+refuses "they cannot be added either" EINVAL "$why" add "$B 1"
 does "release them" release "$B"
 does "unpark" window none
 rmmod sdmc_mem
