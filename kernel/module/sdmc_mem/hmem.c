@@ -101,8 +101,14 @@ static int refuse_in_use(const struct sdmc_region *region)
 		return sdmc_refuse(-EBUSY, "memory%llu at %#llx is still online", start / block,
 				   start);
 	dax = device_find_any_child(&region->pdev->dev);
-	ret = sdmc_refuse(-EBUSY, "%s still has it: take it from its driver in /sys/bus/dax",
-			  dax ? dev_name(dax) : "a driver");
+	if (dax && !dax->driver)
+		ret = sdmc_refuse(-EBUSY,
+				  "%s was unbound while a block was online: its memory stays until the next boot",
+				  dev_name(dax));
+	else
+		ret = sdmc_refuse(-EBUSY,
+				  "%s still has it: take it from its driver in /sys/bus/dax",
+				  dax ? dev_name(dax) : "a driver");
 	put_device(dax);
 	return ret;
 }
