@@ -199,6 +199,11 @@ describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
 
   it('are one agent’s: another one is refused', async () => {
     expect(await refusedAgent({ backend: kind })).toMatch(/SDM_BLOCK_LOCKED: .*process \d+/);
+    await stopAgent();
+  });
+
+  it('are found sound by doctor, which leaves them as they were', async () => {
+    const before = readFileSync(rack.registersPath(1)).toString('hex');
     const { findings } = JSON.parse(
       (await rack.exec(1, 'sdm-agent doctor --json', { timeoutMs: COMMAND_MS })).stdout,
     ) as { findings: Finding[] };
@@ -210,7 +215,7 @@ describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
       scratch: level('scratch'),
       journal: level('journal'),
     }).toEqual({ source: 'ok', access: 'ok', pci: 'ok', scratch: 'ok', journal: 'ok' });
-    await stopAgent();
+    expect(readFileSync(rack.registersPath(1)).toString('hex')).toBe(before);
   });
 
   it.runIf(kind === 'sysfs')(

@@ -17,10 +17,13 @@ export function isGone(error: unknown): boolean {
   return ['ENOENT', 'ENODEV', 'ENXIO'].includes(errnoOf(error) ?? '');
 }
 
-/** A system call on a file of a device that failed for a reason of its own. */
+/**
+ * A system call that failed for a reason of its own.
+ * @param what path and call, such as "/sys/…/set: write": node's message may have another path.
+ */
 export function systemError(what: string, cause: unknown): SdmError {
   const errnoName = errnoOf(cause);
-  return new SdmError('SDM_SYSTEM', `${what}: ${(cause as Error).message}`, {
+  return new SdmError('SDM_SYSTEM', `${what} failed with ${errnoName ?? String(cause)}`, {
     cause,
     ...(errnoName === undefined ? {} : { details: { errnoName } }),
   });

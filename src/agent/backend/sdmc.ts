@@ -60,6 +60,7 @@ export type ReadableBlock = Pick<RegisterBlock, 'info' | 'snapshot' | 'read' | '
 export class SdmcFiles implements ReadableBlock {
   readonly info: RegisterBlockInfo;
   readonly #device: string;
+  readonly #root: string;
   #directory: number;
   #registers = -1;
 
@@ -70,10 +71,13 @@ export class SdmcFiles implements ReadableBlock {
    */
   constructor(sysfs: string, device: string, windowBase?: bigint) {
     this.#device = device;
+    this.#root = join(sdmcDirectory(sysfs), device);
     const flags = constants.O_RDONLY | constants.O_DIRECTORY;
-    this.#directory = this.#call('open', () => openSync(join(sdmcDirectory(sysfs), device), flags));
+    this.#directory = this.#call('', 'open', () => openSync(this.#root, flags));
     try {
-      this.#registers = this.#call('open registers', () => openSync(this.#path('registers'), 'r'));
+      this.#registers = this.#call('registers', 'open', () =>
+        openSync(this.#path('registers'), 'r'),
+      );
       this.info = this.#readInfo(windowBase);
     } catch (error) {
       this.close();
@@ -107,7 +111,7 @@ export class SdmcFiles implements ReadableBlock {
   }
 
   readText(file: string): string {
-    return this.#call(`read ${file}`, () => readFileSync(this.#path(file), 'utf8').trim());
+    return this.#call(file, 'read', () => readFileSync(this.#path(file), 'utf8').trim());
   }
 
   /** One write of a whole value, as attributes want it. @throws what the kernel answered. */
@@ -122,6 +126,13 @@ export class SdmcFiles implements ReadableBlock {
     } finally {
       if (fd !== undefined) closeSync(fd);
     }
+  }
+
+  /** An error of a system call on one of the files; of another kind it stays as it is. */
+  failed(file: string, call: string, error: unknown): unknown {
+    return error instanceof SdmError
+      ? error
+      : systemError(`${join(this.#root, file)}: ${call}`, error);
   }
 
   close(): void {
@@ -155,7 +166,7 @@ export class SdmcFiles implements ReadableBlock {
     if (this.#registers < 0) throw new SdmError('SDM_CLOSED', 'this register block was closed');
     const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     for (let done = 0; done < bytes.length;) {
-      const got = this.#call('read registers', () =>
+      const got = this.#call('registers', 'read', () =>
         readSync(this.#registers, bytes, done, bytes.length - done, offset + done),
       );
       if (got === 0) {
@@ -168,14 +179,12 @@ export class SdmcFiles implements ReadableBlock {
     }
   }
 
-  #call<T>(what: string, call: () => T): T {
+  #call<T>(file: string, name: string, call: () => T): T {
     try {
       return call();
     } catch (error) {
       if (error instanceof SdmError) throw error;
-      throw isGone(error)
-        ? this.#gone(error)
-        : systemError(`${this.#device} (sdmc), ${what}`, error);
+      throw isGone(error) ? this.#gone(error) : this.failed(file, name, error);
     }
   }
 

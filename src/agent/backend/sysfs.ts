@@ -13,7 +13,7 @@ import { checkIndex, checkU64 } from '../../abi/numbers.js';
 import { SdmError } from '../../common/errors.js';
 import { SNAPSHOT_PORT_WORDS, type Native, type RegisterBlockInfo } from '../../native/types.js';
 import type { Log, PoolConfig } from '../types.js';
-import { errnoOf, systemError } from './errno.js';
+import { errnoOf } from './errno.js';
 import { lockDevice, type Closable } from './lock.js';
 import { openPool } from './pool.js';
 import { findSdmc, SdmcFiles, sdmcDirectory } from './sdmc.js';
@@ -75,7 +75,7 @@ function setAlignment(files: SdmcFiles, wanted: boolean): void {
   try {
     files.write('check_alignment', value);
   } catch (error) {
-    throw error instanceof SdmError ? error : systemError('check_alignment of sdmc', error);
+    throw files.failed('check_alignment', 'write', error);
   }
 }
 
@@ -230,13 +230,11 @@ class SysfsBackend implements RegisterBackend {
     try {
       this.#files.write(file, value);
     } catch (error) {
-      if (error instanceof SdmError) throw error;
-      throw systemError(`${this.registers} (sdmc), ${file}`, error);
+      throw this.#files.failed(file, 'write', error);
     }
   }
 
   #failed(port: number, error: unknown): unknown {
-    if (error instanceof SdmError) return error;
-    return systemError(`memport ${port} of ${this.registers} (sdmc)`, error);
+    return this.#files.failed(`memport/memport${port}`, 'write', error);
   }
 }
