@@ -56,6 +56,16 @@ hold_with() { # ARGS
 	TOOL=$tool
 }
 
+# Starts a program that reads a file and polls it; it sleeps in ppoll() (73) then.
+polls() { # FILE
+	hold_with poll "$1"
+	tries=0
+	until grep -q '^73 ' "/proc/$holder/syscall" || [ $tries -gt 1000 ]; do
+		tries=$((tries + 1))
+		sleep 0.01
+	done
+}
+
 # All that user space can change of memport 0 of SECOND, as the memory has it.
 memport0() { dd if=$B/registers bs=64 skip=64 count=1 2>/dev/null | md5sum; }
 
@@ -287,20 +297,20 @@ is "changes nothing" 0xfedcba9876543210 "$(cat $B/epoch)"
 T=$B/transceiver
 is "all links are up" "0 Up 1 Up 2 Up 3 Up" "$(one_line $T/linkStatus)"
 is "none was down" "0 0 1 0 2 0 3 0" "$(one_line $T/downs)"
-hold_with poll $T/linkStatus
+polls $T/linkStatus
 is "a program polls" polling "$held"
 poke 0x48 0xb
 let_go
 is "it learns that a link is down" "0 Up 1 Up 2 Down 3 Up" "$held"
-hold_with poll $T/linkStatus
+polls $T/linkStatus
 poke 0x48 0xf
 let_go
 is "and that it is up again" "0 Up 1 Up 2 Up 3 Up" "$held"
-hold_with poll $T/linkStatus
+polls $T/linkStatus
 poke 0x98 18446744073709551615
 let_go
 is "and of one that was down for a moment" "0 Up 1 Up 2 Up 3 Up" "$held"
-hold_with poll $T/downs
+polls $T/downs
 poke 0x98 7
 let_go
 is "which is counted" "0 0 1 0 2 0 3 7" "$held"
@@ -421,7 +431,7 @@ poke 0x10 32
 poke 0x40 4
 is "as it was" ok "$(bind $SECOND)"
 
-hold_with poll $T/linkStatus
+polls $T/linkStatus
 exec 7<$P0/status
 is "unbind while a program polls" ok "$(unbind $SECOND)"
 let_go
@@ -463,7 +473,7 @@ is "nobody met anything else" "" \
 
 # --- The end -----------------------------------------------------------------
 
-hold_with poll $A/transceiver/linkStatus
+polls $A/transceiver/linkStatus
 rmmod sdmc
 result $? "rmmod while a program polls"
 let_go
