@@ -207,7 +207,8 @@ async function reconciled(): Promise<void> {
   expect(line).toMatch(/^sdm-agent: SDM_NOT_FOUND: /);
 }
 
-describe('memory that the kernel adds itself, by dax/kmem', () => {
+// Each test starts several agents, one after another.
+describe('memory that the kernel adds itself, by dax/kmem', { timeout: 480_000 }, () => {
   const FULL = '"System RAM (kmem)"';
   const ATTACH = `--id k --size ${SIZE} --node 2`;
   const total = async (): Promise<string | undefined> =>
