@@ -109,6 +109,6 @@ timeout "$deadline" qemu-system-aarch64 \
 	-kernel "$image" -initrd "$work/initrd" \
 	-append 'console=ttyAMA0 memhp_default_state=offline panic=-1 quiet'" ${APPEND:-}" \
 	-serial stdio </dev/null |
-	tr -d '\r' | tee "$work/tap"
+	stdbuf -oL tr -d '\r' | tee "$work/tap"
 
 grep -qx '# exit status 0' "$work/tap"

@@ -7,8 +7,9 @@
 #
 #   debug.sh SEED [ROUNDS [WRITES]]
 #
-# In each of ROUNDS every attribute gets WRITES. Needs what the scripts that it
-# runs need, all in one directory, and a kernel of "build --debug".
+# In each of ROUNDS every attribute gets WRITES. Of kunit.sh, sdmc.sh and
+# sdmc_mem.sh those are run that are there. Needs what they need, all in one
+# directory, and a kernel of "build --debug".
 
 SEED=${1:?a seed}
 ROUNDS=${2:-10}
@@ -59,9 +60,9 @@ found=$(complaints)
 is "the kernel came up well" "" "$found"
 mark_log
 
-suite kunit.sh ./sdmc_kunit.ko
-[ ! -e sdmctool ] || suite sdmc.sh ./sdmc.ko $TOOL ./sdmctool
-suite sdmc_mem.sh ./sdmc_mem.ko $TOOL
+[ ! -e kunit.sh ] || suite kunit.sh ./sdmc_kunit.ko
+[ ! -e sdmc.sh ] || suite sdmc.sh ./sdmc.ko $TOOL ./sdmctool
+[ ! -e sdmc_mem.sh ] || suite sdmc_mem.sh ./sdmc_mem.ko $TOOL
 
 # --- Random writes -----------------------------------------------------------
 
