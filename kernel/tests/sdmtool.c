@@ -27,7 +27,7 @@ static const char usage[] =
 	"put FILE TEXT [MS]               write TEXT at once, interrupted after MS ms\n"
 	"map FILE OFFSET SIZE [HOW]       HOW: private, exec, hold, touch, fork, split, fill=N, check=N,\n"
 	"                                 dead: what becomes of all that touch it, after input ends;\n"
-	"                                 storm: map and touch again and again until input ends\n"
+	"                                 storm: map, and touch until it is taken away, again and again\n"
 	"node NODE SIZE [hold]            fill memory bound to NODE and verify it\n"
 	"pin NODE                         hold a page of NODE in a pipe\n"
 	"kernel NODE                      hold pages of the kernel's own on NODE\n"
@@ -177,15 +177,18 @@ static int storm(int fd, uint64_t offset, size_t size)
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	volatile size_t touched;
 	pid_t child = fork();
+	int taken;
 
 	while (!child) {
 		void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 
 		if (addr == MAP_FAILED)
 			continue;
-		if (touch(addr, size, &touched))
-			counts[1]++;
-		counts[0] += touched;
+		do {
+			taken = touch(addr, size, &touched);
+			counts[0] += touched;
+		} while (!taken);
+		counts[1]++;
 		munmap(addr, size);
 	}
 	hold("ok");
