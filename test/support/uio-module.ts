@@ -54,7 +54,10 @@ export async function uioModules(
     return {
       files: [...names.map((name) => file(name, 'stock')), file(own, 'own')],
       insert: [...names, own].map((name) => `insmod ${to}/${name}`).join(' && '),
-      remove: 'rmmod uio_sdm_test',
+      remove: [...names, own]
+        .reverse()
+        .map((name) => `rmmod ${name.replace('.ko', '')}`)
+        .join(' && '),
     };
   } finally {
     rmSync(work, { recursive: true });

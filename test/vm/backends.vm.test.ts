@@ -112,27 +112,24 @@ afterAll(() => rack?.down());
 
 // In a brick where no memport is set yet.
 describe('the contract of backends', () => {
-  it.each([...WAYS, { kind: undefined, bind: () => uio.remove }])(
-    'is kept by $kind',
-    async ({ kind, bind }) => {
-      await brick(bind());
-      if (kind === undefined) return;
-      const { stdout } = await rack.exec(
-        1,
-        `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
-          `node ${TESTS}/contract.mjs`,
-        { timeoutMs: COMMAND_MS },
-      );
-      const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
-      const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
-      expect(ours.length, stdout).toBeGreaterThan(5);
-      expect(
-        lines.filter((line) => line.startsWith('not')),
-        stdout,
-      ).toEqual([]);
-      expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
-    },
-  );
+  afterAll(() => brick(uio.remove));
+  it.each(WAYS)('is kept by $kind', async ({ kind, bind }) => {
+    await brick(bind());
+    const { stdout } = await rack.exec(
+      1,
+      `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
+        `node ${TESTS}/contract.mjs`,
+      { timeoutMs: COMMAND_MS },
+    );
+    const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
+    const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
+    expect(ours.length, stdout).toBeGreaterThan(5);
+    expect(
+      lines.filter((line) => line.startsWith('not')),
+      stdout,
+    ).toEqual([]);
+    expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
+  });
 });
 
 let first: { readonly results: unknown; readonly after: BlockImage } | undefined;

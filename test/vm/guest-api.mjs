@@ -26,9 +26,13 @@ function ask(method, path, body) {
 
 const hex = (value) => `0x${value.toString(16)}`;
 
-/** What came of a command, as far as it must not depend on the way to the registers. */
+/**
+ * What came of a command, as far as it must not depend on the way to the registers. The fields of a
+ * memport that is not set are what something else has left there.
+ */
 const essence = ({ status, body: { code, details, statusName, set, start, end, remote } }) => ({
-  ...{ status, code, details, statusName, set, start, end, remote },
+  ...{ status, code, details, statusName, set },
+  ...(set ? { start, end, remote } : {}),
 });
 
 async function carryOut(base, granule, { port, set, first, count, astray, skew, outId, inId }) {
