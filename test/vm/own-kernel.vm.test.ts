@@ -17,7 +17,7 @@ const SOAK = process.env['SDM_SOAK'] !== undefined;
  * Random writes into each attribute and round, after which the log is looked at: over 10,000 in all,
  * and 10,000 into each in soak.
  */
-const [ROUNDS, WRITES] = SOAK ? [20, 500] : [2, 250];
+const [ROUNDS, WRITES] = SOAK ? [40, 250] : [2, 210];
 /** What boot.sh may take; run() would leave its files behind. */
 const BOOT_SECONDS = SOAK ? 7200 : 1500;
 const MIB = 1 << 20;
@@ -200,7 +200,7 @@ describe('on a kernel that watches itself', () => {
 // A kernel for each: cheap only when they are in the cache.
 if (SOAK) {
   describe.each([
-    ['16k', 16, 32],
+    ['16k', 16, 128],
     ['64k', 64, 512],
   ] as const)('with pages of %s', (pages, pageKib, blockMib) => {
     it(
