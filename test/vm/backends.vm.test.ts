@@ -9,6 +9,7 @@ import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
 import { projectDir } from '../../src/common/paths.js';
 import type { Rack } from '../../src/rack/index.js';
 import { contractBundle } from '../support/contract-bundle.js';
+import { HandAgent } from '../support/hand-agent.js';
 import {
   agentJson,
   agentRefuses,
@@ -54,6 +55,7 @@ interface Way {
 }
 
 let rack: Rack;
+let agent: HandAgent;
 let uio: Awaited<ReturnType<typeof uioModules>>;
 const WAYS: Way[] = [
   { kind: 'bar', bind: () => 'true' },
@@ -64,19 +66,6 @@ const WAYS: Way[] = [
 const brick = (command: string): Promise<string> => inBrick(rack, 1, command);
 const guest = async <T>(args: string): Promise<T> =>
   JSON.parse(await brick(`node ${TESTS}/guest-api.mjs ${args}`)) as T;
-const startAgent = (): Promise<string> =>
-  brick(
-    'setsid sdm-agent serve >>/var/log/sdm-agent.log 2>&1 </dev/null & echo $! >/run/agent.pid; ' +
-      'brickready --timeout 90 --agent /run/sdm/agent.sock >/dev/null || ' +
-      '{ tail -n 3 /var/log/sdm-agent.log >&2; exit 1; }',
-  );
-/** Waits, 30 s and more, for the agent's process to end. */
-const agentEnded = (before = 'true'): Promise<string> =>
-  brick(
-    `pid=$(cat /run/agent.pid); ${before}; n=300; while [ -d /proc/$pid ]; do ` +
-      '[ $((n -= 1)) -gt 0 ] || { echo "agent $pid did not end" >&2; exit 1; }; sleep 0.1; done',
-  );
-const stopAgent = (): Promise<string> => agentEnded('kill $pid');
 /** An agent of another configuration, which must not come up. */
 const refusedAgent = async (registers: object): Promise<string> => {
   const config = { brick: 'other', registers, stateDir: '/run/other', socket: '/run/other.sock' };
@@ -107,6 +96,7 @@ beforeAll(async () => {
       },
     ],
   });
+  agent = new HandAgent(rack, 1);
 });
 afterAll(() => rack?.down());
 
@@ -138,7 +128,7 @@ let first: { readonly results: unknown; readonly after: BlockImage } | undefined
 describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
   it('are found, and what was attached by another way is still attached', async () => {
     await brick(bind());
-    await startAgent();
+    await agent.start();
     if (kind === 'bar') await agentJson(rack, 1, 'attach --size 64M --mode device --id kept');
     const { brick: seen, attachments } = await guest<Asked>('ask');
     expect(seen).toMatchObject({
@@ -196,7 +186,7 @@ describe.each(WAYS)('registers by $kind', ({ kind, bind }) => {
 
   it('are one agent’s: another one is refused', async () => {
     expect(await refusedAgent({ backend: kind })).toMatch(/SDM_BLOCK_LOCKED: .*process \d+/);
-    await stopAgent();
+    await agent.stop();
   });
 
   it('are found sound by doctor, which leaves them as they were', async () => {
@@ -242,7 +232,7 @@ describe('a driver that goes and comes', () => {
   it('is missed by name, and the agent does not go on with a new one', async () => {
     const driver = '/sys/bus/pci/drivers/sdmc';
     await brick(`${uio.remove} && insmod /opt/sdm/sdmc.ko`);
-    await startAgent();
+    await agent.start();
     await brick(`echo ${REGISTERS} >${driver}/unbind`);
     const gone =
       /^sdm-agent: SDM_NO_REGISTERS: the driver sdmc is not bound to 0000:00:02\.0 any more/;
@@ -252,25 +242,25 @@ describe('a driver that goes and comes', () => {
     await brick(`echo ${REGISTERS} >${driver}/bind`);
     // it has not the lock of these files
     expect((await agentRefuses(rack, 1, 'memport list')).line).toMatch(gone);
-    await stopAgent();
-    await startAgent();
+    await agent.stop();
+    await agent.start();
     const { brick: seen, attachments } = await guest<Asked>('ask');
     expect(seen.registers?.backend).toBe('sysfs');
     expect(await agentJson(rack, 1, 'detach kept')).toMatchObject({ state: 'free' });
     expect(attachments).toMatchObject([{ id: 'kept', state: 'present' }]);
-    await stopAgent();
+    await agent.stop();
   });
 
   it('takes the BAR away from an agent that has it mapped', async () => {
     await brick('rmmod sdmc');
-    await startAgent();
+    await agent.start();
     expect((await guest<Asked>('ask')).brick.registers?.backend).toBe('bar');
     // The kernel revokes the mapping, and the next look at the links is a SIGBUS.
     await brick('insmod /opt/sdm/sdmc.ko');
-    await agentEnded();
-    await startAgent();
+    await agent.ended();
+    await agent.start();
     expect((await guest<Asked>('ask')).brick.registers?.backend).toBe('sysfs');
-    await stopAgent();
+    await agent.stop();
     await expectCleanKernelLog(rack, 1);
   });
 });
@@ -286,7 +276,7 @@ describe('registers that translate', () => {
         'insmod /opt/sdm/sdmc.ko && ' +
         `echo '${JSON.stringify({ ...config, stateDir: '/run/board' })}' >/etc/sdm/agent.json`,
     );
-    await startAgent();
+    await agent.start();
     const attachment = await agentJson<Attachment>(rack, 1, 'attach --size 256M --id far');
     expect(attachment).toMatchObject({ state: 'online', remote: share.start });
     expect(image().memports[attachment.memport]).toMatchObject({
@@ -303,7 +293,7 @@ describe('registers that translate', () => {
     });
     await brick('memfill --node 1 --size 128M --seed 6');
     expect(await agentJson(rack, 1, 'detach far')).toMatchObject({ state: 'free' });
-    await stopAgent();
+    await agent.stop();
     await expectCleanKernelLog(rack, 1);
   });
 });
