@@ -119,16 +119,6 @@ describe('the configuration', () => {
   });
 });
 
-describe('the sources of the modules', () => {
-  it('are as checkpatch --strict and kernel-doc want them', async () => {
-    const { code, stdout, stderr } = await run(
-      ['make', '-C', KERNEL, 'checkpatch', 'kernel-doc', `KSRC=${kernel.scripts}`],
-      { okCodes: [0, 2] },
-    );
-    expect(code, `${stdout}\n${stderr}`).toBe(0);
-  });
-});
-
 describe('on a kernel that watches itself', () => {
   let tap: string;
 

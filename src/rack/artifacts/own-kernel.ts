@@ -9,7 +9,7 @@ import { PrivateApt } from './apt.js';
 import type { Context } from './context.js';
 import type { ArtifactOptions } from './index.js';
 import { findBusybox } from './initrd.js';
-import { ensureKernelScripts, sourcePackage, unpackSource } from './kernel-source.js';
+import { sourcePackage, unpackSource } from './kernel-source.js';
 import { unpack, versionOf } from './kernel.js';
 import { resolvePackages, type Resolution } from './resolution.js';
 
@@ -34,8 +34,6 @@ export interface OwnKernel {
   readonly config: string;
   /** The directory for `make -C` of modules. */
   readonly headers: string;
-  /** What checks sources of modules: `KSRC` of kernel/Makefile. */
-  readonly scripts: string;
   /** A static busybox for arm64, of which a small guest can be made. */
   readonly busybox: string;
 }
@@ -58,7 +56,6 @@ export async function ensureOwnKernel(options: OwnKernelOptions = {}): Promise<O
     image: join(dir, 'Image'),
     config: join(dir, 'config'),
     headers: join(dir, 'headers'),
-    scripts: await ensureKernelScripts(context, apt, resolution),
     busybox: await ensureBusybox(context, apt, resolution),
   };
 }
