@@ -2,6 +2,7 @@
 /*
  * What is written to the attributes, in numbers.
  */
+#include <linux/ctype.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -39,6 +40,9 @@ int sdmc_parse_u64(const char *word, u64 *value)
 {
 	bool hex = !strncasecmp(word, "0x", 2);
 
+	/* The kernel's own would take a plus. */
+	if (!isdigit(*word))
+		return -EINVAL;
 	return kstrtou64(word, hex ? 16 : 10, value);
 }
 

@@ -36,7 +36,7 @@ static void what_is_no_number_is_refused(struct kunit *test)
 {
 	static const char *const no_numbers[] = {
 		"", "x", "0x", "0X", "0x0x1", "0xx", "x1", "ff", "1f", "0x1g", "1k", "1.0", "1e3",
-		"-1", "-0", "-0x1", "0x-1", "0x+1", "--1", " 1", "1 ", "0x 1", "1,000", "\xff",
+		"-1", "-0", "-0x1", "0x-1", "--1", "+1", "+4096", "+0x1", "0x+1", "+", " 1", "1 ", "0x 1", "1,000", "\xff",
 	};
 	static const char *const too_large[] = {
 		"18446744073709551616", "0x10000000000000000", "0xfffffffffffffffff",
@@ -117,6 +117,7 @@ static void what_is_no_command_is_refused(struct kunit *test)
 		{ "1 2x", SDMC_FORM_RANGE },
 		{ "1,2", SDMC_FORM_RANGE },
 		{ "1 -2", SDMC_FORM_RANGE },
+		{ "1 +4096", SDMC_FORM_RANGE },
 		{ "1 18446744073709551616", SDMC_FORM_RANGE },
 		{ "1\v2", SDMC_FORM_RANGE },
 		{ "1 2", SDMC_FORM_NODE },
