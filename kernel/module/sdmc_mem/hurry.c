@@ -79,4 +79,8 @@ void sdmc_hurry_exit(void)
 {
 	unregister_memory_notifier(&hurry_nb);
 	unregister_memory_notifier(&relax_nb);
+	/* A listener in between may have ended the round before relax() heard of it. */
+	if (hurrying)
+		rcu_unexpedite_gp();
+	hurrying = false;
 }
