@@ -50,7 +50,8 @@ out_id:
  * @req: the region, absent, whole memory blocks; its node and distance
  *
  * Return: 0; what sdmc_region_get(), sdmc_check_pluggable(), sdmc_tier_announce()
- * or sdmc_begin_use() says; -EOPNOTSUPP (the kernel has no dax_hmem); -ENOMEM.
+ * or sdmc_begin_use() says; -EOPNOTSUPP (the kernel has no dax_hmem or no kmem);
+ * -ENOMEM.
  */
 int sdmc_hmem(const struct sdmc_request *req)
 {
@@ -63,6 +64,9 @@ int sdmc_hmem(const struct sdmc_request *req)
 	if (!IS_ENABLED(CONFIG_DEV_DAX_HMEM) || !IS_ENABLED(CONFIG_MEMREGION))
 		return sdmc_refuse(-EOPNOTSUPP,
 				   "the kernel was built without CONFIG_DEV_DAX_HMEM");
+	if (!IS_ENABLED(CONFIG_DEV_DAX_KMEM))
+		return sdmc_refuse(-EOPNOTSUPP,
+				   "the kernel was built without CONFIG_DEV_DAX_KMEM");
 	ret = sdmc_check_pluggable(req);
 	if (ret)
 		return ret;
