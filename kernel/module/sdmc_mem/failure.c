@@ -188,6 +188,13 @@ ssize_t sdmc_failure_emit(char *buf)
  * For an offline that fails before notifiers hear of it, as it does for memory
  * in a kernel zone, or that is still trying. The answer is in failure.
  *
+ * Unlike a notification it comes without the kernel's lock of hot-plug, which an
+ * offline that is still trying holds. So a block that goes offline just after it
+ * was searched leaves an answer that is no longer true; and if one goes offline
+ * and comes online again between the two steps of look_at(), from the look
+ * whether it is online to the reference, that takes a page which is being set up.
+ * No more than a few instructions lie between them, and both changes are root's.
+ *
  * Return: 0; what sdmc_region_get() says; -EINTR.
  */
 int sdmc_explain(const struct sdmc_request *req)
