@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
-import { COMMANDS } from '../../src/agent/memory/window.js';
+import { COMMANDS, KMEM_COMMANDS } from '../../src/agent/memory/window.js';
 import { IVSHMEM_BAR, IVSHMEM_ID } from '../../src/agent/backend/pci.js';
 import { SDMC, sdmcDirectory } from '../../src/agent/backend/sdmc.js';
 import { BLOCK_MAX } from '../../src/abi/constants.js';
@@ -28,7 +28,12 @@ describe("udev's rules", () => {
 
   it('give the agent every command and answer of the module', () => {
     const given = /chown sdm-agent ([\w ]+)'/.exec(rules)?.[1]?.split(' ') ?? [];
-    expect(new Set(given)).toEqual(new Set([...COMMANDS, 'error', 'failure']));
+    const source = readFileSync(join(projectDir(), 'kernel/module/sdmc_mem/command.c'), 'utf8');
+    const attributes = [...source.matchAll(/^\t&(?:dev_attr|command)_(\w+?)(?:\.attr)+,$/gm)].map(
+      (match) => match[1]!,
+    );
+    expect(attributes).toEqual(expect.arrayContaining([...COMMANDS, ...KMEM_COMMANDS]));
+    expect([...given].sort()).toEqual(attributes.sort());
   });
 
   it('open what the driver has of a device, and UIO devices that the agent takes for registers', () => {
