@@ -19,6 +19,7 @@
 #include <linux/nodemask.h>
 #include <linux/notifier.h>
 #include <linux/numa.h>
+#include <linux/topology.h>
 
 #include "sdmc_mem.h"
 
@@ -67,6 +68,23 @@ static int check_distance(int distance)
 	return 0;
 }
 
+/*
+ * How far a node is that nobody gave a distance: as the kernel has it from
+ * firmware, from the nearest node with processors. One that is no farther than
+ * local, or not to be reached, was not told.
+ */
+static int known_distance(int nid)
+{
+	int nearest = SDMC_DISTANCE_MAX + 1;
+	int node;
+
+	for_each_node_state(node, N_CPU)
+		nearest = min(nearest, node_distance(node, nid));
+	if (nearest <= SDMC_DISTANCE_LOCAL || nearest > SDMC_DISTANCE_MAX)
+		return SDMC_DISTANCE_DEFAULT;
+	return nearest;
+}
+
 /* Whether a distance is that of a node which has one. */
 static int check_same(int nid, int distance)
 {
@@ -76,14 +94,31 @@ static int check_same(int nid, int distance)
 	return 0;
 }
 
+/*
+ * Takes the type off a node when no region counts on it. It stays while memory
+ * of somebody else's is online there, which needs it, and goes when the node is
+ * next asked for.
+ */
+static void drop_unused(int nid)
+{
+	struct node_tier *tier = &tiers[nid];
+
+	if (!tier->type || tier->users || node_state(nid, N_MEMORY))
+		return;
+	clear_node_memory_type(nid, tier->type);
+	tier->type = NULL;
+}
+
 /**
  * sdmc_tier_get() - put a node that gets memory into a tier below DRAM
  * @nid: the node
- * @distance: how far it is, or 0: as far as it already is, or else 20
+ * @distance: how far it is, or 0: as far as it already is, or else as
+ *	known_distance() has it
  *
  * Return: 1, and sdmc_tier_put() is due; 0 if somebody else has given the node
- * a tier, which it keeps; -EINVAL (not a distance, or not that of the node's
- * other regions), -EBUSY (it has regions that are hmem), -ENOMEM.
+ * a tier, which it keeps, or the kernel has no tiers; -EINVAL (not a distance,
+ * or not that of the node's other regions), -EBUSY (it has regions that are
+ * hmem), -ENOMEM.
  */
 int sdmc_tier_get(int nid, int distance)
 {
@@ -95,9 +130,13 @@ int sdmc_tier_get(int nid, int distance)
 	ret = check_distance(distance);
 	if (ret)
 		return ret;
+	/* One node, no tiers: the functions below are empty ones. */
+	if (!IS_ENABLED(CONFIG_NUMA))
+		return 0;
 	if (tier->announced)
 		return sdmc_refuse(-EBUSY, "node %d has regions that are hmem: not both on a node",
 				   nid);
+	drop_unused(nid);
 	if (tier->type) {
 		ret = check_same(nid, distance);
 		if (ret)
@@ -106,7 +145,7 @@ int sdmc_tier_get(int nid, int distance)
 		return 1;
 	}
 	if (!distance)
-		distance = SDMC_DISTANCE_DEFAULT;
+		distance = known_distance(nid);
 
 	type = mt_find_alloc_memory_type(abstract_distance(distance), &types);
 	if (IS_ERR(type))
@@ -131,21 +170,15 @@ int sdmc_tier_get(int nid, int distance)
  */
 void sdmc_tier_put(int nid)
 {
-	struct node_tier *tier = &tiers[nid];
-
-	if (--tier->users)
-		return;
-	/* Somebody else's memory is online there and needs the type. */
-	if (node_state(nid, N_MEMORY))
-		return;
-	clear_node_memory_type(nid, tier->type);
-	tier->type = NULL;
+	tiers[nid].users--;
+	drop_unused(nid);
 }
 
 /**
  * sdmc_tier_announce() - have kmem put a node into a tier below DRAM
  * @nid: the node
- * @distance: how far it is, or 0: as far as it already is, or else 20
+ * @distance: how far it is, or 0: as far as it already is, or else as
+ *	known_distance() has it
  *
  * Return: 0, and sdmc_tier_withdraw() is due; -EINVAL as sdmc_tier_get();
  * -EBUSY (the node has memory whose tier kmem would take away).
@@ -165,11 +198,13 @@ int sdmc_tier_announce(int nid, int distance)
 		tier->announced++;
 		return 0;
 	}
-	if (tier->type || node_state(nid, N_MEMORY))
+	drop_unused(nid);
+	/* Without CONFIG_NUMA there is no tier that could be taken away. */
+	if (IS_ENABLED(CONFIG_NUMA) && (tier->type || node_state(nid, N_MEMORY)))
 		return sdmc_refuse(-EBUSY,
 				   "node %d has memory whose tier kmem would take away", nid);
 
-	tier->distance = distance ?: SDMC_DISTANCE_DEFAULT;
+	tier->distance = distance ?: known_distance(nid);
 	tier->announced = 1;
 	WRITE_ONCE(adistances[nid], abstract_distance(tier->distance));
 	return 0;
