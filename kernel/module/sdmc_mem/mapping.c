@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings of /dev/sdm-window. Cached as the linear map is, so that no two
- * mappings of a page disagree about its memory type.
+ * Mappings of /dev/sdm-window. On arm64 cached as the linear map is, so that no
+ * two mappings of a page disagree about its memory type. On amd64 the kernel has
+ * the last word, and gives pages that are nobody's RAM uncached (UC-): correct,
+ * and slow. docs/kernel-build.md says so.
  *
  * Pages are mapped when they are touched, not by mmap(): a mapping can be found
  * and taken back only once mmap() is over. All files share one address space, of
@@ -222,8 +224,11 @@ int sdmc_mmap(struct file *file, struct vm_area_struct *vma)
 	struct sdmc_exposure *exposure;
 	const char *why;
 
-	/* A private copy of remote memory is never what was meant. */
-	if (!(vma->vm_flags & VM_SHARED)) {
+	/*
+	 * A private copy of remote memory is never what was meant. Of a file that
+	 * was opened to be read only, a shared mapping has no VM_SHARED.
+	 */
+	if (!(vma->vm_flags & VM_MAYSHARE)) {
 		dev_warn_ratelimited(sdmc.dev, "mmap refused: not MAP_SHARED\n");
 		return -EINVAL;
 	}
