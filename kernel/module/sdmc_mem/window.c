@@ -38,13 +38,22 @@ static struct pci_dev *bar_around(u64 start, u64 size, const struct resource **b
 	return NULL;
 }
 
-/* Whether @res is what a PCI bus hands out to BARs: nothing answers there. */
+/*
+ * Whether @res is what a PCI bus hands out to BARs: nothing answers there. Both
+ * ends are looked at: a bus may have no device, and a host no bridge to it.
+ */
 static bool is_bus_space(const struct resource *res)
 {
 	struct pci_dev *pdev = NULL;
 	struct resource *space;
 
 	for_each_pci_dev(pdev) {
+		for (int i = PCI_BRIDGE_RESOURCES; i <= PCI_BRIDGE_RESOURCE_END; i++) {
+			if (res == &pdev->resource[i]) {
+				pci_dev_put(pdev);
+				return true;
+			}
+		}
 		pci_bus_for_each_resource(pdev->bus, space) {
 			if (space == res) {
 				pci_dev_put(pdev);
