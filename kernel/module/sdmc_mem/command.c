@@ -24,6 +24,15 @@ static char what[SDMC_TEXT_MAX + 16];
 static char refusal[384];
 static DEFINE_SPINLOCK(refusal_lock);
 
+/*
+ * A command as it is shown, or its beginning. What was written may be anything,
+ * and goes to a log and to terminals: only what can be printed is shown as it is.
+ */
+static void describe(char *out, size_t size, const char *name, const char *text)
+{
+	scnprintf(out, size, "%s %*pE", name, (int)strlen(text), text);
+}
+
 static void set_refusal(const char *sentence)
 {
 	spin_lock(&refusal_lock);
@@ -72,10 +81,12 @@ static int parse(char *text, enum sdmc_form form, struct sdmc_request *req)
 /* A signal came while the command waited for another one to end. */
 static int interrupted(struct device *dev, const char *name, const char *text)
 {
-	char sentence[SDMC_TEXT_MAX + 80];
+	char command[sizeof(what)];
+	char sentence[sizeof(what) + 64];
 
+	describe(command, sizeof(command), name, text);
 	scnprintf(sentence, sizeof(sentence),
-		  "%s %s: stopped by a signal while another command ran", name, text);
+		  "%s: stopped by a signal while another command ran", command);
 	set_refusal(sentence);
 	dev_warn(dev, "%s (error %d)\n", sentence, -EINTR);
 	return -ERESTARTSYS;
@@ -95,7 +106,7 @@ static int begin(struct device *dev, const char *name, const char *buf, char *te
 		return interrupted(dev, name, text);
 
 	set_refusal("");
-	scnprintf(what, sizeof(what), "%s %s", name, text);
+	describe(what, sizeof(what), name, text);
 	if (!sdmc.ready) {
 		sdmc_refuse(-ENODEV, "the module is going away");
 		mutex_unlock(&sdmc.lock);
