@@ -139,9 +139,33 @@ in_kernel() { # PID TICKS
 	return 1
 }
 
-# The file that lists the nodes of its tier, if it is alone there. The number in
-# its name is the abstract distance / 128: DRAM is 4.
-tier_of() { grep -lx "$1" /sys/devices/virtual/memory_tiering/*/nodelist; }
+# The tier of a node, if it is alone there.
+tier_of() { basename "$(dirname "$(grep -lx "$1" /sys/devices/virtual/memory_tiering/*/nodelist)")"; }
+# The tier of a distance. The number is the abstract distance / 128: 576 is DRAM's.
+tier_at() { echo memory_tier$(($1 * 576 / 10 / 128)); }
+
+# The nodes of one of the kernel's lists, such as "0,2-3", one a line.
+nodes() { # LIST
+	tr , '\n' </sys/devices/system/node/$1 | while IFS=- read -r first last; do
+		seq "$first" "${last:-$first}"
+	done
+}
+
+# How far a node that is online is from the nearest one with processors, as the
+# kernel has it: a column for each node that is online.
+distance_of() { # NODE
+	nearest=255
+	with_cpu=$(nodes has_cpu)
+	# shellcheck disable=SC2046 # columns
+	set -- $(cat "/sys/devices/system/node/node$1/distance")
+	for node in $(nodes online); do
+		if echo "$with_cpu" | grep -qx "$node" && [ "$1" -lt $nearest ]; then
+			nearest=$1
+		fi
+		shift
+	done
+	echo $nearest
+}
 
 hex() { printf '0x%x' "$1"; }
 block_of() { echo "$MEMORY/memory$(($1 / block))"; }
@@ -180,6 +204,22 @@ some_registers() {
 			echo "$first $(hex $((last - first + 1)))"
 			return
 		done <"$pci/resource"
+	done
+}
+
+# A page of the space of a PCI bus that has no devices, "<start> <size>", if there is one.
+some_empty_bus() {
+	for bridge in /sys/bus/pci/devices/*; do
+		case $(cat "$bridge/class") in 0x0604*) ;; *) continue ;; esac
+		set -- "$bridge"/*/vendor
+		[ ! -e "$1" ] || continue
+		# After the BARs, the ROM and perhaps those of SR-IOV: what its bus has.
+		sed 1,7d "$bridge/resource" | while read -r first last flags; do
+			[ $((flags & 0x200)) -ne 0 ] && [ $((last - first)) -ge $page ] || continue
+			echo "$first $(hex $page)"
+			break
+		done
+		return
 	done
 }
 

@@ -26,6 +26,7 @@
 static const char usage[] =
 	"put FILE TEXT [MS]               write TEXT at once, interrupted after MS ms\n"
 	"map FILE OFFSET SIZE [HOW]       HOW: private, exec, hold, touch, fork, split, fill=N, check=N,\n"
+	"                                 readonly=N: check=N through a file opened to read only;\n"
 	"                                 dead: what becomes of all that touch it, after input ends;\n"
 	"                                 storm: map, and touch until it is taken away, again and again\n"
 	"node NODE SIZE [hold]            fill memory bound to NODE and verify it\n"
@@ -201,8 +202,9 @@ static int storm(int fd, uint64_t offset, size_t size)
 static int map(const char *file, uint64_t offset, size_t size, const char *how)
 {
 	int flags = !strcmp(how, "private") ? MAP_PRIVATE : MAP_SHARED;
-	int prot = PROT_READ | PROT_WRITE | (!strcmp(how, "exec") ? PROT_EXEC : 0);
-	int fd = open(file, O_RDWR | O_SYNC);
+	int readonly = !strncmp(how, "readonly=", 9);
+	int prot = PROT_READ | (readonly ? 0 : PROT_WRITE) | (!strcmp(how, "exec") ? PROT_EXEC : 0);
+	int fd = open(file, (readonly ? O_RDONLY : O_RDWR) | O_SYNC);
 	char *addr;
 	pid_t child;
 
@@ -215,6 +217,13 @@ static int map(const char *file, uint64_t offset, size_t size, const char *how)
 		return fail("mmap");
 	close(fd);
 
+	if (readonly) {
+		if (!mprotect(addr, size, PROT_READ | PROT_WRITE)) {
+			printf("can be made writable\n");
+			return 1;
+		}
+		return check((void *)addr, size, number(how + 9));
+	}
 	if (!strncmp(how, "fill=", 5))
 		fill((void *)addr, size, number(how + 5));
 	if (!strncmp(how, "check=", 6))

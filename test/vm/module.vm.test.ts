@@ -11,6 +11,7 @@ import { expectCleanKernelLog, testRack } from '../support/rack.js';
 
 const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 600_000;
+const DISTANCE_OF_2 = 30;
 
 let rack: Rack;
 /** What each script printed. */
@@ -34,6 +35,15 @@ beforeAll(async () => {
     rack = await testRack('module', {
       bricks: 1,
       append: 'sdm.agent=no sdm.module=no memory_hotplug.memmap_on_memory=1',
+      qemuArgs: [
+        // No places for a window: the space of a bus without devices, and registers.
+        ...['-device', 'pcie-root-port,addr=a,chassis=1', '-device', 'pci-testdev,addr=b'],
+        // A node with a processor: only then has the kernel the distances that firmware gives, and
+        // node 2 is nearer to it than to node 0.
+        ...['-smp', '2', '-numa', 'node,nodeid=3,cpus=1'],
+        ...['-numa', 'dist,src=0,dst=3,val=15', '-numa', 'dist,src=1,dst=3,val=50'],
+        ...['-numa', `dist,src=2,dst=3,val=${DISTANCE_OF_2}`],
+      ],
       extra: [
         ...[...SCRIPTS, 'lib.sh'].map((name) => file(name, join(TESTS, name))),
         file('sdmtool', tool),
@@ -70,6 +80,16 @@ describe('the module’s own tests, on the stock kernel', () => {
   it.each(SCRIPTS)('%s passes one and all', (script) => {
     const lines = (taps.get(script) ?? 'not ok').split('\n');
     expect(lines.filter((line) => /^(not ok|Bail out!|# expected)/.test(line))).toEqual([]);
+  });
+
+  it('put nodes into the tiers of the distances that firmware gives', () => {
+    const told = [
+      ...(taps.get('sdmc_mem.sh') ?? '').matchAll(/^# node (.*) is at distance (.*)$/gm),
+    ];
+    expect(told.map(([, node, distance]) => [node, distance])).toEqual([
+      ['1', '20'],
+      ['2', String(DISTANCE_OF_2)],
+    ]);
   });
 
   it('leave no complaint in the kernel’s log', () => expectCleanKernelLog(rack, 1));
