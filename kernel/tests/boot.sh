@@ -105,7 +105,7 @@ timeout "$deadline" qemu-system-aarch64 \
 	-device ivshmem-plain,memdev=registers,addr=2 \
 	-object memory-backend-file,id=pool,mem-path="$pool",size=1G,share=on \
 	-device ivshmem-plain,memdev=pool,addr=3 \
-	-device pci-testdev,addr=4 ${DEVICES:-} \
+	-device pci-testdev,addr=4 -device pcie-root-port,addr=a,chassis=1 ${DEVICES:-} \
 	-kernel "$image" -initrd "$work/initrd" \
 	-append 'console=ttyAMA0 memhp_default_state=offline panic=-1 quiet'" ${APPEND:-}" \
 	-serial stdio </dev/null |

@@ -7,8 +7,8 @@
 #
 #   debug.sh SEED [ROUNDS [WRITES]]
 #
-# In each of ROUNDS every attribute gets WRITES. Of kunit.sh, sdmc.sh and
-# sdmc_mem.sh those are run that are there. Needs what they need, all in one
+# In each of ROUNDS every attribute gets WRITES. Of kunit.sh, sdmc.sh, sdmc_mem.sh
+# and sdmc_mem_ways.sh those are run that are there. Needs what they need, all in one
 # directory, and a kernel of "build --debug".
 
 SEED=${1:?a seed}
@@ -63,6 +63,9 @@ mark_log
 [ ! -e kunit.sh ] || suite kunit.sh ./sdmc_kunit.ko
 [ ! -e sdmc.sh ] || suite sdmc.sh ./sdmc.ko $TOOL ./sdmctool
 [ ! -e sdmc_mem.sh ] || suite sdmc_mem.sh ./sdmc_mem.ko $TOOL
+# What it adds to sdmc_mem.sh, and once the usual way.
+export PARTS="mappings ram" STORMS=5 CYCLES=1
+[ ! -e sdmc_mem_ways.sh ] || suite sdmc_mem_ways.sh ./sdmc_mem.ko $TOOL
 
 # --- Random writes -----------------------------------------------------------
 

@@ -13,6 +13,8 @@ const TESTS = join(KERNEL, 'tests');
 /** The first build of a kernel on a machine that does other things, too. */
 const BUILD_MS = 90 * 60_000;
 const SOAK = process.env['SDM_SOAK'] !== undefined;
+/** What debug.sh runs. Each process that sdmc_mem.sh starts takes a tenth of a second: for soak. */
+const SUITES = ['kunit.sh', 'sdmc.sh', ...(SOAK ? ['sdmc_mem.sh'] : []), 'sdmc_mem_ways.sh'];
 /**
  * Random writes into each attribute and round, after which the log is looked at: over 10,000 in all,
  * and 10,000 into each in soak.
@@ -127,10 +129,7 @@ describe('on a kernel that watches itself', () => {
       const files = [
         ...(await modules(kernel)),
         ...(await Promise.all(['sdmtool', 'sdmctool', 'attrfuzz'].map(compile))),
-        // Each process that sdmc_mem.sh starts takes a tenth of a second here: for soak.
-        ...['kunit.sh', 'sdmc.sh', ...(SOAK ? ['sdmc_mem.sh'] : [])].map((name) =>
-          join(TESTS, name),
-        ),
+        ...SUITES.map((name) => join(TESTS, name)),
       ];
       const seed = Date.now() & 0x7fffffff;
       tap = await boot(kernel, 'debug.sh', files, {
@@ -156,6 +155,14 @@ describe('on a kernel that watches itself', () => {
     const failed = results(tap).filter((line) => line.trim().startsWith('not ok'));
     expect(failed, failures(tap).join('\n').slice(0, 20_000)).toEqual([]);
     expect(tap).not.toMatch(/Bail out!/);
+  });
+
+  it('every script ran, and some tests in each', () => {
+    const [ran, ...inside] = [/^ok \d+ - (\w+\.sh)$/gm, /^ {4}1\.\.([1-9]\d*)$/gm].map((pattern) =>
+      [...tap.matchAll(pattern)].map(([, found]) => found),
+    );
+    expect(ran).toEqual(SUITES);
+    expect(inside[0]).toHaveLength(SUITES.length);
   });
 
   it('every suite of KUnit ran', () => {
