@@ -20,6 +20,8 @@ CTOOL=$HERE/sdmctool
 W=/sys/class/misc/sdm-window
 S=/sys/sdmc
 DEVICE=7fff0000.memport
+LEVEL=7ffc0000.memport
+DRIVER=/sys/bus/platform/drivers/sdmc
 NODE=1
 
 # shellcheck source=lib.sh
@@ -56,7 +58,23 @@ put() {
 }
 status() { cat $S/memport/memport"$1"/status; }
 links() { xargs <$S/transceiver/linkStatus; }
-interrupts() { awk -v d=$DEVICE '$NF == d { print $2 }' /proc/interrupts; }
+interrupts_of() { awk -v d=$1 '$NF == d { print $2 }' /proc/interrupts; }
+interrupts() { interrupts_of $DEVICE; }
+
+# A program waits for links; what it is told is in $said.
+waits() {
+	"$CTOOL" poll $S/transceiver/linkStatus <"$TMP/in" >"$TMP/out" &
+	poller=$!
+	exec 8>"$TMP/in" 9<"$TMP/out"
+	read -r said <&9
+	is "a program waits for links" polling "$said"
+}
+is_told() { # NAME PATTERN
+	read -r -t 30 said <&9
+	like "$1" "$2" "$said"
+	wait $poller
+	exec 8>&- 9<&-
+}
 
 # The alarm of the real-time clock, whose interrupt is the device's here: a
 # match with the time that it is raises it.
@@ -75,10 +93,18 @@ refuses "without the driver nothing is known to be there" ENXIO '*no device*' \
 	window "$window $window_size"
 insmod "$MODULES/sdmc.ko" || bail "cannot insert sdmc"
 is "sdmc binds to it" sdmc "$(basename "$(readlink /sys/bus/platform/devices/$DEVICE/driver)")"
-is "and to nothing else" $DEVICE "$(ls $S/devices)"
+is "and to the other good one" "$LEVEL $DEVICE" "$(ls $S/devices | xargs)"
+like "whose interrupt is not used, as it is a level" "*$LEVEL: *a level, not an edge*" "$(dmesg)"
+is "it has no handler" "" "$(interrupts_of $LEVEL)"
+is "its window is where the device tree has it" 0x79000000 \
+	"$(cat $S/devices/$LEVEL/window_base)"
+is "it is let go" ok "$("$TOOL" put $DRIVER/unbind $LEVEL)"
 like "not to what is not formatted, which it says" '*7ffe0000.memport: *not formatted*' "$(dmesg)"
 like "nor to what claims RAM for its window" \
 	'*7ffd0000.memport: *something else is in the window*0x50000000-0x5fffffff*' "$(dmesg)"
+like "nor to what means another window than the device tree" \
+	'*7ffb0000.memport: *0x1000000 bytes at 0x60000000*0x7a000000-0x7affffff*' "$(dmesg)"
+is "what is not driven has no window" "" "$(grep -E '7[8a]000000-7[8a]ffffff' /proc/iomem)"
 like "its registers are in use" '*7fff0000-7fffffff : *registers*' "$(cat /proc/iomem)"
 like "its window is known" '*60000000-77ffffff : window*' "$(cat /proc/iomem)"
 is "D4.4's tree has its memports" 32 "$(ls $S/memport | wc -l)"
@@ -90,20 +116,13 @@ is "the registers are the host's" 53444d5001000000 \
 # --- Links -------------------------------------------------------------------
 
 is "all links are up" "0 Up 1 Up 2 Up 3 Up" "$(links)"
-"$CTOOL" poll $S/transceiver/linkStatus <"$TMP/in" >"$TMP/out" &
-poller=$!
-exec 8>"$TMP/in" 9<"$TMP/out"
-read -r said <&9
-is "a program waits for links" polling "$said"
+waits
 before=$(interrupts)
 ask link 2 down
 is "linkStatus says what the registers say" "0 Up 1 Up 2 Down 3 Up" "$(links)"
 is "there was no interrupt" "$before" "$(interrupts)"
 interrupt
-read -r -t 30 said <&9
-like "the interrupt wakes it" "*2 Down*" "$said"
-wait $poller
-exec 8>&- 9<&-
+is_told "the interrupt wakes it" "*2 Down*"
 is "one edge is one interrupt" $((before + 1)) "$(interrupts)"
 is "how often it went down" "0 0 1 0 2 1 3 0" "$(xargs <$S/transceiver/downs)"
 
@@ -132,7 +151,7 @@ like "it is System RAM within the window" \
 	"$(cat /proc/iomem)"
 online $start $size
 result $? "online_movable"
-like "below DRAM" "*memory_tier*" "$(tier_of $NODE)"
+like "in the tier of that distance" "*memory_tier18*" "$(tier_of $NODE)"
 hold node $NODE $((size / 2)) hold
 is "a program uses it" ok "$held"
 ask look used
@@ -144,11 +163,20 @@ result $? "sdmc can be removed"
 ! [ -e $S ]
 result $? "its tree goes"
 like "the window stays where it was" '*60000000-77ffffff : window*System RAM*' "$(cat /proc/iomem)"
+ask interrupts off
 insmod "$MODULES/sdmc.ko"
+is "the other device is let go again" ok "$("$TOOL" put $DRIVER/unbind $LEVEL)"
 is "it binds again" $DEVICE "$(ls $S/devices)"
 is "and finds the memport set" 0x1 "$(cat $S/memport/memport0/current/set)"
 let_go
 is "no byte of the program was lost" ok "$held"
+
+# --- Logic that promises no interrupts ---------------------------------------
+
+is "there is no handler" "" "$(interrupts)"
+waits
+ask link 1 down
+is_told "the links are polled then" "*1 Down*"
 
 # --- The end -----------------------------------------------------------------
 

@@ -273,6 +273,25 @@ puts "and is what is checked" ok $Q0/set 0
 puts "clear" ok $Q0/clear 0
 puts "the base of before" ok $A/window_base $pool
 
+# A block that leaves its base open, and no pool is as long as its window.
+before=$(memport0)
+is "unbind the second" ok "$(unbind $SECOND)"
+poke 0x18 0
+is "bind it, with an open base" ok "$(bind $SECOND)"
+is "which is not known" 0x0 "$(cat $B/window_base)"
+fields $P1 0x410000000 0x41fffffff 0x400000000
+puts "nothing can be set until it is" EDESTADDRREQ $P1/set 1
+is "nothing was" "0 0x0" "$(cat $P1/status) $(cat $P1/current/set)"
+is "what is set was left alone" "$before" "$(memport0)"
+puts "the base can be told though something is set" ok $B/window_base 0x400000000
+puts "and that is where it is" EBUSY $B/window_base 0x410000000
+puts "set" ok $P1/set 1
+is "it is active" "1 0x1" "$(cat $P1/status) $(cat $P1/current/set)"
+puts "clear" ok $P1/clear 1
+is "unbind it again" ok "$(unbind $SECOND)"
+poke 0x18 0x400000000
+is "the base is as it was" ok "$(bind $SECOND)"
+
 # --- Registers and epoch -----------------------------------------------------
 
 is "registers is as long as the block" "65536 65536" \
@@ -334,7 +353,7 @@ poke 0x8 0x5
 is "bind a block with logic" ok "$(bind $SECOND)"
 is "memports stay as they are" "$before" "$(memport0)"
 puts "logic checks by itself" EOPNOTSUPP $B/check_alignment 0
-like "whatever it checks" "*" "$(cat $B/check_alignment 2>&1)"
+like "nor does it say what it checks" "*not supported*" "$(cat $B/check_alignment 2>&1)"
 puts "it says where its window is" EPERM $B/window_base 0
 fields $P1 0x410000000 0x41fffffff 0x400000000
 
@@ -369,6 +388,11 @@ poke 0x1070 2
 puts "logic is busy for ever" ETIMEDOUT $P1/set 1
 is "SET was not written" 0x0 "$(peek 0x1068)"
 puts "nor can fields be" EBUSY $P1/startAddress 0
+for text in 60001 4294967295 -1 ever; do
+	puts "nobody waits for $text ms" EINVAL $PARAMETERS/set_timeout_ms $text
+done
+is "the deadline is as before" 200 "$(cat $PARAMETERS/set_timeout_ms)"
+puts "a minute is the longest" ok $PARAMETERS/set_timeout_ms 60000
 echo 0 >$PARAMETERS/set_timeout_ms
 puts "no time to wait for it" ETIMEDOUT $P1/clear 1
 is "it reads busy" 2 "$(cat $P1/status)"

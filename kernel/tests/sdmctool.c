@@ -52,6 +52,14 @@ static uint64_t number(const char *text)
 	return value;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
 /* The file from its start, lines joined by spaces; or the name of an errno. */
 static const char *content(int fd)
 {
@@ -68,19 +76,22 @@ static const char *content(int fd)
 	return text;
 }
 
+/* poll() looks once more when its time is over, and may see what woke nobody. */
 static int poll_file(const char *path)
 {
 	struct pollfd poller = { .fd = open(path, O_RDONLY), .events = POLLPRI };
-	int events;
+	uint64_t end;
+	int woken;
 
 	if (poller.fd < 0)
 		die(path);
 	content(poller.fd);
 	printf("polling\n");
 	fflush(stdout);
-	events = poll(&poller, 1, DEADLINE_MS);
-	printf("%s\n", events == 1 ? content(poller.fd) : "nothing");
-	return events != 1;
+	end = now_ms() + DEADLINE_MS;
+	woken = poll(&poller, 1, DEADLINE_MS) == 1 && now_ms() < end;
+	printf("%s\n", woken ? content(poller.fd) : "nothing");
+	return !woken;
 }
 
 static int lock_file(const char *path)
@@ -112,14 +123,6 @@ static volatile uint64_t *registers(const char *path)
 	if (block == MAP_FAILED)
 		die(path);
 	return block;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
 /* Logic that takes its time over one write to SET. */

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   BLOCK_MAX,
+  FEATURE,
   fromBuffer,
   REG,
   type BlockImage,
@@ -29,6 +30,9 @@ const REGISTERS = 0x7fff_0000n;
 const WINDOW = { base: 0x6000_0000n, size: 0x1800_0000n };
 const START = WINDOW.base;
 const SIZE = 0x1000_0000n;
+/** Registers of a device whose interrupt is a level, and of one whose window is another's. */
+const LEVEL = 0x7ffc_0000n;
+const ELSEWHERE = 0x7ffb_0000n;
 const REMOTE = 0x4_0000_0000n;
 
 const INIT = `#!/bin/busybox sh
@@ -48,14 +52,21 @@ poweroff -f
 /** Held in memory, since that is what QEMU's RAM is to be. */
 const work = mkdtempSync('/dev/shm/sdm-platform-');
 const ram = join(work, 'ram');
-let block: MemoryMap | undefined;
+/** The registers of all devices, from those of {@link ELSEWHERE} on. */
+let blocks: MemoryMap | undefined;
 let qemu: ChildProcess | undefined;
 /** What the guest printed. */
 const output: string[] = [];
 /** Registers and window, as they were in the RAM's file when the guest asked to look. */
 const looks = new Map<string, { block: BlockImage; windowUsed: boolean }>();
 
-/** Makes RAM with a register block of the profile for a Zynq in it, but for the smaller window. */
+function writeRegister(device: bigint, register: number, value: bigint): void {
+  const data = Buffer.alloc(8);
+  data.writeBigUInt64LE(value);
+  blocks?.write(device - ELSEWHERE + BigInt(register), data);
+}
+
+/** Makes RAM with register blocks of the profile for a Zynq in it, but for the smaller window. */
 async function makeRam(): Promise<void> {
   const formatted = join(work, 'registers');
   for (const [path, size] of [
@@ -74,32 +85,40 @@ async function makeRam(): Promise<void> {
       granule: 0x800_0000n,
     },
   );
-  block = native.mapMemory({
+  blocks = native.mapMemory({
     path: ram,
-    offset: REGISTERS - RAM.base,
-    length: BigInt(BLOCK_MAX),
+    offset: ELSEWHERE - RAM.base,
+    length: RAM.base + RAM.size - ELSEWHERE,
     writable: true,
   });
-  block.write(0n, await readFile(formatted));
+  for (const device of [REGISTERS, LEVEL, ELSEWHERE]) {
+    blocks.write(device - ELSEWHERE, await readFile(formatted));
+    if (device !== REGISTERS) writeRegister(device, REG.WINDOW_SIZE, 0x100_0000n);
+  }
+  writeRegister(LEVEL, REG.WINDOW_BASE, 0n);
+  promiseInterrupts(true);
+}
+
+/** Whether the logic says that it raises interrupts. */
+function promiseInterrupts(on: boolean): void {
+  const bit = 1n << BigInt(FEATURE.INTERRUPTS);
+  const features = registers().readBigUInt64LE(REG.FEATURES);
+  writeRegister(REGISTERS, REG.FEATURES, on ? features | bit : features & ~bit);
 }
 
 function registers(): Buffer {
   const bytes = Buffer.alloc(BLOCK_MAX);
-  block?.read(0n, bytes);
+  blocks?.read(REGISTERS - ELSEWHERE, bytes);
   return bytes;
 }
 
 /** The other end of the links is the host's. */
 function setLink(transceiver: number, up: boolean): void {
   const bytes = registers();
-  const word = (offset: number, value: bigint): void => {
-    const data = Buffer.alloc(8);
-    data.writeBigUInt64LE(value);
-    block?.write(BigInt(offset), data);
-  };
   const downs = REG.LINK_DOWNS + 8 * transceiver;
-  word(REG.LINK_STATUS, bytes.readBigUInt64LE(REG.LINK_STATUS) ^ (1n << BigInt(transceiver)));
-  if (!up) word(downs, bytes.readBigUInt64LE(downs) + 1n);
+  const links = bytes.readBigUInt64LE(REG.LINK_STATUS) ^ (1n << BigInt(transceiver));
+  writeRegister(REGISTERS, REG.LINK_STATUS, links);
+  if (!up) writeRegister(REGISTERS, downs, bytes.readBigUInt64LE(downs) + 1n);
 }
 
 /** Whether there is anything in the part of the window that becomes memory. */
@@ -118,6 +137,7 @@ async function answer(request: string): Promise<string> {
   if (verb === 'look')
     looks.set(name, { block: fromBuffer(registers()), windowUsed: await windowUsed() });
   else if (verb === 'link') setLink(Number(name), state === 'up');
+  else if (verb === 'interrupts') promiseInterrupts(name === 'on');
   else return `cannot ${request}`;
   return 'done';
 }
@@ -198,7 +218,7 @@ beforeAll(async () => {
 }, SUITE_MS);
 afterAll(() => {
   qemu?.kill('SIGKILL');
-  block?.close();
+  blocks?.close();
   rmSync(work, { recursive: true });
 });
 

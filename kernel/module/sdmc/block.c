@@ -80,8 +80,9 @@ static u64 set_active(struct sdmc_block *block, unsigned int port, bool set)
  * @port: below NPORTS
  * @set: activate, or else clear
  *
- * Return: 0; -ETIMEDOUT if logic does not come to an end; or what refusal()
- * makes of its answer.
+ * Return: 0; -ETIMEDOUT if logic does not come to an end; -EDESTADDRREQ if the
+ * checks are ours and nobody said where the window is; or what refusal() makes
+ * of the answer.
  */
 int sdmc_block_set(struct sdmc_block *block, unsigned int port, bool set)
 {
@@ -89,6 +90,11 @@ int sdmc_block_set(struct sdmc_block *block, unsigned int port, bool set)
 	u64 status;
 
 	mutex_lock(&block->lock);
+	if (set && sdmc_window_unknown(block)) {
+		mutex_unlock(&block->lock);
+		dev_dbg(block->dev, "memport %u: no window: write window_base\n", port);
+		return -EDESTADDRREQ;
+	}
 	if (sdmc_block_passive(block))
 		status = sdmc_passive_set(block->regs, &block->header, port, set,
 					  block->check_alignment);
@@ -185,7 +191,7 @@ static void block_free(struct sdmc_block *block)
  * The block and its memports stay as they are.
  *
  * Return: the block, for sdmc_block_remove(); or an error: -ENODEV if there is
- * no block that this driver knows.
+ * no block that this driver knows, -EINVAL: its window is not the device's.
  */
 struct sdmc_block *sdmc_block_add(struct device *dev, void __iomem *regs, size_t size)
 {
@@ -213,8 +219,12 @@ struct sdmc_block *sdmc_block_add(struct device *dev, void __iomem *regs, size_t
 	block->size = size;
 	block->header = header;
 	block->check_alignment = true;
+	ret = sdmc_window_init(block);
+	if (ret) {
+		kfree(block);
+		return ERR_PTR(ret);
+	}
 	mutex_init(&block->lock);
-	sdmc_window_init(block);
 
 	ret = kobject_init_and_add(&block->kobj, &block_type, sdmc_tree_devices(), "%s",
 				   dev_name(dev));

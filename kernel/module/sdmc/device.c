@@ -64,8 +64,8 @@ static ssize_t window_base_store(struct kobject *kobj, struct kobj_attribute *at
 	if (!PAGE_ALIGNED(base) || !sdmc_window_fits(&block->header, base))
 		return -EINVAL;
 	mutex_lock(&block->lock);
-	/* What is set was checked against the base of before. */
-	if (sdmc_block_in_use(block))
+	/* What is set was checked against the base of before, if there was one. */
+	if (!sdmc_window_unknown(block) && sdmc_block_in_use(block))
 		ret = -EBUSY;
 	else
 		block->header.window_base = base;

@@ -8,9 +8,25 @@
 
 #include "sdmc.h"
 
+/* Who writes to SET cannot be killed while it waits, and others wait for the lock. */
+#define SET_TIMEOUT_MAX_MS	60000
+
 unsigned int sdmc_set_timeout_ms = 1000;
-module_param_named(set_timeout_ms, sdmc_set_timeout_ms, uint, 0644);
-MODULE_PARM_DESC(set_timeout_ms, "How long logic may take to activate or clear a memport, ms");
+
+static int set_timeout(const char *text, const struct kernel_param *param)
+{
+	return param_set_uint_minmax(text, param, 0, SET_TIMEOUT_MAX_MS);
+}
+
+static const struct kernel_param_ops timeout_ops = {
+	.set = set_timeout,
+	.get = param_get_uint,
+};
+
+module_param_cb(set_timeout_ms, &timeout_ops, &sdmc_set_timeout_ms, 0644);
+__MODULE_PARM_TYPE(set_timeout_ms, "uint");
+MODULE_PARM_DESC(set_timeout_ms,
+		 "How long logic may take to activate or clear a memport, ms; 60000 at most");
 
 unsigned int sdmc_link_poll_ms = 100;
 module_param_named(link_poll_ms, sdmc_link_poll_ms, uint, 0444);

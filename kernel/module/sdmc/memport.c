@@ -13,7 +13,7 @@
 /**
  * struct sdmc_memport - the directory of a memport
  * @kobj: the directory; holds the memory of this struct
- * @block: outlives it, since the directory is in the block's
+ * @block: held, so that who waits for the block has waited for this as well
  * @number: which memport
  */
 struct sdmc_memport {
@@ -174,7 +174,11 @@ static const struct attribute_group *memport_groups[] = {
 
 static void memport_release(struct kobject *kobj)
 {
-	kfree(to_memport(kobj));
+	struct sdmc_memport *port = to_memport(kobj);
+	struct sdmc_block *block = port->block;
+
+	kfree(port);
+	kobject_put(&block->kobj);
 }
 
 static const struct kobj_type memport_type = {
@@ -191,6 +195,8 @@ static int memport_add(struct sdmc_block *block, unsigned int number)
 	port = kzalloc(sizeof(*port), GFP_KERNEL);
 	if (!port)
 		return -ENOMEM;
+	/* Not by the directory: kobject_del() ends that, and this can be released later. */
+	kobject_get(&block->kobj);
 	port->block = block;
 	port->number = number;
 	ret = kobject_init_and_add(&port->kobj, &memport_type, block->memports, "memport%u",

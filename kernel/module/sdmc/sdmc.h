@@ -30,7 +30,7 @@ struct platform_driver;
 /**
  * struct sdmc_block - a register block that is bound
  * @kobj: its directory in /sys/sdmc/devices; holds the memory of this struct
- * @freed: completed when the last reference to @kobj is gone
+ * @freed: completed when the last reference to @kobj is gone; memports have one each
  * @link: in the list of tree.c
  * @linked: the links in /sys/sdmc lead to it; tree.c's
  * @dev: the device whose registers they are
@@ -105,6 +105,12 @@ static inline bool sdmc_block_passive(const struct sdmc_block *block)
 	return sdmc_has(&block->header, SDM_FEATURE_PASSIVE);
 }
 
+/* Whether the base of the window is for the user to say, who has not; under @lock. */
+static inline bool sdmc_window_unknown(const struct sdmc_block *block)
+{
+	return block->base_open && !block->header.window_base;
+}
+
 /* device.c */
 extern const struct attribute_group *sdmc_device_groups[];
 int sdmc_registers_add(struct sdmc_block *block);
@@ -121,6 +127,6 @@ void sdmc_links_poll(struct sdmc_block *block);
 void sdmc_links_check(struct sdmc_block *block);
 
 /* window.c */
-void sdmc_window_init(struct sdmc_block *block);
+int sdmc_window_init(struct sdmc_block *block);
 
 #endif /* SDMC_H */

@@ -171,7 +171,11 @@ void sdmc_transceivers_remove(struct sdmc_block *block)
 {
 	cancel_delayed_work_sync(&block->link_work);
 	kobject_del(block->transceivers);
-	/* That a file went away wakes nobody by itself. */
+	/*
+	 * That a file went away wakes nobody by itself: kernfs drains those that are
+	 * mapped or want to be released, and who sleeps in poll() sleeps on, until its
+	 * own timeout. Those whose file is dead find that when they are woken.
+	 */
 	wake_pollers(block);
 	sysfs_put(block->link_downs_file);
 	sysfs_put(block->link_status_file);

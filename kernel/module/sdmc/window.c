@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where the window is, if the block leaves that to its reader: it is the BAR of
- * the brick's pool, which lies elsewhere in every machine.
+ * Where the window is, if the block leaves that to its reader: in the BAR of the
+ * brick's pool, which lies elsewhere in every machine, or where the device tree
+ * has it.
  */
+#include <linux/ioport.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 
 #include "sdmc.h"
 
@@ -28,22 +31,65 @@ static u64 pool_base(struct device *registers, u64 size)
 	return base;
 }
 
-/**
- * sdmc_window_init() - put in the base of the window if it is left open
- * @block: the device
- */
-void sdmc_window_init(struct sdmc_block *block)
+/* The pool of a PCI device. */
+static void find_pool(struct sdmc_block *block)
 {
 	struct sdmc_header *header = &block->header;
-	u64 base;
+	u64 base = pool_base(block->dev, header->window_size);
 
-	block->base_open = sdmc_block_passive(block) && !header->window_base;
-	if (!block->base_open || !dev_is_pci(block->dev))
-		return;
-	base = pool_base(block->dev, header->window_size);
 	if (base && sdmc_window_fits(header, base))
 		header->window_base = base;
 	else
 		dev_info(block->dev, "no pool of %#llx bytes, or several: write window_base\n",
 			 header->window_size);
+}
+
+/*
+ * A platform device is told where its window is, by who knows what the logic
+ * decodes. Memory is added by that and memports are set by the registers: they
+ * must not mean two places.
+ */
+static int compare(struct sdmc_block *block, const struct resource *window)
+{
+	struct sdmc_header *header = &block->header;
+	u64 last;
+
+	if (block->base_open)
+		header->window_base = window->start;
+	if (!sdmc_window_fits(header, header->window_base))
+		return -EINVAL;
+	last = header->window_base + (header->window_size - 1);
+	return header->window_base < window->start || last > window->end ? -EINVAL : 0;
+}
+
+/**
+ * sdmc_window_init() - see to it that the base of the window is known
+ * @block: the device
+ *
+ * Return: 0, also if the base stays open; -EINVAL if the window is not where the
+ * device has one.
+ */
+int sdmc_window_init(struct sdmc_block *block)
+{
+	struct sdmc_header *header = &block->header;
+	struct resource *window;
+	int ret;
+
+	block->base_open = sdmc_block_passive(block) && !header->window_base;
+	if (dev_is_pci(block->dev)) {
+		if (block->base_open)
+			find_pool(block);
+		return 0;
+	}
+
+	window = platform_get_resource_byname(to_platform_device(block->dev), IORESOURCE_MEM,
+					      "window");
+	if (!window)
+		return 0;
+	ret = compare(block, window);
+	if (ret)
+		dev_err(block->dev,
+			"not driven: the window of its registers, %#llx bytes at %#llx, is not inside of %pR\n",
+			header->window_size, header->window_base, window);
+	return ret;
 }
