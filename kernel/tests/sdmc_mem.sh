@@ -51,7 +51,7 @@ refuses "unparking nothing" ENODEV '*no window*' window none
 refuses "a window needs two numbers" EINVAL '*expected*' window "$start"
 refuses "numbers only" EINVAL '*expected*' window "$start lots"
 refuses "0x alone is no number" EINVAL '*expected*' window "$start 0x"
-refuses "not a plus" EINVAL '*expected*' window "$start +4096"
+refuses "not a plus" EINVAL '*expected*' window "$start +1"
 refuses "what cannot be printed is not shown as it is" EINVAL '1\\e\[31m\\n2\\r.: *' \
 	window "$(printf '1\033[31m\n2\r.')"
 refuses "too long a text" EINVAL '*longer*' window "$(printf '%0120d %d' 1 1)"
