@@ -213,6 +213,7 @@ class SysfsBackend implements RegisterBackend {
       if (error instanceof SdmError) throw error;
       const errno = errnoOf(error) ?? '';
       if (errno === 'ETIMEDOUT' || errno === 'EBUSY') return STATUS.BUSY;
+      if (errno === 'EDESTADDRREQ') throw this.#noWindow(error);
       const refused = REFUSALS[errno];
       if (refused === undefined && errno !== 'EIO') throw this.#failed(port, error);
       const status = this.#status(port);
@@ -232,6 +233,17 @@ class SysfsBackend implements RegisterBackend {
     } catch (error) {
       throw this.#files.failed(file, 'write', error);
     }
+  }
+
+  /** The driver makes a passive block's checks, and has no pool to make them against. */
+  #noWindow(cause: unknown): SdmError {
+    return new SdmError(
+      'SDM_NO_POOL',
+      `the driver sdmc does not know where the window of ${this.registers} is, so it sets no memports: ` +
+        'give pool.pci and start the agent again, or write the address to ' +
+        `/sys/sdmc/devices/${this.registers}/window_base`,
+      { details: { device: this.registers }, cause },
+    );
   }
 
   #failed(port: number, error: unknown): unknown {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   MEMPORT_BASE,
   readSnapshot,
@@ -9,6 +10,9 @@ import {
   toBuffer,
 } from '../../../src/abi/codec.js';
 import { findSdmc, listSdmc, SdmcFiles, sdmcDirectory } from '../../../src/agent/backend/sdmc.js';
+import { openSysfsBackend } from '../../../src/agent/backend/sysfs.js';
+import type { Log } from '../../../src/agent/types.js';
+import { native } from '../../../src/native/index.js';
 import { EMPTY, formatted, memport } from '../../abi/examples.js';
 import { makeTree, type Tree } from '../tree.js';
 
@@ -116,5 +120,28 @@ describe('the driver’s files', () => {
     expect(() => files.write('window_base', '0x0')).toThrow(gone);
     expect(() => files.readText('window_base')).toThrow(gone);
     files.close();
+  });
+});
+
+describe('a memport of a passive block', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test('is not set while the driver does not know the window', () => {
+    const root = sysfs();
+    writeFileSync(join(sdmcDirectory(root), REGISTERS, 'check_alignment'), '1\n');
+    vi.spyOn(SdmcFiles.prototype, 'write').mockImplementation((file) => {
+      if (!file.endsWith('/set')) return;
+      throw Object.assign(new Error('write'), { errno: -constants.errno.EDESTADDRREQ });
+    });
+    const log = { warn: vi.fn() } as unknown as Log;
+    const backend = openSysfsBackend(native, root, 'auto', undefined, log);
+    const fields = { start: 0x80_0020_0000n, end: 0x80_003f_ffffn, remote: 0x20_0000n };
+    expect(() => backend.activate(0, { ...fields, outId: 0n, inId: 0n }, 1000)).toThrow(
+      expect.objectContaining({
+        code: 'SDM_NO_POOL',
+        message: expect.stringMatching(/0000:00:02\.0.*pool\.pci.*window_base/) as unknown,
+      }),
+    );
+    backend.close();
   });
 });
