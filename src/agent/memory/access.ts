@@ -28,7 +28,8 @@ export async function waitWritable(path: string, timeoutMs: number = RULE_MS): P
   }
 }
 
-function mayWrite(path: string): boolean {
+/** Whether this process may write a file; one that is missing is left to whoever opens it. */
+export function mayWrite(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
     return true;

@@ -12,7 +12,7 @@ import {
 } from '../types.js';
 import { readBlockSize, type Range } from './blocks.js';
 import { messageOf } from './errors.js';
-import { DaxKmem } from './kmem.js';
+import { checkKmem, DaxKmem } from './kmem.js';
 import { possibleNodes } from './nodes.js';
 import { offlineBlocks } from './offline.js';
 import { onlineBlocks } from './online.js';
@@ -37,6 +37,8 @@ export interface KernelMemoryOptions {
   readonly note: PolicyNote;
   /** How ranges become RAM; default: by sdmc_mem. */
   readonly config?: MemoryConfig | undefined;
+  /** Whether the kernel lets this process write a file; default: as it says. */
+  readonly mayWrite?: (path: string) => boolean;
   readonly faults?: Faults;
 }
 
@@ -61,14 +63,12 @@ export class KernelMemory implements MemoryPath {
   async prepare(mode: AttachmentMode, node: number): Promise<void> {
     const window = this.#window();
     this.#checkModule();
+    if (mode === 'system-ram') this.#checkRam(node);
     const held = this.#module.window();
     if (held === undefined) await this.#park(window);
     else if (held.start !== window.start || held.size !== window.size) {
       throw new SdmError('SDM_WINDOW', this.#windowDiffers(held, window));
     }
-    if (mode !== 'system-ram') return;
-    this.#checkNode(node);
-    if (this.#config.way === 'kmem') this.#kmem.check();
   }
 
   held(): Range[] {
@@ -247,16 +247,19 @@ export class KernelMemory implements MemoryPath {
     );
   }
 
-  #checkNode(node: number): void {
+  #checkRam(node: number): void {
     this.#blocks();
-    const possible = possibleNodes(this.#options.sysfs);
-    if (possible.includes(node)) return;
-    throw new SdmError(
-      'SDM_INPUT',
-      `node ${node} is not possible on this machine, which has ${possible.join(', ')}: name one ` +
-        'of these, or boot with a device tree whose distance map names more',
-      { details: { node, possible } },
-    );
+    const { sysfs, mayWrite } = this.#options;
+    const possible = possibleNodes(sysfs);
+    if (!possible.includes(node)) {
+      throw new SdmError(
+        'SDM_INPUT',
+        `node ${node} is not possible on this machine, which has ${possible.join(', ')}: name one ` +
+          'of these, or boot with a device tree whose distance map names more',
+        { details: { node, possible } },
+      );
+    }
+    if (this.#config.way === 'kmem') checkKmem(sysfs, mayWrite);
   }
 
   #windowDiffers(held: Range, wanted: Range): string {

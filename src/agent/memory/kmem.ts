@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
+import { mayWrite } from './access.js';
 import { blocksOf, blockState, type Range } from './blocks.js';
 import { errnoOf, messageOf } from './errors.js';
 import { bulkMs, COMMAND_MS, rangeText } from './regions.js';
@@ -16,6 +17,40 @@ const NEEDED = [
   ['dax_hmem', 'bus/platform/drivers/hmem'],
   ['kmem', DRIVER],
 ] as const;
+/** What the way in and the way out are written to. */
+const COMMANDED = [`${DRIVER}/bind`, `${DRIVER}/unbind`] as const;
+/** dax_hmem makes a device of no size with it, which kmem cannot take. */
+const REGION_IDLE = "see the kernel's log, and whether dax_hmem's parameter region_idle is N";
+
+/**
+ * What memory of the way "kmem" needs before anything is touched. kmem takes a new device by itself, so
+ * that an agent that may not write `unbind` would find out when it can no longer detach.
+ * @param may whether a file may be written; default: by this process.
+ * @throws SDM_NO_MODULE, with the modules to insert; SDM_MODE, with who may.
+ */
+export function checkKmem(sysfs: string, may: (path: string) => boolean = mayWrite): void {
+  const missing = NEEDED.filter(([, driver]) => readNames(join(sysfs, driver)).length === 0).map(
+    ([module]) => module,
+  );
+  if (missing.length > 0) {
+    throw new SdmError(
+      'SDM_NO_MODULE',
+      `memory.way is "kmem", and the kernel's driver${missing.length === 1 ? '' : 's'} ` +
+        `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there: run ` +
+        `\`modprobe -a ${missing.join(' ')}\` (CONFIG_DEV_DAX_HMEM, CONFIG_DEV_DAX_KMEM), or set ` +
+        'memory.way to "module"',
+      { details: { missing } },
+    );
+  }
+  const shut = COMMANDED.find((file) => !may(join(sysfs, file)));
+  if (shut === undefined) return;
+  throw new SdmError(
+    'SDM_MODE',
+    `memory.way is "kmem", and only root may write ${join(sysfs, shut)}: run the agent as root, or ` +
+      'set memory.way to "module"',
+    { details: { path: join(sysfs, shut), errno: 'EACCES' } },
+  );
+}
 
 /**
  * The second way to RAM: sdmc_mem announces a range as the kernel's "hmem", of which dax_hmem makes
@@ -36,22 +71,6 @@ export class DaxKmem {
     this.#native = native;
     this.#module = module;
     this.#sysfs = sysfs;
-  }
-
-  /** @throws SDM_NO_MODULE, with the modules to insert. */
-  check(): void {
-    const missing = NEEDED.filter(
-      ([, driver]) => readNames(join(this.#sysfs, driver)).length === 0,
-    ).map(([module]) => module);
-    if (missing.length === 0) return;
-    throw new SdmError(
-      'SDM_NO_MODULE',
-      `memory.way is "kmem", and the kernel's driver${missing.length === 1 ? '' : 's'} ` +
-        `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there: run ` +
-        `\`modprobe -a ${missing.join(' ')}\` (CONFIG_DEV_DAX_HMEM, CONFIG_DEV_DAX_KMEM), or set ` +
-        'memory.way to "module"',
-      { details: { missing } },
-    );
   }
 
   /** True where kmem has the device of this range. */
@@ -76,9 +95,9 @@ export class DaxKmem {
     if (this.#hasMemmap(device) !== memmap) {
       await this.#write(`${BUS}/devices/${device}/memmap_on_memory`, memmap ? '1' : '0', range);
     }
-    await this.#bindTo(device, range);
+    await this.#write(`${DRIVER}/bind`, device, range, `; ${REGION_IDLE}`);
     if (this.#driver(device) === 'kmem') return;
-    throw this.#refused(range, `${device} was not taken by the driver kmem; see the kernel's log`);
+    throw this.#refused(range, `${device} was not taken by the driver kmem; ${REGION_IDLE}`);
   }
 
   /** Takes the device of a range from kmem; every block must be offline. @throws SDM_KERNEL_REFUSED. */
@@ -103,17 +122,6 @@ export class DaxKmem {
     await this.#write(`${DRIVER}/unbind`, device, range);
   }
 
-  /** A device that dax_hmem made for kmem is known to it; any other one is named to it first. */
-  async #bindTo(device: string, range: Range): Promise<void> {
-    try {
-      await this.#write(`${DRIVER}/bind`, device, range);
-    } catch (error) {
-      if ((error as SdmError).details?.['errno'] !== 'ENODEV') throw error;
-      await this.#write(`${DRIVER}/new_id`, device, range);
-      await this.#write(`${DRIVER}/remove_id`, device, range);
-    }
-  }
-
   /** Name of the device that dax_hmem made of this range, such as "dax0.0". */
   #find(range: Range): string | undefined {
     const hmem = this.#module.hmem(range);
@@ -124,11 +132,7 @@ export class DaxKmem {
   #device(range: Range): string {
     const found = this.#find(range);
     if (found !== undefined) return found;
-    throw this.#refused(
-      range,
-      "dax_hmem made no device of it; see the kernel's log, and whether its parameter " +
-        'region_idle is N',
-    );
+    throw this.#refused(range, "dax_hmem made no device of it; see the kernel's log");
   }
 
   #driver(device: string): string | undefined {
@@ -139,16 +143,15 @@ export class DaxKmem {
     return readText(join(this.#sysfs, BUS, 'devices', device, 'memmap_on_memory')) === '1';
   }
 
-  async #write(file: string, text: string, range: Range): Promise<void> {
+  async #write(file: string, text: string, range: Range, more = ''): Promise<void> {
     const timeoutMs = COMMAND_MS + bulkMs(range);
     try {
       await this.#native.writeWithDeadline(join(this.#sysfs, file), text, timeoutMs);
     } catch (cause) {
-      const root =
-        errnoOf(cause) === 'EACCES'
-          ? '; only root may: run the agent as root, or set memory.way to "module"'
-          : '';
-      throw this.#refused(range, `"${text}" to ${file}: ${messageOf(cause)}${root}`, cause);
+      // the rights were others when it was attached, or a rule gave away a part of them
+      const denied = errnoOf(cause) === 'EACCES';
+      const hint = denied ? '; only root may: run the agent as root' : more;
+      throw this.#refused(range, `"${text}" to ${file}: ${messageOf(cause)}${hint}`, cause);
     }
   }
 

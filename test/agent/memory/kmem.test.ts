@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KernelMemory } from '../../../src/agent/memory/kernel.js';
+import { checkKmem } from '../../../src/agent/memory/kmem.js';
 import type { MemoryConfig } from '../../../src/agent/types.js';
 import { makeTree, type Tree } from '../tree.js';
 
@@ -21,10 +22,10 @@ let tree: Tree;
 let written: string[];
 /** kmem takes a device of dax_hmem by itself as soon as there is one; not where this is false. */
 let eager: boolean;
-/** Devices that kmem would take by their kind; others must be named to it. */
-let known: boolean;
-/** Not to who commands it. */
-let denied: boolean;
+/** dax_hmem was inserted with region_idle: its devices have no size. */
+let idle: boolean;
+/** Files that who commands it may not write. */
+let denied: string[];
 
 const path = (name: string): string => join(tree.root, name);
 
@@ -45,7 +46,8 @@ function kernel(name: string, text: string): void {
   const refuse = (errno: string): never => {
     throw Object.assign(new Error(`${name}: ${errno}`), { code: 'SDM_SYSTEM', errnoName: errno });
   };
-  if (name === `${SDM}/hmem`) {
+  if (denied.includes(name)) refuse('EACCES');
+  else if (name === `${SDM}/hmem`) {
     tree.write({
       [`${REGION}/state`]: 'hmem',
       [`${REGION}/node`]: text.split(' ')[2] ?? '',
@@ -64,10 +66,8 @@ function kernel(name: string, text: string): void {
       [`${REGION}/hmem`]: 'none\n',
     });
   } else if (basename(name) === 'unbind') bound(undefined);
-  else if (denied) refuse('EACCES');
-  else if (name === `${DAX}/drivers/kmem/bind`) known ? bound('kmem') : refuse('ENODEV');
-  else if (name === `${DAX}/drivers/kmem/new_id`) bound('kmem');
-  else if (!name.endsWith('remove_id')) writeFileSync(path(name), `${text}\n`);
+  else if (name === `${DAX}/drivers/kmem/bind`) idle ? refuse('ENXIO') : bound('kmem');
+  else writeFileSync(path(name), `${text}\n`);
 }
 
 function memory(config: MemoryConfig = KMEM): KernelMemory {
@@ -83,14 +83,15 @@ function memory(config: MemoryConfig = KMEM): KernelMemory {
     window: WINDOW,
     note: () => Promise.resolve(),
     config,
+    mayWrite: (file) => !denied.includes(relative(tree.root, file)),
   });
 }
 
 beforeEach(() => {
   written = [];
   eager = true;
-  known = true;
-  denied = false;
+  idle = false;
+  denied = [];
   const commands = ['claim', 'release', 'add', 'remove', 'expose', 'conceal', 'flush', 'scrub'];
   const all = [...commands, 'verify', 'explain', 'error', 'failure', 'hmem', 'unhmem'];
   tree = makeTree({
@@ -102,6 +103,7 @@ beforeEach(() => {
     'devices/system/node/possible': '0-2\n',
     'bus/platform/drivers/hmem/bind': '',
     [`${DAX}/drivers/kmem/bind`]: '',
+    [`${DAX}/drivers/kmem/unbind`]: '',
     [`${DAX}/drivers/device_dax/bind`]: '',
   });
   mkdirSync(path(dirname(DEVICE)), { recursive: true });
@@ -122,6 +124,24 @@ describe('prepare', () => {
     await memory({ way: 'module', memmapOnMemory: false }).prepare('system-ram', 1);
   });
 
+  test.each(['bind', 'unbind'])('says who may, where the agent may not write %s', async (file) => {
+    tree.write({ [`${SDM}/window`]: 'none\n' });
+    denied = [`${DAX}/drivers/kmem/${file}`];
+    await expect(memory().prepare('system-ram', 1)).rejects.toMatchObject({
+      code: 'SDM_MODE',
+      message: expect.stringMatching(new RegExp(`only root may write .*/kmem/${file}: `)),
+      details: { errno: 'EACCES', path: path(`${DAX}/drivers/kmem/${file}`) },
+    });
+    expect(written).toEqual([]);
+    await memory({ way: 'module', memmapOnMemory: false }).prepare('system-ram', 1);
+    expect(written).toEqual([`${SDM}/window=0x8000000000 0x100000000`]);
+  });
+
+  test('asks the kernel who may, where nothing else is said', () => {
+    checkKmem(tree.root);
+    expect(() => checkKmem(tree.root, () => false)).toThrow(/only root may/);
+  });
+
   test('refuses a module that does not know how to announce a range', async () => {
     rmSync(path(`${SDM}/hmem`));
     await expect(memory().prepare('system-ram', 1)).rejects.toMatchObject({
@@ -138,14 +158,10 @@ describe('add', () => {
     expect(written).toEqual([`${SDM}/hmem=${TEXT} 2`]);
   });
 
-  test.each([
-    ['knows the device', true, ['bind=dax1.0']],
-    ['must be told its name', false, ['bind=dax1.0', 'new_id=dax1.0', 'remove_id=dax1.0']],
-  ])('a kmem that came later and %s', async (_, knows, writes) => {
-    [eager, known] = [false, knows];
+  test('tells a kmem that came later', async () => {
+    eager = false;
     await memory().add(RANGE, 1);
-    const drivers = writes.map((write) => `${DAX}/drivers/kmem/${write}`);
-    expect(written).toEqual([`${SDM}/hmem=${TEXT} 1`, ...drivers]);
+    expect(written).toEqual([`${SDM}/hmem=${TEXT} 1`, `${DAX}/drivers/kmem/bind=dax1.0`]);
   });
 
   test('takes it from another driver', async () => {
@@ -181,22 +197,20 @@ describe('add', () => {
   });
 
   test('says where no device came of it', async () => {
-    eager = false;
     const silent = memory();
     tree.write({ [`${REGION}/state`]: 'hmem', [`${REGION}/node`]: '1' });
     await expect(silent.add(RANGE, 1)).rejects.toMatchObject({
       code: 'SDM_KERNEL_REFUSED',
-      message: expect.stringContaining('region_idle'),
+      message: expect.stringContaining('made no device of it'),
     });
   });
 
-  test('says who may, where the agent may not', async () => {
-    eager = false;
-    denied = true;
+  test('says what makes a device that kmem does not take', async () => {
+    [eager, idle] = [false, true];
     await expect(memory().add(RANGE, 1)).rejects.toMatchObject({
       code: 'SDM_KERNEL_REFUSED',
-      message: expect.stringContaining('only root may'),
-      details: { errno: 'EACCES' },
+      message: expect.stringMatching(/ENXIO.*region_idle is N/),
+      details: { errno: 'ENXIO' },
     });
   });
 
@@ -217,6 +231,15 @@ describe('remove', () => {
     expect(written).toEqual([`${DAX}/drivers/kmem/unbind=dax1.0`, `${SDM}/unhmem=${TEXT}`]);
     await memory().remove(RANGE);
     expect(written).toHaveLength(2);
+  });
+
+  test('says who may take it from kmem, where the agent was root once', async () => {
+    await memory().add(RANGE, 1);
+    denied = [`${DAX}/drivers/kmem/unbind`];
+    await expect(memory().remove(RANGE)).rejects.toMatchObject({
+      code: 'SDM_KERNEL_REFUSED',
+      message: expect.stringMatching(/only root may: run the agent as root$/),
+    });
   });
 
   test('goes on where a crash came between', async () => {
