@@ -104,6 +104,8 @@ export interface CacheEntry {
   /** The hash of everything that goes in. */
   readonly key: string;
   readonly signal?: AbortSignal | undefined;
+  /** How long to wait for another process that makes one of this kind; default 15 minutes. */
+  readonly lockTimeoutMs?: number | undefined;
   /** Makes the thing in an empty directory. Whatever it leaves there is the entry. */
   readonly make: (dir: string) => Promise<void>;
 }
@@ -112,7 +114,8 @@ export interface CacheEntry {
  * The directory of a cache entry, made first if it is not there. It appears whole or not at all;
  * processes that want the same one at once wait for the first of them.
  */
-export async function cached({ cache, kind, key, signal, make }: CacheEntry): Promise<string> {
+export async function cached(entry: CacheEntry): Promise<string> {
+  const { cache, kind, key, signal, lockTimeoutMs, make } = entry;
   const parent = join(cache, kind);
   const dir = join(parent, key);
   if (existsSync(dir)) {
@@ -142,7 +145,7 @@ export async function cached({ cache, kind, key, signal, make }: CacheEntry): Pr
       await prune(parent, key);
       return dir;
     },
-    { signal },
+    { signal, ...(lockTimeoutMs !== undefined && { timeoutMs: lockTimeoutMs }) },
   );
 }
 

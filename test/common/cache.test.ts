@@ -105,6 +105,17 @@ describe('cached', () => {
     expect(readdirSync(join(cache, 'thing')).sort()).toEqual(['a', 'd']);
   });
 
+  it('waits as long for another as the entry says', async () => {
+    await withLock(join(cache, 'thing.lock'), 'x', async () => {
+      const make = write('never');
+      const waiting = cached({ cache, kind: 'thing', key: 'a', make, lockTimeoutMs: 100 });
+      await expect(waiting).rejects.toMatchObject({
+        code: 'SDM_TIMEOUT',
+        message: expect.stringContaining('Waited 0.1 s for thing'),
+      });
+    });
+  });
+
   it('makes nothing once cancelled', async () => {
     const controller = new AbortController();
     const { signal } = controller;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -20,6 +20,7 @@ class Archive implements PackageSource {
   readonly architecture = 'amd64';
   offline = false;
   updates = 0;
+  kept: string[] = [];
   readonly cached = new Set<string>();
   packages: DebianPackage[];
 
@@ -69,7 +70,8 @@ class Archive implements PackageSource {
   has(packages: readonly DebianPackage[]): boolean {
     return packages.every((p) => this.cached.has(debFileName(p)));
   }
-  pruneExcept(): Promise<void> {
+  pruneExcept(packages: readonly DebianPackage[]): Promise<void> {
+    this.kept = packages.map(({ name }) => name);
     return Promise.resolve();
   }
 }
@@ -126,6 +128,18 @@ describe('resolvePackages', () => {
       'zlib1g',
     ]);
     expect(archive.has(allPackages(resolution))).toBe(true);
+  });
+
+  it('keeps the sources of a kernel where one of our own was built', async () => {
+    const archive = new Archive();
+    writeFileSync(join(cache, 'own-kernel-4k-debug.lock'), '');
+    await resolvePackages(context, archive);
+    expect(archive.kept).toContain('busybox-static');
+    expect(archive.kept).not.toContain('linux-source-6.12');
+    mkdirSync(join(cache, 'own-kernel-4k-debug'));
+    archive.cached.clear();
+    await resolvePackages(context, archive);
+    expect(archive.kept).toContain('linux-source-6.12');
   });
 
   it('asks the archive once a day', async () => {

@@ -4,13 +4,11 @@ import { join } from 'node:path';
 import { cached, hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
 import { run } from '../../common/exec.js';
-import type { DebianPackage, PrivateApt } from './apt.js';
+import type { PrivateApt } from './apt.js';
 import type { Context } from './context.js';
 import { unpack, versionOf } from './kernel.js';
-import type { Resolution } from './resolution.js';
+import { SOURCE_PACKAGE, sourcePackage, type Resolution } from './resolution.js';
 
-/** Of a series, not of an ABI: Debian has the newest of it only. */
-const PACKAGE = 'linux-source-6.12';
 /** What of the sources looks at those of modules: `KSRC` of kernel/Makefile. */
 const SCRIPTS: readonly string[] = [
   'scripts/checkpatch.pl',
@@ -20,11 +18,6 @@ const SCRIPTS: readonly string[] = [
   'scripts/coccinelle',
 ];
 const UNPACK_TIMEOUT_MS = 10 * 60_000;
-
-/** The package of the sources that the stock kernel was built from: it has the same version. */
-export function sourcePackage({ image }: Pick<Resolution, 'image'>): DebianPackage {
-  return { name: PACKAGE, version: image.version, architecture: 'all', depends: [] };
-}
 
 /**
  * Fetches and unpacks the package.
@@ -38,11 +31,11 @@ export async function unpackSource(
   to: string,
 ): Promise<string> {
   await unpack(context, apt, [sourcePackage(resolution)], to);
-  const archive = join(to, 'usr/src', `${PACKAGE}.tar.xz`);
+  const archive = join(to, 'usr/src', `${SOURCE_PACKAGE}.tar.xz`);
   if (!existsSync(archive)) {
     throw new SdmError(
       'SDM_ARTIFACT',
-      `${versionOf(sourcePackage(resolution))} has no /usr/src/${PACKAGE}.tar.xz.`,
+      `${versionOf(sourcePackage(resolution))} has no /usr/src/${SOURCE_PACKAGE}.tar.xz.`,
     );
   }
   return archive;
@@ -68,7 +61,7 @@ export async function ensureKernelScripts(
         const work = join(to, 'work');
         const archive = await unpackSource(context, apt, resolution, work);
         await mkdir(join(to, 'scripts'));
-        const members = SCRIPTS.map((path) => `${PACKAGE}/${path}`);
+        const members = SCRIPTS.map((path) => `${SOURCE_PACKAGE}/${path}`);
         await run(['tar', '-xf', archive, '-C', to, '--strip-components=1', ...members], {
           signal: context.signal,
           timeoutMs: UNPACK_TIMEOUT_MS,

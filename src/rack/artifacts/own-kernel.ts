@@ -1,22 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { run } from '../../common/exec.js';
-import { cacheDir, projectDir } from '../../common/paths.js';
-import { Progress } from '../../common/progress.js';
-import { PrivateApt } from './apt.js';
+import type { PrivateApt } from './apt.js';
 import type { Context } from './context.js';
 import type { ArtifactOptions } from './index.js';
 import { findBusybox } from './initrd.js';
-import { sourcePackage, unpackSource } from './kernel-source.js';
+import { unpackSource } from './kernel-source.js';
 import { unpack, versionOf } from './kernel.js';
-import { resolvePackages, type Resolution } from './resolution.js';
+import { openArtifacts } from './open.js';
+import { sourcePackage, type Resolution } from './resolution.js';
 
 /** What the build is made of, in this project. There may be no patches. */
 const INPUTS = ['kernel/build', 'kernel/fragments', 'kernel/patches'];
 /** Minutes on two idle cores; machines are slower and busier. */
 const BUILD_TIMEOUT_MS = 90 * 60_000;
+/** Whoever waits for another's build waits for its sources, too. */
+const FETCH_TIMEOUT_MS = 30 * 60_000;
 const CCACHE_SIZE = '1G';
 
 export interface OwnKernelOptions extends ArtifactOptions {
@@ -44,12 +45,7 @@ export interface OwnKernel {
  * @throws as ensureArtifacts() does.
  */
 export async function ensureOwnKernel(options: OwnKernelOptions = {}): Promise<OwnKernel> {
-  const { env = process.env, progress = new Progress(), signal } = options;
-  const cache = options.cache ?? cacheDir(env);
-  await mkdir(cache, { recursive: true });
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
-  const apt = await PrivateApt.open(context);
-  const resolution = await resolvePackages(context, apt);
+  const { context, apt, resolution } = await openArtifacts(options);
   const dir = await ensureBuilt(context, apt, resolution, options);
   return {
     release: readFileSync(join(dir, 'release'), 'utf8').trim(),
@@ -81,6 +77,7 @@ async function ensureBuilt(
       ...args,
     ),
     signal,
+    lockTimeoutMs: BUILD_TIMEOUT_MS + FETCH_TIMEOUT_MS,
     make: async (to) => {
       const name = `Build a kernel of our own, ${pages} pages${debug ? ', for debugging' : ''}`;
       await progress.step(name, async (report) => {

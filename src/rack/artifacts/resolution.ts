@@ -25,6 +25,8 @@ export interface Resolution {
 
 /** The series that the module is written for. */
 const KERNEL_SERIES = '6.12';
+/** Of a series, not of an ABI: Debian has the newest of it only. */
+export const SOURCE_PACKAGE = `linux-source-${KERNEL_SERIES}`;
 /** What of Debian a brick runs. Node comes from elsewhere; libstdc++ is for it. */
 export const BRICK_PACKAGES: readonly string[] = [
   'busybox-static',
@@ -85,7 +87,11 @@ export async function resolvePackages(
     await context.progress.step('Fetch Debian packages of kernel and guest', () =>
       apt.download(allPackages(resolution)),
     );
-    await apt.pruneExcept([...allPackages(resolution), ...otherGuests(context.cache, file)]);
+    await apt.pruneExcept([
+      ...allPackages(resolution),
+      ...otherGuests(context.cache, file),
+      ...(hasOwnKernel(context.cache) ? [sourcePackage(resolution)] : []),
+    ]);
     const text = JSON.stringify({ at: Date.now(), architecture: apt.architecture, resolution });
     await writeFile(`${file}.${process.pid}`, text);
     await rename(`${file}.${process.pid}`, file);
@@ -106,6 +112,11 @@ export async function resolvePackages(
 /** Everything that a resolution names. */
 export function allPackages({ image, headers, root }: Resolution): DebianPackage[] {
   return [image, ...headers, ...root];
+}
+
+/** The package of the sources that the stock kernel was built from: it has the same version. */
+export function sourcePackage({ image }: Pick<Resolution, 'image'>): DebianPackage {
+  return { name: SOURCE_PACKAGE, version: image.version, architecture: 'all', depends: [] };
 }
 
 interface Last {
@@ -129,6 +140,13 @@ function otherGuests(cache: string, own: string): DebianPackage[] {
       const { resolution } = JSON.parse(readFileSync(join(cache, name), 'utf8')) as Last;
       return allPackages(resolution);
     });
+}
+
+/** Who built a kernel of our own builds another when its configuration changes, network or not. */
+function hasOwnKernel(cache: string): boolean {
+  return readdirSync(cache, { withFileTypes: true }).some(
+    (entry) => entry.isDirectory() && entry.name.startsWith('own-kernel-'),
+  );
 }
 
 async function resolveNow(
