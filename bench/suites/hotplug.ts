@@ -75,7 +75,13 @@ function workload(
           .map((line) => line.split(' '))
           .map(([step, ns]) => [step, Number(ns) / 1e6]),
       );
-      for (const step of STEPS) readings[series(name, size, step)] = ms.get(step) ?? Number.NaN;
+      for (const step of STEPS) {
+        const took = ms.get(step);
+        if (took === undefined || !(took > 0)) {
+          throw new SdmError('SDM_BENCH', `${PROGRAM} ${way} gave no time of ${step}: ${text}`);
+        }
+        readings[series(name, size, step)] = took;
+      }
     }
     return readings;
   };
@@ -105,7 +111,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
   const { kernelModules } = await import('../../src/rack/kernel-modules.js');
   const program = { path: PROGRAM, mode: 0o755, data: await helper(signal) };
   const artifacts = await ensureArtifacts({ signal });
-  const dax = await kernelModules(artifacts, ['drivers/dax/hmem/dax_hmem', 'drivers/dax/kmem']);
+  const dax = await kernelModules(artifacts, ['dax_hmem', 'kmem'], signal);
   const rack = await rackUp({
     name: `bench-${process.pid}`,
     bricks: 1,

@@ -1,28 +1,31 @@
-import { basename, join } from 'node:path';
-import { run } from '../common/exec.js';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Artifacts, CpioEntry } from './artifacts/index.js';
+import { collectModules } from './artifacts/kernel.js';
 
 /**
- * Modules of the stock kernel as files for `RackUpOptions.extra`: bricks insert them when they boot, in
- * this order.
- * @param names below the kernel's tree of modules, such as "drivers/dax/kmem".
- * @throws SdmError SDM_COMMAND where the kernel has no such module.
+ * Modules of the stock kernel as files for `RackUpOptions.extra`, each after those that it depends on:
+ * bricks insert them in this order when they boot.
+ * @param names such as "kmem".
+ * @throws SDM_ARTIFACT where the kernel has no such module.
  */
-export function kernelModules(
-  { kernelModules: tree }: Pick<Artifacts, 'kernelModules'>,
+export async function kernelModules(
+  { kernelModules: modules, kernelRelease: release }: KernelParts,
   names: readonly string[],
+  signal?: AbortSignal,
 ): Promise<CpioEntry[]> {
-  return Promise.all(
-    names.map(async (name, i) => ({
-      path: `/brick/modules-extra/${i}-${basename(name)}.ko`,
-      data: await unpacked(join(tree, 'kernel', `${name}.ko.xz`)),
-    })),
-  );
+  const work = mkdtempSync(join(tmpdir(), 'sdm-modules-'));
+  try {
+    const files = await collectModules({ signal }, { release, modules }, names, work);
+    return files.map((file, i) => ({
+      // inserted by name: all numbers are as long
+      path: `/brick/modules-extra/${String(i).padStart(2, '0')}-${file}`,
+      data: readFileSync(join(work, file)),
+    }));
+  } finally {
+    rmSync(work, { recursive: true });
+  }
 }
 
-async function unpacked(path: string): Promise<Buffer> {
-  const { stdout } = await run(['sh', '-c', 'xz -dc -- "$1" | base64 -w 0', 'sh', path], {
-    hint: 'xz comes with the package xz-utils.',
-  });
-  return Buffer.from(stdout, 'base64');
-}
+type KernelParts = Pick<Artifacts, 'kernelModules' | 'kernelRelease'>;

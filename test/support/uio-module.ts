@@ -2,8 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../src/common/exec.js';
-import { cacheDir, projectDir } from '../../src/common/paths.js';
-import { Progress } from '../../src/common/progress.js';
+import { projectDir } from '../../src/common/paths.js';
 import { ensureArtifacts } from '../../src/rack/artifacts/index.js';
 import { collectModules } from '../../src/rack/artifacts/kernel.js';
 import type { CpioEntry } from '../../src/rack/artifacts/index.js';
@@ -19,24 +18,11 @@ const BUILD_MS = 300_000;
 export async function uioModules(
   to: string,
 ): Promise<{ readonly files: CpioEntry[]; readonly insert: string; readonly remove: string }> {
-  const { kernelRelease, kernel, kernelConfig, kernelModules, kernelHeaders } =
-    await ensureArtifacts();
+  const { kernelRelease, kernelModules, kernelHeaders } = await ensureArtifacts();
   const work = mkdtempSync(join(tmpdir(), 'sdm-uio-'));
   try {
-    const context = {
-      cache: cacheDir(process.env),
-      project: projectDir(),
-      progress: new Progress(),
-      signal: undefined,
-      env: process.env,
-    };
-    const modules = {
-      release: kernelRelease,
-      image: kernel,
-      config: kernelConfig,
-      modules: kernelModules,
-    };
-    const names = await collectModules(context, modules, ['uio'], join(work, 'stock'));
+    const kernel = { release: kernelRelease, modules: kernelModules };
+    const names = await collectModules({ signal: undefined }, kernel, ['uio'], join(work, 'stock'));
     cpSync(SOURCES, join(work, 'own'), { recursive: true });
     await run(
       [

@@ -55,10 +55,7 @@ async function expectNothingLeft(n: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  const dax = await kernelModules(await ensureArtifacts(), [
-    'drivers/dax/hmem/dax_hmem',
-    'drivers/dax/kmem',
-  ]);
+  const dax = await kernelModules(await ensureArtifacts(), ['dax_hmem', 'kmem']);
   rack = await testRack('hotplug', { extra: dax, append: 'memory_hotplug.memmap_on_memory=1' });
 });
 afterAll(() => rack?.down());

@@ -47,10 +47,7 @@ beforeAll(async () => {
       extra: [
         ...[...SCRIPTS, 'lib.sh'].map((name) => file(name, join(TESTS, name))),
         file('sdmtool', tool),
-        ...(await kernelModules(await ensureArtifacts(), [
-          'drivers/dax/hmem/dax_hmem',
-          'drivers/dax/kmem',
-        ])),
+        ...(await kernelModules(await ensureArtifacts(), ['dax_hmem', 'kmem'])),
       ],
     });
   } finally {

@@ -84,10 +84,11 @@ export async function ensureHeaders(
 /**
  * Modules of the kernel by name, with all that they depend on, decompressed into a directory.
  * @returns file names in the order in which they must be inserted; what is built in is left out.
+ * @throws SDM_ARTIFACT where the kernel has no such module.
  */
 export async function collectModules(
-  context: Context,
-  kernel: Kernel,
+  { signal }: Pick<Context, 'signal'>,
+  kernel: Pick<Kernel, 'release' | 'modules'>,
   names: readonly string[],
   to: string,
 ): Promise<string[]> {
@@ -113,7 +114,10 @@ export async function collectModules(
     const path = join(to, file);
     if (source.endsWith('.xz')) {
       await copyFile(source, `${path}.xz`);
-      await run(['xz', '--decompress', `${path}.xz`], { signal: context.signal });
+      await run(['xz', '--decompress', `${path}.xz`], {
+        signal,
+        hint: 'xz comes with the package xz-utils.',
+      });
     } else {
       await copyFile(source, path);
     }
