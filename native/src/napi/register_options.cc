@@ -54,10 +54,6 @@ bool ReadProfile(napi_env env, napi_value options, sdm_profile *profile) {
          ThrowInput(env, "profile must be \"generic\" or \"zynq\", not \"" + name + "\"");
 }
 
-}  // namespace
-
-namespace {
-
 bool ReadDevice(napi_env env, napi_value value, napi_value device, Source *source) {
   napi_value size;
   bool present;
