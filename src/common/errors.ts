@@ -29,7 +29,10 @@ export const ERRORS = {
   SDM_RANGE: { status: 400, when: 'an offset or length lies outside of a block, file or mapping' },
   SDM_ALIGNMENT: { status: 400, when: 'an offset or length is no multiple of what access needs' },
   SDM_DEVICE_BUSY: { status: 503, when: 'a kernel driver holds the PCI device' },
-  SDM_BLOCK_SIZE: { status: 503, when: 'a file or BAR is too small to be a register block' },
+  SDM_BLOCK_SIZE: {
+    status: 503,
+    when: 'a file, BAR or UIO range is too small to be a register block',
+  },
   SDM_BLOCK_UNFORMATTED: { status: 503, when: 'memory was not formatted as a register block' },
   SDM_BLOCK_FOREIGN: { status: 503, when: 'memory holds something else than a register block' },
   SDM_BLOCK_VERSION: { status: 503, when: 'a register block has another version of the ABI' },
@@ -59,9 +62,12 @@ export const ERRORS = {
   SDM_ARTIFACT: { status: 500, when: 'a part of an emulated brick could not be made' },
 
   // Agent: attachments
-  SDM_NO_REGISTERS: { status: 503, when: 'no register block was found, or more than one' },
+  SDM_NO_REGISTERS: {
+    status: 503,
+    when: 'no register block was found, or several, or its driver is gone',
+  },
   SDM_NO_POOL: { status: 503, when: 'this brick has no pool to attach from' },
-  SDM_NO_MODULE: { status: 503, when: 'the kernel module sdmc_mem is not inserted' },
+  SDM_NO_MODULE: { status: 503, when: 'sdmc_mem, or for kmem dax_hmem or kmem, is not inserted' },
   SDM_WRONG_MODULE: { status: 503, when: 'sdmc_mem is of another version than the agent' },
   SDM_WINDOW: { status: 503, when: 'sdmc_mem holds another window than the registers name' },
   SDM_MODE: { status: 501, when: 'this brick cannot attach in that mode' },
