@@ -30,6 +30,7 @@ function isPartOf(key: string, whole: string): boolean {
 
 function* crossFaults(raw: ConfigFile, sound: (key: string) => boolean): Generator<Fault> {
   if (sound('registers')) yield* registersFaults(raw.registers);
+  if (sound('registers') && sound('memory')) yield* memoryFaults(raw);
   if (sound('pool')) yield* poolFaults(raw.pool, sound('registers') ? raw.registers : undefined);
   if (sound('shares')) yield* sharesFaults(raw.shares ?? []);
   if (sound('socket') && Buffer.byteLength(raw.socket ?? '') > SOCKET_PATH_MAX) {
@@ -42,21 +43,45 @@ function* crossFaults(raw: ConfigFile, sound: (key: string) => boolean): Generat
   }
 }
 
-/** The key that says where a backend's registers are. */
-const KEY_OF = { auto: 'pci', bar: 'pci', sysfs: 'pci', uio: 'uio', file: 'path' } as const;
+type Place = Exclude<keyof ConfigFile['registers'], 'backend'>;
+
+/** The keys that say where a backend's registers are: one of them. */
+const KEYS_OF: Record<ConfigFile['registers']['backend'], readonly Place[]> = {
+  auto: ['pci', 'device'],
+  bar: ['pci'],
+  sysfs: ['pci', 'device'],
+  uio: ['uio', 'device'],
+  file: ['path'],
+};
 
 function* registersFaults(registers: ConfigFile['registers']): Generator<Fault> {
   const { backend } = registers;
-  const own = KEY_OF[backend];
-  for (const key of ['pci', 'uio', 'path'] as const) {
+  const own = KEYS_OF[backend];
+  for (const key of ['pci', 'uio', 'device', 'path'] as const) {
     const found = registers[key];
-    if (key === own || found === undefined) continue;
+    if (own.includes(key) || found === undefined) continue;
     yield { key: `registers.${key}`, expected: `no such key with backend "${backend}"`, found };
   }
-  if (own === 'path' && registers.path === undefined) {
+  const [other] = own;
+  const found = registers.device;
+  if (
+    found !== undefined &&
+    other !== undefined &&
+    own.length > 1 &&
+    registers[other] !== undefined
+  ) {
+    yield { key: 'registers.device', expected: `no such key beside "${other}"`, found };
+  }
+  if (backend === 'file' && registers.path === undefined) {
     const expected = 'the path of a register file (backend is "file")';
     yield { key: 'registers.path', expected, found: undefined };
   }
+}
+
+/** A process has no RAM to add to: what is said of it would be ignored. */
+function* memoryFaults({ registers, memory }: ConfigFile): Generator<Fault> {
+  if (registers.backend !== 'file' || memory === undefined) return;
+  yield { key: 'memory', expected: 'no such key with backend "file"', found: memory };
 }
 
 function* poolFaults(

@@ -55,6 +55,15 @@ export const ConfigFile = Type.Object(
             expected: '"auto" or a UIO device such as "uio0"',
           }),
         ),
+        device: Type.Optional(
+          Type.String({
+            pattern: '^[A-Za-z0-9][A-Za-z0-9@:,._-]{0,127}$',
+            description:
+              'backend auto, sysfs, uio: the device by its name, such as "a0000000.memport", for what is ' +
+              'no PCI device; in the place of pci or uio',
+            expected: 'the name of a device, such as "a0000000.memport"',
+          }),
+        ),
         path: Type.Optional(Path('backend file: the register file')),
       },
       { ...closed, description: 'where the memports of this brick are' },
@@ -162,16 +171,17 @@ export const ConfigFile = Type.Object(
 );
 export type ConfigFile = Static<typeof ConfigFile>;
 
-/** Which keys go together: what the agent checks by itself, since it says it better. */
 const withBackend = (backend: string) => ({
   properties: { registers: { properties: { backend: { const: backend } } } },
 });
+/** Which keys go together: what the agent checks by itself, since it says it better. */
 const RULES = [
   {
     if: withBackend('file'),
     then: {
       properties: {
-        registers: { required: ['path'], properties: { pci: false, uio: false } },
+        registers: { required: ['path'], properties: { pci: false, uio: false, device: false } },
+        memory: false,
         pool: { required: ['path'], properties: { pci: false } },
       },
     },
@@ -186,6 +196,17 @@ const RULES = [
     if: withBackend('uio'),
     then: { properties: { registers: { properties: { pci: false } } } },
     else: { properties: { registers: { properties: { uio: false } } } },
+  },
+  {
+    if: withBackend('bar'),
+    then: { properties: { registers: { properties: { device: false } } } },
+  },
+  {
+    properties: {
+      registers: {
+        dependencies: { device: { properties: { pci: false, uio: false } } },
+      },
+    },
   },
 ];
 

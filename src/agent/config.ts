@@ -136,9 +136,18 @@ function stateDirectory(env: Environment): string | undefined {
   throw invalid('the environment', fault, [fault]);
 }
 
-function registersOf({ backend, pci, uio, path }: ConfigFile['registers']): RegistersConfig {
-  if (backend === 'file') return { backend, path: path ?? '' };
-  return backend === 'uio' ? { backend, uio: uio ?? 'auto' } : { backend, pci: pci ?? 'auto' };
+function registersOf(raw: ConfigFile['registers']): RegistersConfig {
+  const { backend, pci = 'auto', uio = 'auto', path = '', device } = raw;
+  switch (backend) {
+    case 'file':
+      return { backend, path };
+    case 'uio':
+      return { backend, uio: device ?? uio };
+    case 'bar':
+      return { backend, pci };
+    default:
+      return { backend, pci, ...(device === undefined ? {} : { device }) };
+  }
 }
 
 function shareOf({ start, size, shared }: NonNullable<ConfigFile['shares']>[number]): Share {

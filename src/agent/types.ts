@@ -23,11 +23,12 @@ export const BACKEND_CHOICES = ['auto', ...BACKENDS] as const;
 
 export type RegistersConfig =
   | { readonly backend: 'file'; readonly path: string }
-  /** `pci`: an address such as "0000:00:02.0", or "auto": the only one that there is. */
-  | { readonly backend: 'auto'; readonly pci: string }
+  /** `pci`: an address such as "0000:00:02.0", or "auto": the only one that there is.
+   * `device`, which goes before it: any device by its name, such as "a0000000.memport". */
+  | { readonly backend: 'auto'; readonly pci: string; readonly device?: string }
   | { readonly backend: 'bar'; readonly pci: string }
-  | { readonly backend: 'sysfs'; readonly pci: string }
-  /** `uio`: a name such as "uio0", or "auto": found by its ID. */
+  | { readonly backend: 'sysfs'; readonly pci: string; readonly device?: string }
+  /** `uio`: a name such as "uio0" or that of the device behind it, or "auto": found by its ID. */
   | { readonly backend: 'uio'; readonly uio: string };
 
 export type PoolConfig = { readonly path: string } | { readonly pci: string };

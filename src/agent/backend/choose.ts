@@ -1,6 +1,7 @@
-import { readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { readLinkName } from '../memory/sysfs.js';
 import type { RegistersConfig } from '../types.js';
+import { isPciAddress } from './pci.js';
 import { listSdmc } from './sdmc.js';
 import { listUio } from './uio.js';
 
@@ -13,21 +14,30 @@ export type ChosenRegisters = Exclude<RegistersConfig, { backend: 'auto' }>;
  */
 export function chooseRegisters(sysfs: string, wanted: RegistersConfig): ChosenRegisters {
   if (wanted.backend !== 'auto') return wanted;
-  const { pci } = wanted;
-  const meant = (device: string): boolean => pci === 'auto' || device === pci;
-  if (listSdmc(sysfs).some(meant)) return { backend: 'sysfs', pci };
+  const name = deviceWanted(wanted);
+  const meant = (device: string): boolean => name === 'auto' || device === name;
+  const bySdmc = { ...wanted, backend: 'sysfs' } as const;
+  if (listSdmc(sysfs).some(meant)) return bySdmc;
   const likely = listUio(sysfs).filter(({ likely, device }) => likely && meant(device));
   if (likely.length > 0) {
     return { backend: 'uio', uio: likely.length === 1 ? likely[0]!.name : 'auto' };
   }
-  return { backend: 'bar', pci };
+  // Only a PCI device has a BAR; of any other, the driver is what is missed.
+  return name === 'auto' || isPciAddress(name) ? { backend: 'bar', pci: name } : bySdmc;
+}
+
+/** The device that is meant, by its name, or "auto". */
+export function deviceWanted({
+  pci,
+  device = pci,
+}: {
+  readonly pci: string;
+  readonly device?: string;
+}): string {
+  return device;
 }
 
 /** The driver that is bound to a PCI device; null: none. */
 export function driverOf(sysfs: string, address: string): string | null {
-  try {
-    return basename(readlinkSync(join(sysfs, 'bus/pci/devices', address, 'driver')));
-  } catch {
-    return null;
-  }
+  return readLinkName(join(sysfs, 'bus/pci/devices', address, 'driver')) ?? null;
 }

@@ -1,7 +1,7 @@
 import type { Native } from '../../native/types.js';
 import type { AgentConfig, Log } from '../types.js';
 import { openBarBackend } from './bar.js';
-import { chooseRegisters } from './choose.js';
+import { chooseRegisters, deviceWanted } from './choose.js';
 import { openFileBackend } from './file.js';
 import { openSysfsBackend } from './sysfs.js';
 import type { RegisterBackend } from './types.js';
@@ -25,7 +25,7 @@ export function openBackend(
     case 'bar':
       return openBarBackend(native, sysfs, registers.pci, pool, log, options);
     case 'sysfs':
-      return openSysfsBackend(native, sysfs, registers.pci, pool, log, options);
+      return openSysfsBackend(native, sysfs, deviceWanted(registers), pool, log, options);
     case 'uio':
       return openUioBackend(native, sysfs, registers.uio, pool, log, options);
   }

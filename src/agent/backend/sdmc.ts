@@ -44,7 +44,7 @@ export function findSdmc(sysfs: string, wanted: string): string {
         'of `sdm rack`: `insmod /opt/sdm/sdmc.ko`), and see `dmesg | grep sdmc`'
       : second !== undefined
         ? `the driver sdmc is bound to several register blocks (${found.join(', ')}); name one as ` +
-          'registers.pci'
+          'registers.device'
         : `the driver sdmc is not bound to ${wanted}, only to ${found.join(', ')}`;
   throw new SdmError('SDM_NO_REGISTERS', why, { details: { asked: wanted, found } });
 }

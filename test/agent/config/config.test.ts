@@ -30,6 +30,31 @@ describe('parseConfig', () => {
     [{ brick: 'b', registers: { backend: 'sysfs', uio: 'uio0' } }, 'registers.uio', 'no such key'],
     [{ brick: 'b', registers: { backend: 'uio', pci: 'auto' } }, 'registers.pci', 'no such key'],
     [{ brick: 'b', registers: { backend: 'uio', uio: '/dev/uio0' } }, 'registers.uio', '"uio0"'],
+    [
+      { brick: 'b', registers: { backend: 'bar', device: 'a.b' } },
+      'registers.device',
+      'no such key',
+    ],
+    [
+      { ...file, registers: { ...file.registers, device: 'a.b' } },
+      'registers.device',
+      'no such key',
+    ],
+    [
+      { brick: 'b', registers: { backend: 'auto', device: 'a.b', pci: 'auto' } },
+      'registers.device',
+      'beside "pci"',
+    ],
+    [
+      { brick: 'b', registers: { backend: 'uio', device: 'a.b', uio: 'uio0' } },
+      'registers.device',
+      'beside "uio"',
+    ],
+    [
+      { brick: 'b', registers: { backend: 'sysfs', device: '../a' } },
+      'registers.device',
+      'a0000000.memport',
+    ],
     [{ brick: 'b', registers: { backend: 'file' } }, 'registers.path', 'register file'],
     [{ brick: 'b', registers: { backend: 'file', path: 'r' } }, 'registers.path', 'absolute'],
     [{ brick: 'b', registers: { ...file.registers, pci: 'auto' } }, 'registers.pci', 'no such key'],
@@ -71,6 +96,7 @@ describe('parseConfig', () => {
     [{ ...minimal, checks: { alignment: 'off' } }, 'checks.alignment', 'boolean'],
     [{ ...minimal, memory: { way: 'dax' } }, 'memory.way', '"kmem"'],
     [{ ...minimal, memory: { memmapOnMemory: 1 } }, 'memory.memmapOnMemory', 'boolean'],
+    [{ ...file, memory: { way: 'kmem' } }, 'memory', 'no such key with backend "file"'],
     [{ ...minimal, $schema: 1 }, '$schema', 'string'],
     [{ ...minimal, log: 'loud' }, 'log', '"info"'],
   ])('refuses %j, naming file, key, expected and found', (value, key, expected) => {
@@ -159,6 +185,15 @@ describe('parseConfig', () => {
       new Set(['nodes', 'shares[0].start', 'registers.path', 'addresses[0]', 'addresses[2]']),
     );
     expect(error.message).toContain('and 4 more: `sdm-agent config check /etc/x.json`');
+  });
+
+  it('takes a device by its name, by each way that leads to one', () => {
+    const device = 'a0000000.memport';
+    const registers = (backend: string): unknown =>
+      parseConfig({ brick: 'b', registers: { backend, device } }, 'x').registers;
+    expect(registers('auto')).toEqual({ backend: 'auto', pci: 'auto', device });
+    expect(registers('sysfs')).toEqual({ backend: 'sysfs', pci: 'auto', device });
+    expect(registers('uio')).toEqual({ backend: 'uio', uio: device });
   });
 
   it('turns addresses and sizes into numbers', () => {
