@@ -2,6 +2,7 @@ import type { Native, OpenRegistersOptions } from '../../native/types.js';
 import type { Log, PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
 import { findRegisters } from './discover.js';
+import { infoOf } from './info.js';
 import { barPath, IVSHMEM_BAR, IVSHMEM_ID, listPciDevices } from './pci.js';
 import { openPool } from './pool.js';
 import type { RegisterBackend } from './types.js';
@@ -20,10 +21,8 @@ export function openBarBackend(
 ): RegisterBackend {
   const devices = listPciDevices(sysfs, IVSHMEM_ID);
   const registers = findRegisters(devices, wanted, (pci) => {
-    const block = native.openRegisters({ pci, resource: IVSHMEM_BAR }, { writable: false });
-    const { info } = block;
-    block.close();
-    return info;
+    const source = { pci, resource: IVSHMEM_BAR };
+    return infoOf(() => native.openRegisters(source, { writable: false }));
   });
   const pool = openPool(sysfs, poolWanted, registers, log);
   const pci = registers.device.address;

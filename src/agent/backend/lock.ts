@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { SdmError } from '../../common/errors.js';
 import type { Native } from '../../native/types.js';
+import type { Log } from '../types.js';
 import { barPath } from './pci.js';
 
 export interface Closable {
@@ -17,6 +18,7 @@ export function lockDevice(
   native: Pick<Native, 'lockFile'>,
   sysfs: string,
   device: string,
+  log: Log,
   path?: string,
 ): Closable {
   const bar = barPath(sysfs, device);
@@ -25,7 +27,7 @@ export function lockDevice(
   try {
     if (path !== undefined) locks.push(lock(native, device, path));
     // Whoever may not open it cannot have mapped it either, nor could an agent of the same user.
-    if (existsSync(bar)) locks.push(...unlessDenied(() => lock(native, device, bar)));
+    if (existsSync(bar)) locks.push(...unlessDenied(() => lock(native, device, bar), bar, log));
   } catch (error) {
     close();
     throw error;
@@ -33,13 +35,14 @@ export function lockDevice(
   return { close };
 }
 
-function unlessDenied(take: () => Closable): Closable[] {
+function unlessDenied(take: () => Closable, path: string, log: Log): Closable[] {
   try {
     return [take()];
   } catch (error) {
     const { errnoName } = error as { errnoName?: string };
-    if (errnoName === 'EACCES' || errnoName === 'EPERM') return [];
-    throw error;
+    if (errnoName !== 'EACCES' && errnoName !== 'EPERM') throw error;
+    log.debug({ err: error }, `${path} is not locked, since this user may not open it`);
+    return [];
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { SdmError } from '../../common/errors.js';
 import type { Native, RegisterSource } from '../../native/types.js';
 import type { BackendKind } from '../types.js';
 import { barPath, IVSHMEM_BAR } from './pci.js';
@@ -42,7 +43,10 @@ function sourceOf(
     return root === '/' ? { pci: at, resource: IVSHMEM_BAR } : { path: barPath(sysfs, at) };
   }
   const device = listUio(sysfs).find((each) => each.device === at);
-  return device === undefined ? { path: join(root, 'dev', at) } : uioBelow(root, device);
+  if (device !== undefined) return uioBelow(root, device);
+  throw new SdmError('SDM_NO_REGISTERS', `${at} has no UIO device any more`, {
+    details: { device: at },
+  });
 }
 
 /** How the block of a UIO device is opened. */

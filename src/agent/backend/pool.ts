@@ -5,7 +5,7 @@ import { SdmError } from '../../common/errors.js';
 import type { Log, PoolConfig } from '../types.js';
 import { findPool, type RegistersAt } from './discover.js';
 import { IVSHMEM_ID, listPciDevices } from './pci.js';
-import type { Pool } from './types.js';
+import type { Pool, RemotePool } from './types.js';
 
 /**
  * The pool of registers that are part of a machine: the BAR of another device or, where addresses are
@@ -19,7 +19,13 @@ export function openPool(
   registers: RegistersAt,
   log: Log,
 ): Pool | undefined {
-  if (wanted === undefined) return remotePool(registers);
+  if (wanted === undefined) {
+    if (leavesWindowOpen(registers)) {
+      const { address } = registers.device;
+      log.warn({ registers: address }, `no pool: ${windowIsOpen(address)}`);
+    }
+    return remotePool(registers);
+  }
   if ('path' in wanted) {
     throw new SdmError(
       'SDM_CONFIG',
@@ -38,10 +44,29 @@ export function openPool(
 }
 
 /** With translation the window is the registers' own, and so is what lies behind it. */
-function remotePool({ info }: RegistersAt): Pool | undefined {
-  return hasFeature(info.features, 'translation')
-    ? { kind: 'remote', size: info.remoteSize }
+export function remotePool(registers: RegistersAt): RemotePool | undefined {
+  return translates(registers) && !leavesWindowOpen(registers)
+    ? { kind: 'remote', size: registers.info.remoteSize }
     : undefined;
+}
+
+const translates = ({ info }: RegistersAt): boolean => hasFeature(info.features, 'translation');
+
+/**
+ * Whether they translate, from a window that only a pool (or whoever formats them) can give a place: at
+ * 0, where they seem to have it, is this machine's own memory.
+ */
+export function leavesWindowOpen(registers: RegistersAt): boolean {
+  const { passive, windowBase } = registers.info;
+  return translates(registers) && passive && windowBase === 0n;
+}
+
+/** What to do about {@link leavesWindowOpen}. */
+export function windowIsOpen(registers: string): string {
+  return (
+    `the registers of ${registers} translate, but leave open where their window is; name the device ` +
+    'that is behind it as pool.pci, or format them with a base (--window-base)'
+  );
 }
 
 /** What a pool is called: a path, a PCI address, or "remote". */

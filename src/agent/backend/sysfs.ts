@@ -13,7 +13,7 @@ import { checkIndex, checkU64 } from '../../abi/numbers.js';
 import { SdmError } from '../../common/errors.js';
 import { SNAPSHOT_PORT_WORDS, type Native, type RegisterBlockInfo } from '../../native/types.js';
 import type { Log, PoolConfig } from '../types.js';
-import { errnoOf } from './errno.js';
+import { nodeErrno } from './errno.js';
 import { lockDevice, type Closable } from './lock.js';
 import { openPool } from './pool.js';
 import { findSdmc, SdmcFiles, sdmcDirectory } from './sdmc.js';
@@ -50,7 +50,7 @@ export function openSysfsBackend(
   const files = new SdmcFiles(sysfs, device);
   let lock: Closable | undefined;
   try {
-    lock = lockDevice(native, sysfs, device, `${sdmcDirectory(sysfs)}/${device}/registers`);
+    lock = lockDevice(native, sysfs, device, log, `${sdmcDirectory(sysfs)}/${device}/registers`);
     const pool = openPool(
       sysfs,
       poolWanted,
@@ -86,7 +86,7 @@ function setWindowBase(files: SdmcFiles, device: string, base: bigint): void {
   } catch (error) {
     if (error instanceof SdmError) throw error;
     const why =
-      errnoOf(error) === 'EBUSY'
+      nodeErrno(error) === 'EBUSY'
         ? 'and memports are set: clear them first'
         : (error as Error).message;
     throw new SdmError(
@@ -146,9 +146,10 @@ class SysfsBackend implements RegisterBackend {
     try {
       this.#writeFields(port, { start, end, offset, outId, inId });
     } catch (error) {
-      // Active already: setting it changes nothing, whatever the fields were thought to be.
-      if (errnoOf(error) === 'EBUSY') return this.#status(port);
-      throw this.#failed(port, error);
+      if (nodeErrno(error) !== 'EBUSY') throw this.#failed(port, error);
+      // Set already, and setting it changes nothing, whatever the fields were thought to be: but a
+      // STATUS that somebody died before writing is written. Not set: the logic is still at work.
+      if (!this.memport(port).set) return STATUS.BUSY;
     }
     return this.#command('set', port);
   }
@@ -211,7 +212,7 @@ class SysfsBackend implements RegisterBackend {
       return this.#status(port);
     } catch (error) {
       if (error instanceof SdmError) throw error;
-      const errno = errnoOf(error) ?? '';
+      const errno = nodeErrno(error) ?? '';
       if (errno === 'ETIMEDOUT' || errno === 'EBUSY') return STATUS.BUSY;
       if (errno === 'EDESTADDRREQ') throw this.#noWindow(error);
       const refused = REFUSALS[errno];

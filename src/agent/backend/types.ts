@@ -19,8 +19,13 @@ export interface MemportFields {
 export type Pool =
   | { readonly kind: 'file'; readonly path: string; readonly size: bigint }
   | { readonly kind: 'bar'; readonly pci: string; readonly base: bigint; readonly size: bigint }
-  /** Nowhere on this machine: the logic translates to it, and all of it is below REMOTE_SIZE. */
-  | { readonly kind: 'remote'; readonly size: bigint };
+  | RemotePool;
+
+/** Nowhere on this machine: the logic translates to it, and all of it is below REMOTE_SIZE. */
+export interface RemotePool {
+  readonly kind: 'remote';
+  readonly size: bigint;
+}
 
 /** Links as the block shows them now. */
 export interface LinkState {

@@ -1,5 +1,4 @@
-import { readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { BLOCK_MAX, blockLength, hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type {
@@ -8,9 +7,10 @@ import type {
   RegisterBlockInfo,
   RegisterSource,
 } from '../../native/types.js';
-import { readNames, readText } from '../memory/sysfs.js';
+import { readLinkName, readNames, readText } from '../memory/sysfs.js';
 import type { Log, PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
+import { infoOf } from './info.js';
 import { lockDevice } from './lock.js';
 import { IVSHMEM_ID, listPciDevices } from './pci.js';
 import { openPool } from './pool.js';
@@ -42,7 +42,7 @@ export function listUio(sysfs: string): UioDevice[] {
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
     .map((name) => {
       const read = (file: string): string | undefined => readText(join(root, name, file));
-      const device = linkName(join(root, name, 'device')) ?? name;
+      const device = readLinkName(join(root, name, 'device')) ?? name;
       const titles = [read('name'), read('maps/map0/name')].filter((title) => title !== undefined);
       const size = read('maps/map0/size');
       const map =
@@ -66,21 +66,37 @@ function lack(map: UioDevice['map']): string | undefined {
   return undefined;
 }
 
-function linkName(path: string): string | undefined {
-  try {
-    return basename(readlinkSync(path));
-  } catch {
-    return undefined;
-  }
-}
-
-/** How the addon opens it. Whether it is there, and whether a block is in it, the addon says. */
+/** How the addon opens one whose range can be a block. Whether it is one, the addon says. */
 export function uioSource({ name, map }: UioDevice): Extract<RegisterSource, { device: string }> {
   return { device: `/dev/${name}`, size: Number(map?.size ?? 0n) };
 }
 
 const describe = ({ name, device, titles }: UioDevice): string =>
   `${name} (${[...new Set([device, ...titles])].join(', ')})`;
+
+const listOf = (devices: readonly UioDevice[]): string =>
+  devices.map(describe).join(', ') || 'none';
+const detailsOf = (devices: readonly UioDevice[], wanted: string): Record<string, unknown> => ({
+  asked: wanted,
+  found: devices.map(({ name }) => name),
+});
+
+/**
+ * The UIO device of that name, whatever it is called, if its first range can be a register block. The
+ * addon maps a range from the beginning of a page, so one that begins later would be another's.
+ * @param wanted "uio0", or the name of the device behind it.
+ * @throws SDM_NO_REGISTERS.
+ */
+export function namedUio(devices: readonly UioDevice[], wanted: string): UioDevice {
+  const device = devices.find((each) => each.name === wanted || each.device === wanted);
+  const why = device === undefined ? 'it is not there' : lack(device.map);
+  if (device !== undefined && why === undefined) return device;
+  throw new SdmError(
+    'SDM_NO_REGISTERS',
+    `the UIO device ${wanted} cannot be a register block: ${why}; UIO devices: ${listOf(devices)}`,
+    { details: detailsOf(devices, wanted) },
+  );
+}
 
 /**
  * The UIO device whose first range is a register block: the one named (whatever it is called), or the
@@ -94,17 +110,9 @@ export function findUio(
   wanted: string,
   identify: (device: UioDevice) => RegisterBlockInfo,
 ): { readonly device: UioDevice; readonly info: RegisterBlockInfo } {
-  const list = devices.map(describe).join(', ') || 'none';
-  const details = { asked: wanted, found: devices.map(({ name }) => name) };
   if (wanted !== 'auto') {
-    const device = devices.find((each) => each.name === wanted || each.device === wanted);
-    const why = device === undefined ? 'it is not there' : lack(device.map);
-    if (device !== undefined && why === undefined) return { device, info: identify(device) };
-    throw new SdmError(
-      'SDM_NO_REGISTERS',
-      `registers are configured in the UIO device ${wanted}, but ${why}; UIO devices: ${list}`,
-      { details },
-    );
+    const device = namedUio(devices, wanted);
+    return { device, info: identify(device) };
   }
   const refusals: string[] = [];
   const found = devices
@@ -125,8 +133,8 @@ export function findUio(
       : `several UIO devices are register blocks (${found.map((f) => describe(f.device)).join(', ')})`;
   throw new SdmError(
     'SDM_NO_REGISTERS',
-    `${why}; UIO devices: ${list}. Name one as registers.uio`,
-    { details },
+    `${why}; UIO devices: ${listOf(devices)}. Name one as registers.uio, or as registers.device`,
+    { details: detailsOf(devices, wanted) },
   );
 }
 
@@ -142,16 +150,13 @@ export function openUioBackend(
   log: Log,
   options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
-  const { device, info } = findUio(listUio(sysfs), wanted, (each) => {
-    const block = native.openRegisters(uioSource(each), { writable: false });
-    const { info } = block;
-    block.close();
-    return info;
-  });
+  const { device, info } = findUio(listUio(sysfs), wanted, (each) =>
+    infoOf(() => native.openRegisters(uioSource(each), { writable: false })),
+  );
   const at = { device: { address: device.device }, info };
   const pool = openPool(sysfs, poolWanted, at, log);
   const source = uioSource(device);
-  const lock = lockDevice(native, sysfs, device.device);
+  const lock = lockDevice(native, sysfs, device.device, log);
   try {
     const block = native.openRegisters(
       source,

@@ -10,7 +10,7 @@ import { faultsOf, type Fault } from '../config-check.js';
 import { DEFAULT_NODE, DEFAULT_SOCKET, DEFAULT_STATE_DIR } from '../defaults.js';
 import { readText } from '../memory/sysfs.js';
 import { probeDirectly } from '../probe/collect.js';
-import type { Opener } from '../probe/registers.js';
+import type { Opener } from '../backend/look.js';
 import { readJournal, type JournalFile } from './read/journal.js';
 import { readCommandLine, readKernelConfig, type KernelConfig } from './read/kernel-config.js';
 import { askLinks, readLinks, type Links } from './read/links.js';

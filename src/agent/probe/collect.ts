@@ -5,11 +5,12 @@ import type { Brick } from '../api/brick-schema.js';
 import { chooseRegisters } from '../backend/choose.js';
 import type { RangeUse } from '../memory/types.js';
 import { useOf } from '../memory/window.js';
+import type { Opener } from '../backend/look.js';
 import type { AgentConfig, AgentCore, BackendKind, BrickView } from '../types.js';
 import { advise, judge } from './advice.js';
 import { readKernel, readRegions } from './kernel.js';
 import { readNuma } from './numa.js';
-import { listDevices, lookDirectly, type Look, type Opener } from './registers.js';
+import { listDevices, lookDirectly, type Look } from './registers.js';
 
 /** What a brick may be asked about without a running agent. */
 export interface DirectOptions {

@@ -10,13 +10,14 @@ import {
   type MemportRegisters,
 } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
-import type { RegisterBlockInfo } from '../../native/types.js';
 import type { Device, Lack, Pool, Registers } from '../api/brick-schema.js';
-import { driverOf, type ChosenRegisters } from '../backend/choose.js';
+import { deviceWanted, driverOf, type ChosenRegisters } from '../backend/choose.js';
 import { findPool, findRegisters, type RegistersAt } from '../backend/discover.js';
+import { infoOf } from '../backend/info.js';
 import { openToRead, uioBelow, type BlockAt, type Opener } from '../backend/look.js';
 import { IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
-import { findSdmc, SdmcFiles, type ReadableBlock } from '../backend/sdmc.js';
+import { leavesWindowOpen, remotePool, windowIsOpen } from '../backend/pool.js';
+import { findSdmc, SdmcFiles } from '../backend/sdmc.js';
 import { findUio, listUio } from '../backend/uio.js';
 import type { PoolConfig } from '../types.js';
 
@@ -26,8 +27,6 @@ export interface Look {
   readonly pool: Pool | null;
   readonly lacks: { registers?: Lack; pool?: Lack };
 }
-
-export type { Opener } from '../backend/look.js';
 
 /**
  * Looks with no agent and no lock: blocks are read, and no more. Never throws.
@@ -75,10 +74,15 @@ function lookAtDevice(
 ): Look {
   const found = findDevice(root, native, wanted);
   const block = { backend: wanted.backend, at: found.device.address };
-  const { info } = found;
-  if (poolWanted === undefined && hasFeature(info.features, 'translation')) {
-    const pool = { at: 'remote', start: null, size: hex(info.remoteSize) };
+  const remote = poolWanted === undefined ? remotePool(found) : undefined;
+  if (remote !== undefined) {
+    const pool = { at: 'remote', start: null, size: hex(remote.size) };
     return { registers: readBlock(root, native, block), pool, lacks: {} };
+  }
+  if (poolWanted === undefined && leavesWindowOpen(found)) {
+    const message = windowIsOpen(block.at);
+    const registers = readBlock(root, native, block);
+    return { registers, pool: null, lacks: { pool: { code: 'SDM_NO_POOL', message } } };
   }
   try {
     const pci = poolWanted !== undefined && 'pci' in poolWanted ? poolWanted.pci : 'auto';
@@ -102,24 +106,20 @@ function findDevice(
   wanted: Exclude<ChosenRegisters, { backend: 'file' }>,
 ): RegistersAt {
   const sysfs = join(root, 'sys');
-  const identify = (block: ReadableBlock): RegisterBlockInfo => {
-    block.close();
-    return block.info;
-  };
   switch (wanted.backend) {
     case 'sysfs': {
-      const address = findSdmc(sysfs, wanted.pci);
-      return { device: { address }, info: identify(new SdmcFiles(sysfs, address)) };
+      const address = findSdmc(sysfs, deviceWanted(wanted));
+      return { device: { address }, info: infoOf(() => new SdmcFiles(sysfs, address)) };
     }
     case 'uio': {
       const { device, info } = findUio(listUio(sysfs), wanted.uio, (each) =>
-        identify(native.openRegisters(uioBelow(root, each), { writable: false })),
+        infoOf(() => native.openRegisters(uioBelow(root, each), { writable: false })),
       );
       return { device: { address: device.device }, info };
     }
     case 'bar':
       return findRegisters(listPciDevices(sysfs, IVSHMEM_ID), wanted.pci, (at) =>
-        identify(openToRead(root, native, { backend: 'bar', at })),
+        infoOf(() => openToRead(root, native, { backend: 'bar', at })),
       );
   }
 }

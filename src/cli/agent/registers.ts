@@ -90,18 +90,10 @@ async function sourceOf(file: string | undefined, options: Options): Promise<Reg
   return pci === undefined ? uioNamed(uio ?? '') : { pci, resource };
 }
 
-/** How long its range is, only sysfs says. */
+/** What its range is, only sysfs says: whether a header belongs into it, too. */
 async function uioNamed(name: string): Promise<RegisterSource> {
-  const { listUio, uioSource } = await import('../../agent/backend/uio.js');
-  const devices = listUio('/sys');
-  const found = devices.find((device) => device.name === name);
-  if (found?.map !== undefined) return uioSource(found);
-  const list = devices.map((device) => device.name).join(', ') || 'none';
-  throw new SdmError(
-    'SDM_NOT_FOUND',
-    `there is no UIO device ${name} with a range to map; UIO devices: ${list}`,
-    { details: { asked: name, found: devices.map((device) => device.name) } },
-  );
+  const { listUio, namedUio, uioSource } = await import('../../agent/backend/uio.js');
+  return uioSource(namedUio(listUio('/sys'), name));
 }
 
 /**

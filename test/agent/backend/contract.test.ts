@@ -1,8 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { STATUS } from '../../../src/abi/codec.js';
+import { MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, STATUS } from '../../../src/abi/codec.js';
 import { openBackend, type MemportFields } from '../../../src/agent/backend/index.js';
+import { barPath } from '../../../src/agent/backend/pci.js';
 import type { RegisterBackend } from '../../../src/agent/backend/types.js';
+import { listUio } from '../../../src/agent/backend/uio.js';
 import { BACKENDS, type BackendKind, type RegistersConfig } from '../../../src/agent/types.js';
 import { native } from '../../../src/native/index.js';
 import { makeBrick } from '../brick.js';
@@ -10,6 +14,8 @@ import { makeBrick } from '../brick.js';
 /** Registers of a kind, formatted: every memport clear, every link up, no translation. */
 interface Registers {
   open(): RegisterBackend;
+  /** Past the backend, while none is open. */
+  writeStatus(port: number, status: number): void;
   remove(): void;
 }
 
@@ -37,7 +43,36 @@ function machine(kind: BackendKind): (() => Registers) | undefined {
     for (let port = 0; port < backend.info.nports; port++) backend.clear(port, DEADLINE_MS);
     backend.close();
   };
-  return () => ({ open, remove });
+  const writeStatus = (port: number, status: number): void => {
+    const backend = open();
+    const device = backend.registers;
+    backend.close();
+    const bar = barPath('/sys', device);
+    if (kind === 'uio') {
+      const uio = listUio('/sys').find((each) => each.device === device);
+      return writeStatusAt(`/dev/${uio?.name}`, port, status);
+    }
+    if (kind === 'bar') return writeStatusAt(bar, port, status);
+    const driver = '/sys/bus/pci/drivers/sdmc';
+    writeFileSync(join(driver, 'unbind'), device);
+    try {
+      writeStatusAt(bar, port, status);
+    } finally {
+      writeFileSync(join(driver, 'bind'), device);
+    }
+  };
+  return () => ({ open, writeStatus, remove });
+}
+
+function writeStatusAt(path: string, port: number, status: number): void {
+  const at = MEMPORT_BASE + port * MEMPORT_STRIDE;
+  const map = native.mapMemory({ path, length: BigInt(at + MEMPORT_STRIDE), writable: true });
+  try {
+    const word = BigUint64Array.of(BigInt(status));
+    map.write(BigInt(at + MEMPORT.STATUS), new Uint8Array(word.buffer));
+  } finally {
+    map.close();
+  }
 }
 
 /** How registers of each kind are made; undefined: only a virtual machine has them (test/vm). */
@@ -46,8 +81,11 @@ const FACTORIES: Record<BackendKind, (() => Registers) | undefined> = {
   sysfs: machine('sysfs'),
   uio: machine('uio'),
   file() {
-    const { config, remove } = makeBrick();
-    return { open: () => openBackend(native, config, '/nonexistent', SILENT), remove };
+    const { config, registers, remove } = makeBrick();
+    const open = (): RegisterBackend => openBackend(native, config, '/nonexistent', SILENT);
+    const writeStatus = (port: number, status: number): void =>
+      writeStatusAt(registers, port, status);
+    return { open, writeStatus, remove };
   },
 };
 
@@ -120,6 +158,18 @@ describe.each(kinds)('backend $kind', ({ kind, make }) => {
       expect(backend.clear(1, DEADLINE_MS)).toBe(STATUS.INACTIVE);
     }
     expect(backend.activate(1, granules(2n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
+  });
+
+  // Whoever died between SET and STATUS left the one without the other.
+  test('of a memport that is set, leaves all as it is but a STATUS that was left behind', () => {
+    const fields = granules(3n);
+    expect(backend.activate(4, fields, DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    backend.close();
+    registers.writeStatus(4, STATUS.INACTIVE);
+    backend = registers.open();
+    expect(backend.memport(4)).toMatchObject({ ...fields, set: true, status: STATUS.INACTIVE });
+    expect(backend.activate(4, granules(9n, 2n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    expect(backend.memport(4)).toMatchObject({ ...fields, set: true, status: STATUS.ACTIVE });
   });
 
   test('shows a link for each transceiver, and lets them be reset', () => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { lockDevice } from '../../../src/agent/backend/lock.js';
 import { barPath } from '../../../src/agent/backend/pci.js';
 import { native } from '../../../src/native/index.js';
@@ -17,8 +17,9 @@ let tree: Tree;
 afterEach(() => tree.remove());
 
 describe('a device that is reached through a driver', () => {
+  const log = { debug: vi.fn(), info() {}, warn() {}, error() {} };
   const lock = (): { close(): void } =>
-    lockDevice(native, tree.root, REGISTERS, `${tree.root}/${FILE}`);
+    lockDevice(native, tree.root, REGISTERS, log, `${tree.root}/${FILE}`);
 
   test('is one agent’s, and free again afterwards', () => {
     tree = makeTree({ [FILE]: 'what the driver shows' });
@@ -39,5 +40,19 @@ describe('a device that is reached through a driver', () => {
     const taken = lock();
     expect(() => native.lockFile(`${tree.root}/${bar}`, { existing: true })).toThrow(/locked by/);
     taken.close();
+  });
+
+  test('whose BAR is not this user’s to open is locked without it, and that is logged', () => {
+    const bar = `bus/pci/devices/${REGISTERS}/resource2`;
+    tree = makeTree({ [FILE]: '', [bar]: 'registers' });
+    const lockFile: typeof native.lockFile = (path, options) => {
+      if (!path.endsWith('resource2')) return native.lockFile(path, options);
+      throw Object.assign(new Error('open failed'), { code: 'SDM_SYSTEM', errnoName: 'EACCES' });
+    };
+    lockDevice({ lockFile }, tree.root, REGISTERS, log, `${tree.root}/${FILE}`).close();
+    expect(log.debug).toHaveBeenCalledExactlyOnceWith(
+      { err: expect.objectContaining({ errnoName: 'EACCES' }) as unknown },
+      expect.stringMatching(/resource2 is not locked/),
+    );
   });
 });

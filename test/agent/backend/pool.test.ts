@@ -26,6 +26,18 @@ describe('registers of a device without a configured pool', () => {
     expect(pool).toEqual({ kind: 'remote', size: REMOTE_SIZE });
   });
 
+  test('that leave the base of their window open have none, and that is warned of', () => {
+    const { said, ...rest } = log();
+    const passive = { ...translating.info, passive: true, windowBase: 0n };
+    const open = (info: RegisterBlockInfo): unknown =>
+      openPool('/nonexistent', undefined, { ...translating, info }, rest);
+    expect(open(passive)).toBeUndefined();
+    expect(said).toEqual([expect.stringMatching(/^no pool: .*leave open.*pool\.pci/)]);
+    expect(open({ ...passive, windowBase: 1n << 39n })).toMatchObject({ kind: 'remote' });
+    expect(open({ ...passive, passive: false })).toMatchObject({ kind: 'remote' });
+    expect(said).toHaveLength(1);
+  });
+
   test('that do not translate have none', () => {
     expect(openPool('/nonexistent', undefined, at(0n), log())).toBeUndefined();
   });

@@ -7,6 +7,7 @@ import {
   readSnapshot,
   REG,
   snapshotWords,
+  STATUS,
   toBuffer,
 } from '../../../src/abi/codec.js';
 import { findSdmc, listSdmc, SdmcFiles, sdmcDirectory } from '../../../src/agent/backend/sdmc.js';
@@ -50,7 +51,7 @@ describe('findSdmc', () => {
 
   test.each([
     ['no driver', [], 'auto', /not inserted.*modprobe sdmc/],
-    ['several', ['a.b', REGISTERS], 'auto', /several.*0000:00:02\.0, a\.b.*registers\.pci/],
+    ['several', ['a.b', REGISTERS], 'auto', /several.*0000:00:02\.0, a\.b.*registers\.device/],
     ['another', [REGISTERS], '0000:00:09.0', /not bound to 0000:00:09\.0, only to 0000:00:02\.0/],
   ] as const)('refused: %s', (_, devices, wanted, message) => {
     tree = makeTree({});
@@ -142,6 +143,27 @@ describe('a memport of a passive block', () => {
         message: expect.stringMatching(/0000:00:02\.0.*pool\.pci.*window_base/) as unknown,
       }),
     );
+    backend.close();
+  });
+
+  // Whoever died between SET and STATUS left it so; test/vm tries it with the driver itself.
+  test('that is set already is set again, for its STATUS', () => {
+    const root = sysfs();
+    writeFileSync(join(sdmcDirectory(root), REGISTERS, 'check_alignment'), '1\n');
+    const written: string[] = [];
+    vi.spyOn(SdmcFiles.prototype, 'write').mockImplementation((file) => {
+      written.push(file);
+      if (file.endsWith('/set')) return;
+      throw Object.assign(new Error('write'), { errno: -constants.errno.EBUSY });
+    });
+    const log = { warn: vi.fn() } as unknown as Log;
+    const backend = openSysfsBackend(native, root, 'auto', undefined, log);
+    const fields = { start: 0n, end: 0x1f_ffffn, remote: 0n, outId: 0n, inId: 0n };
+    const at = (port: number): string => `memport/memport${port}`;
+    expect(backend.activate(7, fields, 1000)).toBe(STATUS.ACTIVE);
+    // the logic is still at work on one that is not set
+    expect(backend.activate(8, fields, 1000)).toBe(STATUS.BUSY);
+    expect(written).toEqual([`${at(7)}/startAddress`, `${at(7)}/set`, `${at(8)}/startAddress`]);
     backend.close();
   });
 });

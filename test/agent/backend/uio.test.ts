@@ -1,8 +1,9 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { chooseRegisters } from '../../../src/agent/backend/choose.js';
-import { findUio, listUio, uioSource } from '../../../src/agent/backend/uio.js';
+import { chooseRegisters, deviceWanted } from '../../../src/agent/backend/choose.js';
+import { findSdmc } from '../../../src/agent/backend/sdmc.js';
+import { findUio, listUio, namedUio, uioSource } from '../../../src/agent/backend/uio.js';
 import type { RegisterBlockInfo } from '../../../src/native/types.js';
 import { makeTree, type Tree } from '../tree.js';
 
@@ -113,7 +114,12 @@ describe('findUio', () => {
   test.each<[string, Uio[], string, RegExp]>([
     ['none', [unknown], 'auto', /no UIO device looks like.*uio0 \(80000000\.gpio, gpio, regs\)/],
     ['no block', [byName], 'auto', /not formatted.*registers\.uio/],
-    ['another', [byName], 'uio4', /uio4, but it is not there; UIO devices: uio0/],
+    [
+      'another',
+      [byName],
+      'uio4',
+      /uio4 cannot be a register block: it is not there; UIO devices: uio0/,
+    ],
     ['large', [{ ...byPci, size: '0x80000000' }], 'uio0', /2147483648 bytes is too large/],
     ['nothing to map', [{ title: 'x', device: 'x' }], 'uio0', /no range to map/],
   ])('refused, with a list of what there is: %s', (_, devices, wanted, message) => {
@@ -123,6 +129,18 @@ describe('findUio', () => {
         message: expect.stringMatching(message) as unknown,
       }),
     );
+  });
+
+  // What is named is also what `registers format` writes a header to.
+  test.each<[string, Partial<Uio>, RegExp]>([
+    ['within a page', { offset: '0x40' }, /begins 0x40 into a page/],
+    ['too small', { size: '0x1000' }, /4096 bytes is too small/],
+    ['as large as a pool', { size: '0x80000000' }, /2147483648 bytes is too large/],
+  ])('refused by name: %s', (_, odd, message) => {
+    const devices = listUio(sysfs(unknown, { ...byName, ...odd }));
+    expect(namedUio(devices, 'uio0').name).toBe('uio0');
+    expect(() => namedUio(devices, 'uio1')).toThrow(message);
+    expect(() => namedUio(devices, 'a0000000.memport')).toThrow(message);
   });
 
   test('several: refused and listed', () => {
@@ -164,5 +182,19 @@ describe('chooseRegisters', () => {
       backend: 'bar',
       pci: REGISTERS,
     });
+  });
+
+  test('of a device that is no PCI device, whichever driver it has', () => {
+    const board = { ...auto, device: 'a0000000.memport' };
+    const root = driver(sysfs(byPci, byName), '0000:00:07.0');
+    expect(chooseRegisters(root, board)).toEqual({ backend: 'uio', uio: 'uio1' });
+    const other = driver(root, 'b0000000.memport');
+    const named = { ...board, device: 'b0000000.memport' };
+    expect(chooseRegisters(other, named)).toEqual({ ...named, backend: 'sysfs' });
+    expect(findSdmc(other, deviceWanted(named))).toBe('b0000000.memport');
+    // it has no BAR to fall back to: the driver is missed, and not a PCI device
+    const missed = { ...board, device: 'c0000000.memport' };
+    expect(chooseRegisters(root, missed)).toEqual({ ...missed, backend: 'sysfs' });
+    expect(() => findSdmc(root, deviceWanted(missed))).toThrow(/not bound to c0000000\.memport/);
   });
 });

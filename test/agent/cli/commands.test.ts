@@ -211,6 +211,14 @@ describe('registers format', () => {
     });
   });
 
+  it('refuses a UIO device as the agent does', async () => {
+    const { code, stderr } = await sdmAgent([
+      ...['registers', 'format', '--uio', 'uio99', '--profile', 'zynq'],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^sdm-agent: SDM_NO_REGISTERS: .*uio99 cannot be .*UIO devices: /);
+  });
+
   it('refuses a file that is too short, and leaves it as it was', async () => {
     const path = join(brick.dir, 'short');
     writeFileSync(path, 'x');

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toBuffer } from '../../../src/abi/codec.js';
 import type { Brick } from '../../../src/agent/api/brick-schema.js';
 import { probeDirectly, probeThroughAgent } from '../../../src/agent/probe/collect.js';
-import type { Opener } from '../../../src/agent/probe/registers.js';
+import type { Opener } from '../../../src/agent/backend/look.js';
 import { brickTable } from '../../../src/agent/probe/table.js';
 import { EMPTY, formatted } from '../../abi/examples.js';
 import { FakeCore } from '../api/fake-core.js';

@@ -5,7 +5,7 @@ import { encodeOffset, fromBuffer, toBuffer, type BlockImage } from '../../../sr
 import { Brick } from '../../../src/agent/api/brick-schema.js';
 import { NodeView } from '../../../src/agent/api/schemas.js';
 import { probeDirectly } from '../../../src/agent/probe/collect.js';
-import type { Opener } from '../../../src/agent/probe/registers.js';
+import type { Opener } from '../../../src/agent/backend/look.js';
 import { brickTable } from '../../../src/agent/probe/table.js';
 import type { RegisterBlock } from '../../../src/native/types.js';
 import { EMPTY, formatted, memport } from '../../abi/examples.js';

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toBuffer } from '../../../src/abi/codec.js';
+import { openToRead } from '../../../src/agent/backend/look.js';
 import { EMPTY, formatted } from '../../abi/examples.js';
 import { about, bar, image, probe, textOf } from './probing.js';
-import { brickTree, REGISTERS, sdmcTree, uioTree, type Tree } from './tree.js';
+import { brickTree, REGISTERS, sdmcTree, uioTree, writeTree, type Tree } from './tree.js';
 
 let root: string;
 beforeEach(() => {
@@ -70,5 +71,23 @@ describe('a block that translates', () => {
     });
     expect(about(brick).includes('window')).toBe(verdict !== 'usable');
     expect(about(brick)).not.toContain('pool');
+  });
+
+  it('needs one where it leaves open where its window is', () => {
+    const open = toBuffer({ header: { ...header, windowBase: 0n }, memports });
+    const brick = probe(root, uioTree(open), alone);
+    expect(brick).toMatchObject({ registers: { windowBase: '0x0' }, pool: null });
+    expect(textOf(brick, 'pool')).toMatch(/leave open where their window is.*pool\.pci/);
+  });
+});
+
+describe('a UIO device that goes while it is looked at', () => {
+  it('is missed, and nothing else is opened in its place', () => {
+    writeTree(root, brickTree(block));
+    const native = { openRegisters: vi.fn() };
+    expect(() => openToRead(root, native, { backend: 'uio', at: REGISTERS })).toThrow(
+      expect.objectContaining({ code: 'SDM_NO_REGISTERS' }),
+    );
+    expect(native.openRegisters).not.toHaveBeenCalled();
   });
 });
