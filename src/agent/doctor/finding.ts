@@ -43,6 +43,7 @@ export const CHECKS = {
   'block-access': 'kernel',
   'memory-block': 'kernel',
   'memory-map': 'kernel',
+  'memory-way': 'kernel',
   module: 'module',
   'module-file': 'module',
   'module-signing': 'module',

@@ -226,6 +226,57 @@ const KERNEL: Row[] = [
   ],
 ];
 
+const DRIVERS = {
+  'sys/bus/platform/drivers/hmem/bind': '',
+  'sys/bus/dax/drivers/kmem/bind': '',
+  'sys/bus/dax/drivers/kmem/unbind': '',
+};
+const kmem = (tree: Row[1]['tree'], modes?: Row[1]['modes']): Row[1] => ({
+  config: { memory: { way: 'kmem' } },
+  tree: { ...DRIVERS, ...tree },
+  ...(modes && { modes }),
+});
+
+const WAY: Row[] = [
+  ['is by sdmc_mem', {}, 'memory-way', 'ok', { found: /by sdmc_mem/ }],
+  ['is by kmem', kmem({}), 'memory-way', 'ok', { found: /may command kmem/ }],
+  [
+    'is by kmem, which is not there',
+    kmem({ ...no('sys/bus/dax/drivers/kmem/bind', 'sys/bus/dax/drivers/kmem/unbind') }),
+    'memory-way',
+    'problem',
+    { found: /kmem is not there$/, command: /^modprobe -a kmem$/ },
+  ],
+  [
+    'is by kmem, which may be bound and not unbound',
+    kmem({}, { 'sys/bus/dax/drivers/kmem/unbind': 0o400 }),
+    'memory-way',
+    'problem',
+    { found: /may not write .*kmem\/unbind, which is .* 0400/, mend: /"module"/ },
+  ],
+  [
+    'is by kmem, of another user',
+    kmem(others),
+    'memory-way',
+    'problem',
+    { found: /kmem\/bind, which is/, cause: /only root/ },
+  ],
+  [
+    'is by kmem, and a range may not be announced',
+    kmem({ [`${WINDOW}/hmem`]: '' }, { [`${WINDOW}/hmem`]: 0o400 }),
+    'window-access',
+    'problem',
+    { found: /sdm-window\/hmem/ },
+  ],
+  [
+    'is by sdmc_mem, which needs to announce nothing',
+    { tree: { [`${WINDOW}/hmem`]: '' }, modes: { [`${WINDOW}/hmem`]: 0o400 } },
+    'window-access',
+    'ok',
+    {},
+  ],
+];
+
 const MODULE: Row[] = [
   [
     'it is not inserted',
@@ -253,7 +304,10 @@ const MODULE: Row[] = [
     { tree: { ...bare, [`${MODULES}/modules.dep`]: '', ...no(`${MODULES}/updates/sdmc_mem.ko`) } },
     'module',
     'problem',
-    { found: /not on disk/, command: /^make -C kernel module.*modprobe/ },
+    {
+      found: /not on disk/,
+      command: /^make -C kernel module.* kernel\/out\/module\/sdmc_mem\/sdmc_mem\.ko .*modprobe/,
+    },
   ],
   [
     'it is for another kernel',
@@ -508,6 +562,9 @@ const REST: Row[] = [
 
 describe('the kernel', () => {
   it.each(KERNEL)('%s', (...row) => holdRow(row));
+});
+describe('the way to RAM', () => {
+  it.each(WAY)('%s', (...row) => holdRow(row));
 });
 describe('the module', () => {
   it.each(MODULE)('%s', (...row) => holdRow(row));

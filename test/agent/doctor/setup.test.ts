@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { SdmError } from '../../../src/common/errors.js';
 import type { DoctorOptions } from '../../../src/agent/doctor/index.js';
-import { BOOT_ID, examineCase, holdRow, status, STRANGER, type Row } from './examining.js';
+import { formatted } from '../../abi/examples.js';
+import { REGISTERS, sdmcTree } from '../probe/tree.js';
+import { block, BOOT_ID, examineCase, holdRow, status, STRANGER, type Row } from './examining.js';
 
 const MINIMAL = '"brick": "b1", "registers": {"backend": "bar"}';
 
@@ -81,6 +83,18 @@ const ROWS: Row[] = [
     { found: /shares\[0\] .*0x100000000/ },
   ],
   ['neither pool nor shares', { config: `{${MINIMAL}}` }, 'shares', 'note', { cause: /memports/ }],
+  [
+    'no shares of what registers lead to that translate',
+    {
+      config: `{${MINIMAL}}`,
+      tree: {
+        [`sys/bus/pci/devices/${REGISTERS}/resource2`]: block([], formatted('zynq', 0n)),
+      },
+    },
+    'shares',
+    'warning',
+    { cause: /every attach/, mend: /^add what .* as "shares" to/ },
+  ],
   [
     'an agent may not be asked',
     { options: unreachable('EACCES') },
@@ -349,6 +363,21 @@ const SERVICE: Row[] = [
     'registers-access',
     'problem',
     { cause: /runs as that user/, command: /service install/ },
+  ],
+  [
+    'its user has nothing of sdmc',
+    {
+      ...unit({ User: 'sdm-agent', CapabilityBoundingSet: '' }),
+      tree: {
+        ...SYSTEMD,
+        ...sdmcTree(block()),
+        [`sys/bus/pci/devices/${REGISTERS}/resource2`]: undefined,
+      },
+      config: { registers: { backend: 'sysfs' } },
+    },
+    'registers-access',
+    'problem',
+    { command: /--action=add --subsystem-match=pci --subsystem-match=platform$/ },
   ],
 ];
 

@@ -42,7 +42,7 @@ function matching({ brick }: Surroundings): string {
     case 'uio':
       return '--subsystem-match=uio';
     case 'sysfs':
-      return '--subsystem-match=module --subsystem-match=pci --subsystem-match=platform';
+      return '--subsystem-match=pci --subsystem-match=platform';
     default:
       return '--subsystem-match=pci';
   }

@@ -1,7 +1,11 @@
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SdmError } from '../../../common/errors.js';
 import { formatSize, roughSize } from '../../../common/units.js';
+import { checkKmem } from '../../memory/kmem.js';
 import { readText } from '../../memory/sysfs.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
+import { mayAccess, ownership } from '../read/runner.js';
 import type { Surroundings } from '../surroundings.js';
 
 /** The unit of remote memory where nothing else is said. */
@@ -11,10 +15,11 @@ const PAGE_STRUCT = 64n;
 /** Of the kernel's command line. */
 const PARAMETER = 'memory_hotplug.memmap_on_memory=1';
 
-/** What the sizes of pages, blocks, granules and shares mean for each other. */
+/** What the sizes of pages, blocks, granules and shares mean for each other, and how ranges become RAM. */
 export function* memory(s: Surroundings): Generator<Finding> {
   yield memoryBlock(s);
   yield memoryMap(s);
+  yield memoryWay(s);
 }
 
 /** What is attached as system RAM comes in multiples of it, bytes. */
@@ -125,4 +130,38 @@ function notAllowed(): Finding {
     'nothing can be attached as system RAM: a range cannot hold the map of its own pages',
     { mend: `boot with ${PARAMETER}, or set memory.memmapOnMemory to false` },
   );
+}
+
+/** Asked with the rights of whoever runs the agent. */
+function memoryWay(s: Surroundings): Finding {
+  const { root, runner, groups, settings } = s;
+  if (settings.memory?.way !== 'kmem') return ok('memory-way', 'ranges become RAM by sdmc_mem');
+  const way = 'memory.way is "kmem"';
+  const cause = 'nothing can be attached as system RAM';
+  try {
+    checkKmem(
+      join(root, 'sys'),
+      (path) => !existsSync(path) || mayAccess(statSync(path), runner, ['write']),
+    );
+  } catch (error) {
+    const { missing, path } = ((error as SdmError).details ?? {}) as {
+      missing?: readonly string[];
+      path?: string;
+    };
+    if (missing !== undefined) {
+      const found = `${way}, and ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there`;
+      return problem('memory-way', found, cause, {
+        mend: 'set memory.way to "module", or have them inserted at every boot; now',
+        command: `modprobe -a ${missing.join(' ')}`,
+      });
+    }
+    if (path === undefined) throw error;
+    return problem(
+      'memory-way',
+      `${way}, and ${runner.name} may not write ${path}, which is ${ownership(path, groups, root)}`,
+      `${cause}: only root may command the DAX bus`,
+      { mend: 'set memory.way to "module", or run the agent as root' },
+    );
+  }
+  return ok('memory-way', `${way}, and ${runner.name} may command kmem`);
 }

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatSize } from '../../../common/units.js';
 import { localWindow } from '../../backend/window.js';
-import { COMMANDS, WINDOW_DEVICE } from '../../memory/window.js';
+import { COMMANDS, KMEM_COMMANDS, WINDOW_DEVICE } from '../../memory/window.js';
 import { readText } from '../../memory/sysfs.js';
 import { hex } from '../../../abi/codec.js';
 import { note, ok, problem, warning, type Finding } from '../finding.js';
@@ -13,7 +13,8 @@ import type { Surroundings } from '../surroundings.js';
 const WINDOW = 'sys/class/misc/sdm-window';
 const BUILD =
   'make -C kernel module KDIR=/lib/modules/$(uname -r)/build && ' +
-  'install -D -m 0644 kernel/out/module/sdmc_mem.ko -t /lib/modules/$(uname -r)/extra && depmod';
+  'install -D -m 0644 kernel/out/module/sdmc_mem/sdmc_mem.ko -t /lib/modules/$(uname -r)/updates && ' +
+  'depmod';
 /** Who may map exposed ranges, where the configuration names no group for the agent's socket. */
 const GROUP = 'sdm';
 
@@ -162,9 +163,10 @@ function window({ brick }: Surroundings): Finding {
 }
 
 function windowAccess(s: Surroundings): Finding {
-  const { root, runner } = s;
+  const { root, runner, settings } = s;
   const at = (name: string): string => join(root, WINDOW, name);
-  const write = COMMANDS.map(at).filter((path) => existsSync(path));
+  const kmem = settings.memory?.way === 'kmem' ? KMEM_COMMANDS : [];
+  const write = [...COMMANDS, ...kmem].map(at).filter((path) => existsSync(path));
   const read = ['window', 'error', 'failure'].map(at).filter((path) => existsSync(path));
   const barred =
     write.find((path) => !mayAccess(statSync(path), runner, ['write'])) ??

@@ -87,15 +87,15 @@ function* config({ config: state, brick }: Surroundings): Generator<Finding> {
     return;
   }
   yield ok('config', `${path} is valid`);
-  yield shares(path, state.config, brick.pool?.size);
+  yield shares(path, state.config, brick);
 }
 
 function shares(
   path: string,
   config: Extract<Surroundings['config'], { kind: 'valid' }>['config'],
-  pool: string | undefined,
+  { pool, registers }: Surroundings['brick'],
 ): Finding {
-  const end = pool === undefined ? undefined : BigInt(pool);
+  const end = pool === null ? undefined : BigInt(pool.size);
   const beyond = config.shares.flatMap(({ start, size }, i) =>
     end !== undefined && start + size > end ? [`shares[${i}]`] : [],
   );
@@ -110,7 +110,8 @@ function shares(
   const own = config.shares.filter(({ shared }) => !shared).length;
   const both = config.shares.length - own;
   if (own > 0) return ok('shares', `${own} of its own, ${both} shared`);
-  if (config.pool === undefined) {
+  // Registers that translate need none: what lies behind them is their own.
+  if (config.pool === undefined && registers?.translation !== true) {
     return note(
       'shares',
       'neither pool nor shares are configured',
