@@ -37,7 +37,8 @@ const PROGRAM = '/brick/hotplug_steps';
 
 /** As hotplug_steps prints them. */
 const STEPS = ['add', 'online', 'offline-idle', 'offline-used', 'remove'] as const;
-const TITLES: Readonly<Record<(typeof STEPS)[number], string>> = {
+type Step = (typeof STEPS)[number];
+const TITLES: Readonly<Record<Step, string>> = {
   add: 'add',
   online: 'online',
   'offline-idle': 'offline, idle',
@@ -47,13 +48,27 @@ const TITLES: Readonly<Record<(typeof STEPS)[number], string>> = {
 /** What one may take of the other's time, at most. */
 const MOST = 1.05;
 
-const series = (way: string, size: bigint, step: (typeof STEPS)[number]): string =>
+const series = (way: string, size: bigint, step: Step): string =>
   `${way}: ${TITLES[step]}, ${formatSize(size)}`;
 
 async function inBrick(rack: Rack, command: string): Promise<string> {
   const { code, stdout, stderr } = await rack.exec(BRICK, command, { timeoutMs: COMMAND_MS });
   if (code === 0) return stdout;
   throw new SdmError('SDM_BENCH', `${command} in the brick ended with ${code}: ${stderr.trim()}`);
+}
+
+/**
+ * What the helper printed, in ms by step.
+ * @throws SDM_BENCH where a step has no time: a reading that is no number would be compared as one.
+ */
+export function stepTimes(text: string): Record<Step, number> {
+  const lines = new Map(text.split('\n').map((line) => line.split(' ', 2) as [string, string]));
+  const times = STEPS.map((step): [Step, number] => {
+    const ns = Number(lines.get(step));
+    if (ns > 0) return [step, ns / 1e6];
+    throw new SdmError('SDM_BENCH', `${PROGRAM} gave no time for "${step}", but: ${text.trim()}`);
+  });
+  return Object.fromEntries(times) as Record<Step, number>;
 }
 
 /** Every size once, by one of the two ways; readings in ms. */
@@ -68,20 +83,8 @@ function workload(
     const readings: Record<string, number> = {};
     for (const size of sizes) {
       const text = await inBrick(rack, `${PROGRAM} ${way} ${base} ${size} ${NODE} ${USED}`);
-      const ms = new Map(
-        text
-          .trim()
-          .split('\n')
-          .map((line) => line.split(' '))
-          .map(([step, ns]) => [step, Number(ns) / 1e6]),
-      );
-      for (const step of STEPS) {
-        const took = ms.get(step);
-        if (took === undefined || !(took > 0)) {
-          throw new SdmError('SDM_BENCH', `${PROGRAM} ${way} gave no time of ${step}: ${text}`);
-        }
-        readings[series(name, size, step)] = took;
-      }
+      const ms = stepTimes(text);
+      for (const step of STEPS) readings[series(name, size, step)] = ms[step];
     }
     return readings;
   };
