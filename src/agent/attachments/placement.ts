@@ -5,6 +5,7 @@ import type { RegisterBlockInfo } from '../../native/types.js';
 import type { Checks, Share } from '../types.js';
 import type { NormalRequest } from './record.js';
 import { firstFit, inOrder, overlaps, spanText, within, type Span } from './spans.js';
+import { blockText, ownUnit, unitOf } from './units.js';
 
 export type { Span } from './spans.js';
 
@@ -30,35 +31,6 @@ export interface Placement {
   readonly remote: bigint;
 }
 
-/** What the kernel and mmap() can handle at all. */
-const PAGE = 4096n;
-
-/** What the kernel needs, whatever the registers take: a page, or a memory block. */
-function leastUnit(
-  { mode }: Pick<NormalRequest, 'mode'>,
-  { blockSize }: Pick<PlacementSpace, 'blockSize'>,
-): bigint {
-  return mode === 'system-ram' ? (blockSize ?? PAGE) : PAGE;
-}
-
-/** What ranges that we choose are multiples of, bytes. */
-function ownUnit(
-  request: Pick<NormalRequest, 'mode'>,
-  space: Pick<PlacementSpace, 'info' | 'blockSize'>,
-): bigint {
-  const least = leastUnit(request, space);
-  return space.info.granule > least ? space.info.granule : least;
-}
-
-/** What a size, and a local address that is asked for, must be a multiple of, bytes. */
-export function unitOf(
-  request: Pick<NormalRequest, 'mode'>,
-  space: Pick<PlacementSpace, 'info' | 'blockSize' | 'checks'>,
-): bigint {
-  const least = leastUnit(request, space);
-  return space.checks?.alignment === false ? least : ownUnit(request, space);
-}
-
 /**
  * Chooses where an attachment lies. First fit in the window and in the brick's shares (the shared
  * ones where it asks for `shared`), or exactly where the request says.
@@ -69,17 +41,6 @@ export function place(request: NormalRequest, space: PlacementSpace): Placement 
   return hasFeature(space.info.features, 'translation')
     ? placeTranslated(request, space)
     : placeIdentical(request, space);
-}
-
-/** Where the kernel's memory block says what the unit is: so, and why it is as large as that. */
-function blockText(
-  request: Pick<NormalRequest, 'mode'>,
-  space: Pick<PlacementSpace, 'info' | 'blockSize' | 'pageSize' | 'checks'>,
-): string {
-  const { blockSize, pageSize } = space;
-  if (request.mode !== 'system-ram' || blockSize !== unitOf(request, space)) return '';
-  const pages = pageSize === undefined ? '' : `, with its pages of ${formatSize(BigInt(pageSize))}`;
-  return ` (a memory block of this kernel${pages})`;
 }
 
 function checkSize(request: NormalRequest, unit: bigint, block: string): void {
