@@ -60,7 +60,7 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   progress.note(
     keep === true
       ? whatToTry(rack, bricks, size)
-      : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)} each from one pool and gave it back.`,
+      : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)}${bricks === 1 ? '' : ' each'} from one pool and gave it back.`,
   );
 }
 
