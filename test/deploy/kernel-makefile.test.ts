@@ -84,4 +84,10 @@ describe('the Makefile of the kernel modules, with one OUT for several kernels',
     expect(stderr).toContain('does not name the kernel');
     expect(() => readFileSync(join(modules, 'updates/sdmc.ko'))).toThrow('ENOENT');
   });
+
+  it.each(['module', 'install', 'sparse'])('%s says when KDIR is no build tree', async (target) => {
+    const { code, stderr } = await make(target, join(work, 'nowhere'));
+    expect(code).toBe(2);
+    expect(stderr).toContain('KDIR is no build tree: in Debian, apt-get install linux-headers-');
+  });
 });
