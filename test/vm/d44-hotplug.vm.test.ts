@@ -46,8 +46,15 @@ describe('hot-plug by hand, as D4.4 §3.3.2 shows it', () => {
       expect({ name, code, stderr }).toMatchObject({ code: 1 });
       expect(stderr).toContain("run 'd44-hotplug probe' first");
     }
-    const { code } = await rack.exec(1, 'd44-hotplug --size lots');
-    expect(code).toBe(2);
+    for (const [words, said] of [
+      ['--size lots', "--size wants a number, not 'lots'"],
+      ['on', "'on' is no step and no option"],
+    ] as const) {
+      const { code, stdout, stderr } = await rack.exec(1, `d44-hotplug ${words}`);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain(`d44-hotplug: ${said}\n`);
+    }
+    expect(await inBrick(rack, 1, 'd44-hotplug --help')).toContain('d44-hotplug [OPTION...]');
   });
 
   it('step 3, probe: a memport is set and the kernel knows of the memory', async () => {
@@ -55,6 +62,7 @@ describe('hot-plug by hand, as D4.4 §3.3.2 shows it', () => {
     expect(before.iomem).toHaveLength(2);
     expect(before.iomem[0]).not.toMatch(systemRam);
     expect(before.iomem[1]).toMatch(systemRam);
+    expect(before.text).toContain('\n# insmod /opt/sdm/sdmc.ko\n');
     expect(before.text).toContain(`# echo ${START} > /sys/sdmc/memport/memport0/startAddress\n`);
     expect(setMemports(rack, 1)).toEqual([
       expect.objectContaining({
@@ -119,9 +127,15 @@ describe('hot-plug by hand, as D4.4 §3.3.2 shows it', () => {
     const { code, stderr } = await rack.exec(1, `d44-hotplug --size ${MIB} --node 9 probe`);
     expect(code).toBe(1);
     expect(stderr).toMatch(/d44-hotplug: add .*node 9/);
+    expect(stderr).toMatch(/^to undo: d44-hotplug offline remove$/m);
     expect(setMemports(rack, 1)).toHaveLength(1);
     await step('offline remove');
     expect(setMemports(rack, 1)).toEqual([]);
+    // Not on a granule.
+    const refused = await rack.exec(1, `d44-hotplug --size ${MIB} --remote 0x800 probe`);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/'0' was refused by .*\/set \(status 20\)$/m);
+    await step('offline remove');
     await expectCleanKernelLog(rack, 1);
   });
 });

@@ -32,10 +32,19 @@ MEMORY=/sys/devices/system/memory
 STATE=/run/d44-hotplug
 MODULES=/opt/sdm
 
-size_mib=1024 node=1 port=0 net=1 remote='' test_mib=''
+size_mib=1024 node=1 port=0 net=1 remote='' test_mib='' begun=''
 
-fail() { echo "d44-hotplug: $*" >&2; exit 1; }
-usage() { sed -n '4,28s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+# From the moment on that there may be something to undo, failures say how.
+fail() {
+	echo "d44-hotplug: $*" >&2
+	[ ! "$begun" ] || echo "to undo: d44-hotplug offline remove" >&2
+	exit 1
+}
+help() { sed -n '4,28s/^# \{0,1\}//p' "$0"; }
+usage() { # SENTENCE
+	{ echo "d44-hotplug: $*"; help; } >&2
+	exit 2
+}
 hex() { printf '0x%x' "$1"; }
 title() { printf '\n=== %s\n' "$*"; }
 
@@ -51,6 +60,8 @@ put() { # TEXT FILE
 	(echo "$1" >"$2") && return
 	case $2 in
 	"$WINDOW"/*) fail "$(cat "$WINDOW/error")" ;;
+	# Why it was refused: docs/sdmc.md
+	*/set) fail "'$1' was refused by $2 (status $(cat "${2%/set}/status"))" ;;
 	*) fail "'$1' was refused by $2" ;;
 	esac
 }
@@ -82,8 +93,9 @@ show_memory() {
 }
 
 need_modules() {
-	[ -d $SDMC ] || insmod $MODULES/sdmc.ko || fail "the module sdmc cannot be inserted"
-	[ -d $WINDOW ] || insmod $MODULES/sdmc_mem.ko || fail "the module sdmc_mem cannot be inserted"
+	[ -d $SDMC ] || show insmod $MODULES/sdmc.ko || fail "the module sdmc cannot be inserted"
+	[ -d $WINDOW ] || show insmod $MODULES/sdmc_mem.ko ||
+		fail "the module sdmc_mem cannot be inserted"
 	[ -d $SDMC/memport ] || fail "sdmc drives no register block: see dmesg"
 }
 
@@ -92,6 +104,7 @@ recall() {
 	[ -r $STATE ] || fail "nothing was probed: run 'd44-hotplug probe' first"
 	# shellcheck source=/dev/null
 	. $STATE
+	begun=yes
 	region="$start $size"
 	memport=$SDMC/memport/memport$port
 	state=$WINDOW/regions/$start-$(hex $((start + size - 1)))/state
@@ -183,7 +196,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--size | --node | --memport | --net | --remote | --test)
 		case $2 in
-		'' | 0x | *[!0-9a-fA-Fx]*) usage ;;
+		'' | 0x | *[!0-9a-fA-Fx]*) usage "$1 wants a number, not '$2'" ;;
 		esac
 		;;
 	esac
@@ -195,7 +208,8 @@ while [ $# -gt 0 ]; do
 	--remote) remote=$2; shift ;;
 	--test) test_mib=$2; shift ;;
 	probe | online | test | offline | remove) steps="$steps $1" ;;
-	*) usage ;;
+	-h | --help) help; exit 0 ;;
+	*) usage "'$1' is no step and no option" ;;
 	esac
 	shift
 done
