@@ -23,9 +23,8 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 300_000,
           pool: 'forks',
-          // Two emulated machines keep two cores busy: one file at a time.
-          maxWorkers: 1,
-          fileParallelism: false,
+          // An emulated machine has one processor: two files at a time keep two cores busy.
+          maxWorkers: 2,
           isolate: true,
         },
       },
