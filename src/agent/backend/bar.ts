@@ -1,6 +1,7 @@
 import type { Native, OpenRegistersOptions } from '../../native/types.js';
 import type { Log, PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
+import type { ChosenRegisters } from './choose.js';
 import { findRegisters } from './discover.js';
 import { infoOf } from './info.js';
 import { barPath, IVSHMEM_BAR, IVSHMEM_ID, listPciDevices } from './pci.js';
@@ -14,16 +15,21 @@ import type { RegisterBackend } from './types.js';
 export function openBarBackend(
   native: Native,
   sysfs: string,
-  wanted: string,
+  { pci: wanted, tried }: Extract<ChosenRegisters, { backend: 'bar' }>,
   poolWanted: PoolConfig | undefined,
   log: Log,
   options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
   const devices = listPciDevices(sysfs, IVSHMEM_ID);
-  const registers = findRegisters(devices, wanted, (pci) => {
-    const source = { pci, resource: IVSHMEM_BAR };
-    return infoOf(() => native.openRegisters(source, { writable: false }));
-  });
+  const registers = findRegisters(
+    devices,
+    wanted,
+    (pci) => {
+      const source = { pci, resource: IVSHMEM_BAR };
+      return infoOf(() => native.openRegisters(source, { writable: false }));
+    },
+    tried,
+  );
   const pool = openPool(sysfs, poolWanted, registers, log);
   const pci = registers.device.address;
   const block = native.openRegisters(

@@ -6,7 +6,15 @@ import { listSdmc } from './sdmc.js';
 import { listUio } from './uio.js';
 
 /** A configuration that says by which way. */
-export type ChosenRegisters = Exclude<RegistersConfig, { backend: 'auto' }>;
+export type ChosenRegisters =
+  | Exclude<RegistersConfig, { backend: 'auto' | 'bar' }>
+  /** `tried`: the ways before this one, and what each lacks; undefined where it was asked for. */
+  | { readonly backend: 'bar'; readonly pci: string; readonly tried?: string };
+
+/** What "auto" did not find; where a BAR is none either, it is said with it. */
+const NEITHER =
+  'the driver sdmc is not inserted, or bound to nothing (`modprobe sdmc`, `dmesg | grep sdmc`); ' +
+  'no UIO device that can be a register block is called after memports';
 
 /**
  * The way that "auto" stands for on this machine now: through the driver sdmc where that has the
@@ -23,7 +31,8 @@ export function chooseRegisters(sysfs: string, wanted: RegistersConfig): ChosenR
     return { backend: 'uio', uio: likely.length === 1 ? likely[0]!.name : 'auto' };
   }
   // Only a PCI device has a BAR; of any other, the driver is what is missed.
-  return name === 'auto' || isPciAddress(name) ? { backend: 'bar', pci: name } : bySdmc;
+  if (name === 'auto') return { backend: 'bar', pci: name, tried: NEITHER };
+  return isPciAddress(name) ? { backend: 'bar', pci: name } : bySdmc;
 }
 
 /** The device that is meant, by its name, or "auto". */

@@ -41,12 +41,14 @@ function byAddress(devices: readonly PciDevice[], address: string, what: string)
 /**
  * The device that carries the registers: the configured one, or the only one whose ID says so.
  * A pool is never opened for the look: a block is at most 64 KiB.
+ * @param tried the ways to registers that lead nowhere, a sentence to be told where this one does, too.
  * @throws SDM_NO_REGISTERS, with what every candidate said.
  */
 export function findRegisters(
   devices: readonly PciDevice[],
   wanted: string,
   identify: Identify,
+  tried?: string,
 ): FoundRegisters {
   if (wanted !== 'auto') {
     const device = byAddress(devices, wanted, 'registers');
@@ -70,12 +72,13 @@ export function findRegisters(
   if (first !== undefined && second === undefined) return first;
   const sentence =
     first === undefined
-      ? 'no ivshmem device holds a register block'
+      ? `${tried === undefined ? '' : `${tried}; `}no ivshmem device (1af4:1110) holds a register block`
       : `several ivshmem devices hold register blocks (${list(found.map((f) => f.device))}); ` +
         'name one as registers.pci';
   const seen = refusals.length === 0 ? '' : `; ${refusals.join('; ')}`;
-  const none = devices.length === 0 ? '; this machine has no ivshmem device' : '';
-  throw new SdmError('SDM_NO_REGISTERS', `${sentence}${seen}${none}`, {
+  const none = devices.length === 0 ? '; this machine has none' : '';
+  const board = first === undefined && tried !== undefined ? '. On a board: docs/zynq.md' : '';
+  throw new SdmError('SDM_NO_REGISTERS', `${sentence}${seen}${none}${board}`, {
     details: { found: devices.map((d) => d.address) },
   });
 }

@@ -23,7 +23,7 @@ export function openBackend(
     case 'file':
       return openFileBackend(native, registers.path, pool, options);
     case 'bar':
-      return openBarBackend(native, sysfs, registers.pci, pool, log, options);
+      return openBarBackend(native, sysfs, registers, pool, log, options);
     case 'sysfs':
       return openSysfsBackend(native, sysfs, deviceWanted(registers), pool, log, options);
     case 'uio':

@@ -118,8 +118,11 @@ function findDevice(
       return { device: { address: device.device }, info };
     }
     case 'bar':
-      return findRegisters(listPciDevices(sysfs, IVSHMEM_ID), wanted.pci, (at) =>
-        infoOf(() => openToRead(root, native, { backend: 'bar', at })),
+      return findRegisters(
+        listPciDevices(sysfs, IVSHMEM_ID),
+        wanted.pci,
+        (at) => infoOf(() => openToRead(root, native, { backend: 'bar', at })),
+        wanted.tried,
       );
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { chooseRegisters, deviceWanted } from '../../../src/agent/backend/choose.js';
+import { findRegisters } from '../../../src/agent/backend/discover.js';
 import { findSdmc } from '../../../src/agent/backend/sdmc.js';
 import { findUio, listUio, namedUio, uioSource } from '../../../src/agent/backend/uio.js';
 import type { RegisterBlockInfo } from '../../../src/native/types.js';
@@ -170,7 +171,30 @@ describe('chooseRegisters', () => {
     tree?.remove();
     expect(chooseRegisters(sysfs(unknown, byName), auto)).toEqual({ backend: 'uio', uio: 'uio1' });
     tree?.remove();
-    expect(chooseRegisters(sysfs(unknown), auto)).toEqual({ backend: 'bar', pci: 'auto' });
+    expect(chooseRegisters(sysfs(unknown), auto)).toEqual({
+      backend: 'bar',
+      pci: 'auto',
+      tried: expect.stringMatching(/driver sdmc is not inserted.*no UIO device/),
+    });
+  });
+
+  test('nothing by any way: all of them are named', () => {
+    const chosen = chooseRegisters('/nonexistent', auto);
+    const said = (tried?: string): string => {
+      try {
+        findRegisters([], 'auto', () => INFO, tried);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      throw new Error('registers were found');
+    };
+    expect(said(chosen.backend === 'bar' ? chosen.tried : undefined)).toMatch(
+      /sdmc.*`modprobe sdmc`, `dmesg \| grep sdmc`.*UIO.*1af4:1110.*has none\. .*docs\/zynq\.md$/,
+    );
+    // who asked for the BAR is not told of other ways
+    expect(said()).toBe(
+      'no ivshmem device (1af4:1110) holds a register block; this machine has none',
+    );
   });
 
   test('of the device that is named, and of no other', () => {
