@@ -61,7 +61,8 @@ function* registers(seen: Seen, backend: BackendKind, uses: Uses): Generator<Adv
     if (backend === 'bar' && seen.devices.length === 0) {
       yield missing(
         'registers',
-        'This machine has no ivshmem device (PCI 1af4:1110): boot it as a brick, as `sdm rack up` ' +
+        'This machine has no ivshmem device (PCI 1af4:1110): insert sdmc if the registers are in ' +
+          'logic (`modprobe sdmc`; on a board: docs/zynq.md), or boot it as a brick, as `sdm rack up` ' +
           'does, or configure a register file.',
       );
     } else {

@@ -46,7 +46,7 @@ const ROWS: Row[] = [
     },
     'pci',
     'problem',
-    { found: /1af4:1110/, mend: /sdm rack up/ },
+    { found: /1af4:1110/, mend: /^if .* insert sdmc .*docs\/zynq\.md.*sdm rack up/ },
   ],
   [
     'a driver holds the pool',

@@ -45,7 +45,8 @@ function devices(s: Surroundings): Finding {
       'there is nothing that could carry registers or pool',
       {
         mend:
-          'boot it as a brick, as `sdm rack up` does; or configure a register file ' +
+          'if the registers are in logic, insert sdmc (`modprobe sdmc`; on a board: docs/zynq.md); ' +
+          'else boot it as a brick, as `sdm rack up` does; or configure a register file ' +
           '("registers": {"backend": "file", "path": …})',
         command: 'lspci -d 1af4:1110 || dmesg | grep -i pci',
       },
