@@ -11,37 +11,18 @@ import {
   setMemports,
   testRack,
 } from '../support/rack.js';
+import { expectNothingAttached } from '../support/remote-memory.js';
 
 const MIB = 1n << 20n;
 /** Two memory blocks. */
 const SIZE = 256n * MIB;
 const BRICKS = [1, 2] as const;
 
-interface Memory {
-  readonly nodes: readonly { node: number; totalBytes: string; tier?: number }[];
-  readonly module: { state: string; regions: readonly unknown[] };
-  readonly attachedBytes: string;
-}
-
 let rack: Rack;
 
-const memory = (n: number): Promise<Memory> => agentJson(rack, n, 'memory');
 const attach = (n: number, args: string): Promise<Attachment> =>
   agentJson(rack, n, `attach ${args}`);
 const detach = (n: number, id: string): Promise<Attachment> => agentJson(rack, n, `detach ${id}`);
-const withMemory = ({ nodes }: Memory): { node: number; totalBytes: string }[] =>
-  nodes
-    .filter(({ totalBytes }) => totalBytes !== '0x0')
-    .map(({ node, totalBytes }) => ({ node, totalBytes }));
-
-/** Nothing is left of any attachment: not in the registers, the module or the kernel. */
-async function expectNothingLeft(n: number): Promise<void> {
-  expect(setMemports(rack, n)).toEqual([]);
-  const left = await memory(n);
-  expect(left.module).toMatchObject({ state: 'ok', regions: [] });
-  expect(left.attachedBytes).toBe('0x0');
-  expect(withMemory(left).map(({ node }) => node)).toEqual([0]);
-}
 
 beforeAll(async () => {
   rack = await testRack('attach');
@@ -68,7 +49,7 @@ describe('what cannot be attached', () => {
     expect(answers.trim().split('\n')).toEqual(
       cases.map(([, code]) => expect.stringMatching(`^sdm-agent: ${code}: `)),
     );
-    await expectNothingLeft(1);
+    await expectNothingAttached(rack, 1);
   });
 });
 
@@ -106,7 +87,7 @@ describe('system RAM', () => {
 
     expect(await pin.release()).toBe(0);
     expect(await detach(1, attachment.id)).toMatchObject({ state: 'free' });
-    await expectNothingLeft(1);
+    await expectNothingAttached(rack, 1);
   });
 });
 
@@ -138,7 +119,7 @@ describe('device ranges', () => {
     await inBrick(rack, 2, `${fill(two)} --check`);
     await detach(2, two.id);
     expect(await poolIsZero(rack, 0x2000000n, 32n * MIB)).toBe(false);
-    for (const n of BRICKS) await expectNothingLeft(n);
+    for (const n of BRICKS) await expectNothingAttached(rack, n);
   });
 });
 

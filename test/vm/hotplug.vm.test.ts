@@ -13,6 +13,7 @@ import {
   setMemports,
   testRack,
 } from '../support/rack.js';
+import { type BrickMemory, expectNothingAttached, memoryOf } from '../support/remote-memory.js';
 import { growthOf, memoryUse } from '../support/memory-use.js';
 
 const MIB = 1n << 20n;
@@ -24,15 +25,9 @@ const WARM_UP = 2;
 const BRICKS = [1, 2] as const;
 const SYS = '/sys/devices/system/memory';
 
-interface Memory {
-  readonly nodes: readonly { node: number; totalBytes: string; tier?: number }[];
-  readonly module: { state: string; regions: readonly { state: string }[] };
-  readonly attachedBytes: string;
-}
-
 let rack: Rack;
 
-const memory = (n: number): Promise<Memory> => agentJson(rack, n, 'memory');
+const memory = (n: number): Promise<BrickMemory> => memoryOf(rack, n);
 const attach = (n: number, args: string): Promise<Attachment> =>
   agentJson(rack, n, `attach ${args}`);
 const detach = (n: number, id: string): Promise<Attachment> => agentJson(rack, n, `detach ${id}`);
@@ -42,16 +37,6 @@ async function pagesIn(n: number, program: string, node: number): Promise<number
   const maps = await inBrick(rack, n, `cat /proc/$(pidof ${program})/numa_maps`);
   const counts = [...maps.matchAll(new RegExp(`\\bN${node}=([0-9]+)`, 'g'))];
   return counts.reduce((sum, [, pages]) => sum + Number(pages), 0);
-}
-
-/** Nothing is left of any attachment: not in the registers, the module or the kernel. */
-async function expectNothingLeft(n: number): Promise<void> {
-  expect(setMemports(rack, n)).toEqual([]);
-  const left = await memory(n);
-  expect(left.module).toMatchObject({ state: 'ok', regions: [] });
-  expect(left.attachedBytes).toBe('0x0');
-  const filled = left.nodes.filter(({ totalBytes }) => totalBytes !== '0x0');
-  expect(filled.map(({ node }) => node)).toEqual([0]);
 }
 
 beforeAll(async () => {
@@ -75,7 +60,7 @@ describe('memory that is added', () => {
       expect(await held.release()).toBe(0);
     }
     for (const { id } of attached) await detach(1, id);
-    await expectNothingLeft(1);
+    await expectNothingAttached(rack, 1);
   });
 
   it('takes what DRAM cannot hold: the kernel demotes to it, and nothing is lost', async () => {
@@ -96,7 +81,7 @@ describe('memory that is added', () => {
     expect(await churn.release()).toBe(0);
     await inBrick(rack, 1, 'echo 0 >/sys/kernel/mm/numa/demotion_enabled');
     expect(await detach(1, id)).toMatchObject({ state: 'free' });
-    await expectNothingLeft(1);
+    await expectNothingAttached(rack, 1);
   });
 
   it('goes while a program reads and writes it: no byte is lost', async () => {
@@ -108,7 +93,7 @@ describe('memory that is added', () => {
     expect(await pagesIn(1, 'memchurn', 1)).toBe(0);
     expect(await pagesIn(1, 'memchurn', 0)).toBeGreaterThanOrEqual(32_768);
     expect(await churn.release()).toBe(0);
-    await expectNothingLeft(1);
+    await expectNothingAttached(rack, 1);
   });
 
   it('is attached by both bricks at once, each on its own share', async () => {
@@ -120,7 +105,7 @@ describe('memory that is added', () => {
       BRICKS.map((n) => inBrick(rack, n, `memfill --node 1 --size 768M --seed ${n}`)),
     );
     await Promise.all(attached.map(({ id }, i) => detach(i + 1, id)));
-    for (const n of BRICKS) await expectNothingLeft(n);
+    for (const n of BRICKS) await expectNothingAttached(rack, n);
   });
 });
 
@@ -168,7 +153,7 @@ describe('again and again', () => {
       await cycles(CYCLES);
       for (const n of BRICKS) {
         expect(growthOf(before[n - 1]!, await memoryUse(rack, n))).toEqual([]);
-        await expectNothingLeft(n);
+        await expectNothingAttached(rack, n);
         await expectCleanKernelLog(rack, n);
       }
     },
@@ -229,7 +214,7 @@ describe('memory that the kernel adds itself, by dax/kmem', { timeout: 480_000 }
     expect((await memory(2)).module.regions).toMatchObject([{ state: 'hmem' }]);
     expect(await inBrick(rack, 2, `grep -c ${FULL} /proc/iomem`)).toBe('1\n');
     expect(await total()).toBe(`0x${SIZE.toString(16)}`);
-    const tier = (n: number, { nodes }: Memory): number =>
+    const tier = (n: number, { nodes }: BrickMemory): number =>
       nodes.find(({ node }) => node === n)?.tier ?? Number.NaN;
     expect(tier(2, await memory(2))).toBeGreaterThan(tier(0, await memory(2)));
     const churn = await holdInBrick(rack, 2, `memchurn --node 2 --size ${64n * MIB}`);
@@ -237,7 +222,7 @@ describe('memory that the kernel adds itself, by dax/kmem', { timeout: 480_000 }
     expect(await agentJson(rack, 2, 'list')).toMatchObject([{ id: 'k', state: 'online', blocks }]);
     expect(await detach(2, 'k')).toMatchObject({ state: 'free' });
     expect(await churn.release()).toBe(0);
-    await expectNothingLeft(2);
+    await expectNothingAttached(rack, 2);
   });
 
   it('leaves nothing of a command that was cut short', async () => {
@@ -246,7 +231,7 @@ describe('memory that the kernel adds itself, by dax/kmem', { timeout: 480_000 }
       const { code } = await rack.exec(2, `sdm-agent ${command}`, { timeoutMs: COMMAND_MS });
       expect({ command, code }).not.toMatchObject({ code: 0 });
       await reconciled();
-      await expectNothingLeft(2);
+      await expectNothingAttached(rack, 2);
     };
     // while the policy is off, and kmem has the range; then with its blocks offline
     await cutShort('policy.added', `attach ${ATTACH}`);
@@ -263,7 +248,7 @@ describe('memory that the kernel adds itself, by dax/kmem', { timeout: 480_000 }
       expect([way, await total()]).toEqual([way, less]);
       await inBrick(rack, 2, 'memfill --node 2 --size 64M --seed 6');
       await detach(2, 'k');
-      await expectNothingLeft(2);
+      await expectNothingAttached(rack, 2);
     }
     expect(await inBrick(rack, 2, `cat ${SYS}/auto_online_blocks`)).toBe('online\n');
     await expectCleanKernelLog(rack, 2);
