@@ -12,6 +12,7 @@
 # and two nodes without memory. No root is needed here. From the environment:
 #
 #   ARGS       arguments of SCRIPT
+#   POOL_DIR   where the pool lies meanwhile, by default /dev/shm
 #   REGISTERS  a file with the register block, 64 KiB; it is written. Zeros if unset
 #   DEVICES    more words for QEMU's command line
 #   CYCLES     as the scripts have it
@@ -23,7 +24,7 @@
 set -o errexit -o nounset -o pipefail
 
 if (($# < 3)); then
-	sed -n '4,22s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,23s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 readonly image=$1 busybox=$2 script=$3
@@ -63,7 +64,7 @@ archive() {
 }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sdmc-boot.XXXXXX")
-pool=$(mktemp "/dev/shm/sdmc-pool.XXXXXX")
+pool=$(mktemp "${POOL_DIR:-/dev/shm}/sdmc-pool.XXXXXX")
 trap 'rm -rf "$work" "$pool"' EXIT
 
 mkdir -p "$work"/root/{bin,dev,proc,sys,tmp}

@@ -1,13 +1,14 @@
 // What a run of the tests may leave when it is interrupted: processes, and racks of VMs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** In the environment of every process of a run, so that those that outlive it are known as its. */
 const MARK = 'SDM_TEST_RUN';
 const END_MS = 10_000;
 const POLL_MS = 50;
 const DOWN_MS = 120_000;
+const MEMORY = '/dev/shm';
 
 /** The environment of a run whose files lie in `scratch`: its racks are there, apart from all others. */
 export function runEnvironment(scratch) {
@@ -15,13 +16,16 @@ export function runEnvironment(scratch) {
 }
 
 /**
- * Ends every process of the run and takes down every rack of it.
+ * Ends every process of the run, removes what it has in memory, and takes down every rack of it.
  * @returns what could not be cleaned up, in sentences; empty if nothing is left.
  */
 export async function removeLeftovers(project, scratch) {
   const left = [];
   if (!(await endProcesses(scratch))) {
     left.push(`processes ${processesOf(scratch).join(', ')} of this run do not end`);
+  }
+  for (const name of readdirSync(MEMORY)) {
+    if (name.startsWith(`${basename(scratch)}-`)) rmSync(join(MEMORY, name), { recursive: true });
   }
   const racks = join(scratch, 'state/racks');
   if (!existsSync(racks)) return left;

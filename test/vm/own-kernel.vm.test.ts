@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { BLOCK_MAX } from '../../src/abi/constants.js';
 import { run } from '../../src/common/exec.js';
 import { projectDir } from '../../src/common/paths.js';
 import { native } from '../../src/native/index.js';
 import { createRegisters } from '../../src/rack/registers.js';
 import { ensureOwnKernel, type OwnKernel } from '../../src/rack/artifacts/own-kernel.js';
+import { memoryDir } from '../support/scratch.js';
 
 const KERNEL = join(projectDir(), 'kernel');
 const TESTS = join(KERNEL, 'tests');
@@ -24,14 +25,12 @@ const [ROUNDS, WRITES] = SOAK ? [40, 250] : [2, 210];
 const BOOT_SECONDS = SOAK ? 7200 : 1500;
 const MIB = 1 << 20;
 
-let work: string;
+const work = memoryDir('own-kernel');
 let kernel: OwnKernel;
 
 beforeAll(async () => {
-  work = mkdtempSync('/dev/shm/sdm-own-kernel-');
   kernel = await ensureOwnKernel({ debug: true });
 }, BUILD_MS);
-afterAll(() => rmSync(work, { recursive: true }));
 
 async function compile(name: string): Promise<string> {
   const program = join(work, name);
@@ -78,7 +77,7 @@ async function boot(
   const { stdout } = await run(
     [join(TESTS, 'boot.sh'), image, busybox, join(TESTS, script), ...files],
     {
-      env: { ...process.env, DEADLINE: String(BOOT_SECONDS), ...env },
+      env: { ...process.env, POOL_DIR: work, DEADLINE: String(BOOT_SECONDS), ...env },
       timeoutMs: (BOOT_SECONDS + 60) * 1000,
       // 1: a test failed; the others: the machine ended before its test did, and was ended.
       okCodes: [0, 1, 124],

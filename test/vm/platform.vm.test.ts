@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +18,7 @@ import { native } from '../../src/native/index.js';
 import type { MemoryMap } from '../../src/native/types.js';
 import { ensureArtifacts, writeCpio, type CpioEntry } from '../../src/rack/artifacts/index.js';
 import { qemuBinary } from '../../src/rack/qemu-binary.js';
+import { memoryDir } from '../support/scratch.js';
 
 const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 300_000;
@@ -50,7 +51,7 @@ poweroff -f
 `;
 
 /** Held in memory, since that is what QEMU's RAM is to be. */
-const work = mkdtempSync('/dev/shm/sdm-platform-');
+const work = memoryDir('platform');
 const ram = join(work, 'ram');
 /** The registers of all devices, from those of {@link ELSEWHERE} on. */
 let blocks: MemoryMap | undefined;
@@ -219,7 +220,6 @@ beforeAll(async () => {
 afterAll(() => {
   qemu?.kill('SIGKILL');
   blocks?.close();
-  rmSync(work, { recursive: true });
 });
 
 describe('both modules, on a device of the device tree and the stock kernel', () => {

@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { copyFileSync, openSync, closeSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +11,7 @@ import type { Rack } from '../../src/rack/index.js';
 import type { Request } from '../abi/model.js';
 import { anyRequest } from '../abi/requests.js';
 import { expectCleanKernelLog, holdInBrick, inBrick, testRack } from '../support/rack.js';
+import { memoryDir } from '../support/scratch.js';
 
 const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 600_000;
@@ -31,7 +24,7 @@ const SECOND = '0000:00:07.0';
 let rack: Rack;
 let tap: string;
 /** For the registers of the second device, which the host made, and for models of both. */
-let work: string;
+const work = memoryDir('sdmc');
 let second: string;
 
 async function compile(name: string): Promise<string> {
@@ -54,7 +47,6 @@ function secondDevice(): string[] {
 
 /** The driver's own tests, in a brick with no agent that would use the registers as well. */
 beforeAll(async () => {
-  work = mkdtempSync('/dev/shm/sdm-sdmc-test-');
   second = join(work, 'second');
   native.formatRegisters({ path: makeFile(second) }, { profile: 'zynq' });
   const file = (name: string, path: string) => ({
@@ -82,7 +74,6 @@ beforeAll(async () => {
 }, SUITE_MS);
 afterAll(async () => {
   await rack?.down();
-  rmSync(work, { recursive: true });
 });
 
 /** A file of zeros, as long as a block. */
