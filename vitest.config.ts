@@ -1,4 +1,19 @@
+import { statfsSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+const GIB = 2 ** 30;
+
+/**
+ * How many files that boot machines run at a time. An emulated machine has one processor, so two
+ * files keep two cores busy, where there is memory for two racks: for each a pool of 4 GiB in
+ * /dev/shm, and two machines.
+ */
+function vmWorkers(): number {
+  const { bavail, bsize } = statfsSync('/dev/shm');
+  const room = bavail * bsize >= 9 * GIB && freemem() >= 12 * GIB;
+  return room && availableParallelism() >= 2 ? 2 : 1;
+}
 
 /** Two projects: everything that runs as plain processes, and everything that boots VMs. */
 export default defineConfig({
@@ -23,8 +38,7 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 300_000,
           pool: 'forks',
-          // An emulated machine has one processor: two files at a time keep two cores busy.
-          maxWorkers: 2,
+          maxWorkers: vmWorkers(),
           isolate: true,
         },
       },
