@@ -1,15 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../src/common/exec.js';
-import { projectDir } from '../../src/common/paths.js';
 import { ensureArtifacts } from '../../src/rack/artifacts/index.js';
 import type { Rack } from '../../src/rack/index.js';
 import { kernelModules } from '../../src/rack/kernel-modules.js';
+import { compileForGuest, guestProgram, KERNEL_TESTS } from '../support/guest-tests.js';
 import { expectCleanKernelLog, testRack } from '../support/rack.js';
 
-const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 600_000;
 const DISTANCE_OF_2 = 30;
 
@@ -22,16 +20,8 @@ const SCRIPTS = ['sdmc_mem.sh', 'sdmc_mem_ways.sh'];
 beforeAll(async () => {
   const work = mkdtempSync(join(tmpdir(), 'sdm-module-'));
   try {
-    const tool = join(work, 'sdmtool');
-    await run([
-      ...(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static'] as const),
-      ...['-o', tool, join(TESTS, 'sdmtool.c')],
-    ]);
-    const file = (name: string, path: string) => ({
-      path: `/brick/tests/${name}`,
-      mode: 0o755,
-      data: readFileSync(path),
-    });
+    const tool = await compileForGuest('sdmtool', work);
+    const file = (name: string, path: string) => guestProgram(`/brick/tests/${name}`, path);
     rack = await testRack('module', {
       bricks: 1,
       append: 'sdm.agent=no sdm.module=no memory_hotplug.memmap_on_memory=1',
@@ -45,7 +35,7 @@ beforeAll(async () => {
         ...['-numa', `dist,src=2,dst=3,val=${DISTANCE_OF_2}`],
       ],
       extra: [
-        ...[...SCRIPTS, 'lib.sh'].map((name) => file(name, join(TESTS, name))),
+        ...[...SCRIPTS, 'lib.sh'].map((name) => file(name, join(KERNEL_TESTS, name))),
         file('sdmtool', tool),
         ...(await kernelModules(await ensureArtifacts(), ['dax_hmem', 'kmem'])),
       ],

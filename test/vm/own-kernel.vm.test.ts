@@ -7,10 +7,10 @@ import { projectDir } from '../../src/common/paths.js';
 import { native } from '../../src/native/index.js';
 import { createRegisters } from '../../src/rack/registers.js';
 import { ensureOwnKernel, type OwnKernel } from '../../src/rack/artifacts/own-kernel.js';
+import { compileForGuest, KERNEL_TESTS } from '../support/guest-tests.js';
 import { memoryDir } from '../support/scratch.js';
 
 const KERNEL = join(projectDir(), 'kernel');
-const TESTS = join(KERNEL, 'tests');
 /** The first build of a kernel on a machine that does other things, too. */
 const BUILD_MS = 90 * 60_000;
 const SOAK = process.env['SDM_SOAK'] !== undefined;
@@ -31,15 +31,6 @@ let kernel: OwnKernel;
 beforeAll(async () => {
   kernel = await ensureOwnKernel({ debug: true });
 }, BUILD_MS);
-
-async function compile(name: string): Promise<string> {
-  const program = join(work, name);
-  await run([
-    ...(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static'] as const),
-    ...['-o', program, join(TESTS, `${name}.c`)],
-  ]);
-  return program;
-}
 
 /** Builds modules for a kernel of our own: the paths of the .ko files. */
 async function modules({ headers }: OwnKernel): Promise<string[]> {
@@ -75,7 +66,7 @@ async function boot(
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
   const { stdout } = await run(
-    [join(TESTS, 'boot.sh'), image, busybox, join(TESTS, script), ...files],
+    [join(KERNEL_TESTS, 'boot.sh'), image, busybox, join(KERNEL_TESTS, script), ...files],
     {
       env: { ...process.env, POOL_DIR: work, DEADLINE: String(BOOT_SECONDS), ...env },
       timeoutMs: (BOOT_SECONDS + 60) * 1000,
@@ -127,8 +118,10 @@ describe('on a kernel that watches itself', () => {
     async () => {
       const files = [
         ...(await modules(kernel)),
-        ...(await Promise.all(['sdmtool', 'sdmctool', 'attrfuzz'].map(compile))),
-        ...SUITES.map((name) => join(TESTS, name)),
+        ...(await Promise.all(
+          ['sdmtool', 'sdmctool', 'attrfuzz'].map((name) => compileForGuest(name, work)),
+        )),
+        ...SUITES.map((name) => join(KERNEL_TESTS, name)),
       ];
       const seed = Date.now() & 0x7fffffff;
       tap = await boot(kernel, 'debug.sh', files, {
@@ -165,7 +158,7 @@ describe('on a kernel that watches itself', () => {
   });
 
   it('every suite of KUnit ran', () => {
-    const dir = join(TESTS, 'kunit');
+    const dir = join(KERNEL_TESTS, 'kunit');
     const suites = readdirSync(dir)
       .map((name) => /\.name = "(\w+)",/.exec(readFileSync(join(dir, name), 'utf8'))?.[1])
       .filter((name) => name !== undefined);
@@ -207,7 +200,7 @@ if (SOAK) {
       { timeout: BUILD_MS },
       async () => {
         const other = await ensureOwnKernel({ pages });
-        const files = [...(await modules(other)), await compile('sdmtool')];
+        const files = [...(await modules(other)), await compileForGuest('sdmtool', work)];
         const tap = await boot(other, 'pages.sh', files, { ARGS: `${pageKib} ${blockMib}` });
         expect(
           results(tap).filter((line) => line.startsWith('not ok')),

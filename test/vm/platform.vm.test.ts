@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, truncateSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,14 +13,13 @@ import {
   type MemportRegisters,
 } from '../../src/abi/codec.js';
 import { run } from '../../src/common/exec.js';
-import { projectDir } from '../../src/common/paths.js';
 import { native } from '../../src/native/index.js';
 import type { MemoryMap } from '../../src/native/types.js';
-import { ensureArtifacts, writeCpio, type CpioEntry } from '../../src/rack/artifacts/index.js';
+import { ensureArtifacts, writeCpio } from '../../src/rack/artifacts/index.js';
 import { qemuBinary } from '../../src/rack/qemu-binary.js';
+import { compileForGuest, guestProgram, KERNEL_TESTS } from '../support/guest-tests.js';
 import { memoryDir } from '../support/scratch.js';
 
-const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 300_000;
 /** The guest's own part of that; 10 s on an idle machine. */
 const GUEST_MS = 180_000;
@@ -158,7 +157,7 @@ async function makeDeviceTree(): Promise<string> {
   ) as [string, string, string];
   await run([qemuBinary(), ...machine(`,dumpdtb=${base}`)]);
   // The parent of its interrupt is the root's, which an overlay does not see.
-  const source = join(TESTS, 'platform.dtso');
+  const source = join(KERNEL_TESTS, 'platform.dtso');
   const dtc = ['-Wno-interrupts_property', '-I', 'dts', '-O', 'dtb', '-o', overlay, source];
   await run(['dtc', ...dtc]);
   await run(['fdtoverlay', '-i', base, '-o', out, overlay]);
@@ -166,20 +165,13 @@ async function makeDeviceTree(): Promise<string> {
 }
 
 async function makeInitrd(base: string, modules: string): Promise<string> {
-  const file = (path: string, name: string): CpioEntry => ({
-    path: `/tests/${name}`,
-    mode: 0o755,
-    data: readFileSync(path),
-  });
+  const file = (path: string, name: string) => guestProgram(`/tests/${name}`, path);
   const compiled = ['sdmtool', 'sdmctool'];
-  for (const name of compiled) {
-    const out = ['-o', join(work, name), join(TESTS, `${name}.c`)];
-    await run(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static', ...out]);
-  }
+  for (const name of compiled) await compileForGuest(name, work);
   const own = writeCpio([
     { path: '/init', mode: 0o755, data: INIT },
     ...compiled.map((name) => file(join(work, name), name)),
-    ...['platform.sh', 'lib.sh'].map((name) => file(join(TESTS, name), name)),
+    ...['platform.sh', 'lib.sh'].map((name) => file(join(KERNEL_TESTS, name), name)),
     ...['sdmc.ko', 'sdmc_mem.ko'].map((name) => file(join(modules, name), name)),
   ]);
   const path = join(work, 'initrd');

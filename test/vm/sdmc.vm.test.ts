@@ -4,16 +4,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BLOCK_MAX, fromBuffer, hex, OFFSET_SIGN, REG, STATUS } from '../../src/abi/codec.js';
-import { run } from '../../src/common/exec.js';
-import { projectDir } from '../../src/common/paths.js';
 import { native, STAGING, STAGING_WORDS, type RegisterBlock } from '../../src/native/index.js';
 import type { Rack } from '../../src/rack/index.js';
 import type { Request } from '../abi/model.js';
 import { anyRequest } from '../abi/requests.js';
+import { compileForGuest, guestProgram, KERNEL_TESTS } from '../support/guest-tests.js';
 import { expectCleanKernelLog, holdInBrick, inBrick, testRack } from '../support/rack.js';
 import { memoryDir } from '../support/scratch.js';
 
-const TESTS = join(projectDir(), 'kernel/tests');
 const SUITE_MS = 600_000;
 /** Memports for each device and state of its links. */
 const BATCH = 500;
@@ -26,15 +24,6 @@ let tap: string;
 /** For the registers of the second device, which the host made, and for models of both. */
 const work = memoryDir('sdmc');
 let second: string;
-
-async function compile(name: string): Promise<string> {
-  const program = join(work, name);
-  await run([
-    ...(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static'] as const),
-    ...['-o', program, join(TESTS, `${name}.c`)],
-  ]);
-  return program;
-}
 
 /** Two ivshmem devices over the same registers: one for the driver, one for who plays the logic. */
 function secondDevice(): string[] {
@@ -49,20 +38,16 @@ function secondDevice(): string[] {
 beforeAll(async () => {
   second = join(work, 'second');
   native.formatRegisters({ path: makeFile(second) }, { profile: 'zynq' });
-  const file = (name: string, path: string) => ({
-    path: `/brick/tests/${name}`,
-    mode: 0o755,
-    data: readFileSync(path),
-  });
+  const file = (name: string, path: string) => guestProgram(`/brick/tests/${name}`, path);
   rack = await testRack('sdmc', {
     bricks: 1,
     append: 'sdm.agent=no sdm.module=no',
     qemuArgs: secondDevice(),
     extra: [
-      file('sdmc.sh', join(TESTS, 'sdmc.sh')),
-      file('lib.sh', join(TESTS, 'lib.sh')),
-      file('sdmtool', await compile('sdmtool')),
-      file('sdmctool', await compile('sdmctool')),
+      file('sdmc.sh', join(KERNEL_TESTS, 'sdmc.sh')),
+      file('lib.sh', join(KERNEL_TESTS, 'lib.sh')),
+      file('sdmtool', await compileForGuest('sdmtool', work)),
+      file('sdmctool', await compileForGuest('sdmctool', work)),
     ],
   });
   const { stdout } = await rack.exec(
