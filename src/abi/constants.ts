@@ -20,11 +20,60 @@ export const REG = {
   LINK_STATUS: 0x048,
   LINK_RESET: 0x050,
   LINK_DOWNS: 0x080,
+  // The mailbox: docs/mailbox.md.
   MAILBOX: 0x100,
+  REQUEST_SEQ: 0x100,
+  REQUEST_COMMAND: 0x108,
+  REQUEST_COOKIE: 0x110,
+  REQUEST_ARGUMENT: 0x118,
+  ANSWER_SEQ: 0x120,
+  ANSWER_CODE: 0x128,
+  ANSWER_COOKIE: 0x130,
+  ANSWER_START: 0x138,
+  ANSWER_SIZE: 0x140,
+  ANSWER_DISTANCE: 0x148,
+  REQUEST_GRANULE: 0x150,
+  REQUEST_TIMEOUT: 0x158,
+  CALL_SEQ: 0x180,
+  CALL_COMMAND: 0x188,
+  CALL_COOKIE: 0x190,
+  CALL_TIMEOUT: 0x198,
+  REPLY_SEQ: 0x1a0,
+  REPLY_CODE: 0x1a8,
+  INT_STATUS: 0x1e0,
+  INT_ENABLE: 0x1e8,
 } as const;
 
 /** Bytes from REG.MAILBOX on that mailbox and interrupts may use. */
 export const MAILBOX_SIZE = 0x100;
+
+/** INT_STATUS and INT_ENABLE, by bit. */
+export const INT = { LINK: 0, ANSWER: 1, CALL: 2 } as const;
+
+/** REQUEST_COMMAND: what a guest asks of its hypervisor. */
+export const REQUEST = { ADD: 1, REMOVE: 2, LIST: 3 } as const;
+
+/** ANSWER_CODE. */
+export const ANSWER = {
+  OK: 1,
+  BAD_COMMAND: 16,
+  BAD_SIZE: 17,
+  BAD_COOKIE: 18,
+  NO_ROOM: 19,
+  REFUSED: 20,
+  TIMEOUT: 21,
+  LIMIT: 22,
+  END: 23,
+} as const;
+
+/** CALL_COMMAND: what a hypervisor asks of its guest; 0: nothing. */
+export const CALL = { RECLAIM: 1 } as const;
+
+/** REPLY_CODE. */
+export const REPLY = { ACCEPTED: 1, REFUSED: 16 } as const;
+
+/** Requests and grants that a guest can have at once. */
+export const GRANTS_MAX = 64;
 
 /** FEATURES, by bit. */
 export const FEATURE = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PROFILES } from '../../src/abi/profiles.js';
-import { documentedDumps } from './examples.js';
+import { documentedDumps, mailboxDumps } from './examples.js';
 import {
   differences,
   parseConstants,
@@ -12,6 +12,8 @@ import {
 
 const header = readText('native/abi/memport.h');
 const markdown = readText('docs/memport-abi.md');
+const mailbox = readText('docs/mailbox.md');
+const pages = { abi: markdown, mailbox };
 
 describe('the three sources of the ABI', () => {
   test('a header with anything but numbers is refused', () => {
@@ -32,9 +34,14 @@ describe('the three sources of the ABI', () => {
   test('a changed cell of the document is noticed', () => {
     const wrong = markdown.replace('| 0x048 | `LINK_STATUS`', '| 0x040 | `LINK_STATUS`');
     expect(wrong).not.toBe(markdown);
-    expect(differences(parseConstants(), parseDocument(wrong), 'ts', 'md')).toEqual([
-      'SDM_REG_LINK_STATUS: 0x48 in ts, 0x40 in md',
-    ]);
+    expect(
+      differences(parseConstants(), parseDocument({ ...pages, abi: wrong }), 'ts', 'md'),
+    ).toEqual(['SDM_REG_LINK_STATUS: 0x48 in ts, 0x40 in md']);
+    const late = mailbox.replace('| 20 | `REFUSED`', '| 24 | `REFUSED`');
+    expect(late).not.toBe(mailbox);
+    expect(
+      differences(parseConstants(), parseDocument({ ...pages, mailbox: late }), 'ts', 'md'),
+    ).toEqual(['SDM_ANSWER_REFUSED: 0x14 in ts, 0x18 in md']);
   });
 
   test('memport.h and constants.ts agree', () => {
@@ -43,9 +50,9 @@ describe('the three sources of the ABI', () => {
     expect(differences(numbers, parseConstants(), 'memport.h', 'constants.ts')).toEqual([]);
   });
 
-  test('memport.h and docs/memport-abi.md agree', () => {
-    const documented = parseDocument(markdown);
-    expect(differences(parseHeader(header), documented, 'memport.h', 'memport-abi.md')).toEqual([]);
+  test('memport.h and the two pages agree', () => {
+    const documented = parseDocument(pages);
+    expect(differences(parseHeader(header), documented, 'memport.h', 'the pages')).toEqual([]);
   });
 });
 
@@ -73,18 +80,36 @@ describe('docs/memport-abi.md', () => {
   });
 
   test('its dumps are what the codec writes', () => {
-    const dumps = [...markdown.matchAll(/\n```\n([0-9a-f]{8} {2}[\s\S]*?)\n```/g)].map((m) => m[1]);
-    expect(dumps).toEqual(Object.values(documentedDumps()));
-  });
-
-  test('its links lead to headings', () => {
-    const slugs = [...markdown.matchAll(/^#+ (.*)$/gm)].map((m) =>
-      m[1]!
-        .toLowerCase()
-        .replace(/[^a-z0-9 -]/g, '')
-        .replaceAll(' ', '-'),
-    );
-    const targets = [...markdown.matchAll(/\]\(#([^)]*)\)/g)].map((m) => m[1]!);
-    expect(targets.filter((target) => !slugs.includes(target))).toEqual([]);
+    expect(dumpsOf(markdown)).toEqual(Object.values(documentedDumps()));
   });
 });
+
+describe('docs/mailbox.md', () => {
+  test('its dumps are a conversation', () => {
+    expect(dumpsOf(mailbox)).toEqual(Object.values(mailboxDumps()));
+  });
+});
+
+describe('the links of', () => {
+  test.each(Object.entries(pages))('%s lead to headings', (name, page) => {
+    const other = name === 'abi' ? 'mailbox.md' : 'memport-abi.md';
+    const slugs = { '': slugsOf(page), [other]: slugsOf(name === 'abi' ? mailbox : markdown) };
+    const targets = [...page.matchAll(/\]\(([a-z-]*\.md)?#([^)]*)\)/g)];
+    expect(targets.length).toBeGreaterThan(10);
+    const astray = targets.filter(([, file = '', slug]) => slugs[file]?.includes(slug!) === false);
+    expect(astray.map(([link]) => link)).toEqual([]);
+  });
+});
+
+function dumpsOf(page: string): (string | undefined)[] {
+  return [...page.matchAll(/\n```\n([0-9a-f]{8} {2}[\s\S]*?)\n```/g)].map((m) => m[1]);
+}
+
+function slugsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.*)$/gm)].map((m) =>
+    m[1]!
+      .toLowerCase()
+      .replace(/[^a-z0-9_ -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}

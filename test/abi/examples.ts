@@ -2,7 +2,16 @@ import { encodeOffset, OFFSET_SIGN, remoteOf } from '../../src/abi/offset.js';
 import { blockLength, toBuffer, type BlockImage } from '../../src/abi/frame.js';
 import type { BlockHeader, MemportRegisters } from '../../src/abi/parser.js';
 import { PROFILES, type ProfileName } from '../../src/abi/profiles.js';
-import { MEMPORT_BASE, MEMPORT_STRIDE, STATUS } from '../../src/abi/constants.js';
+import {
+  ANSWER,
+  CALL,
+  MEMPORT_BASE,
+  MEMPORT_STRIDE,
+  REG,
+  REPLY,
+  REQUEST,
+  STATUS,
+} from '../../src/abi/constants.js';
 
 export const EMPTY: MemportRegisters = {
   start: 0n,
@@ -104,4 +113,36 @@ export function documentedDumps(): Record<'header' | 'active' | 'refused' | 'ide
     refused: hexdump(d44Block, port(1), port(2)),
     identity: hexdump(genericBlock, port(0), port(1)),
   };
+}
+
+type Register = keyof typeof REG;
+
+/** The five dumps of docs/mailbox.md, by what they show: one conversation. */
+export function mailboxDumps(): Record<
+  'asking' | 'granted' | 'called' | 'replied' | 'removed',
+  string
+> {
+  const bytes = Buffer.alloc(MEMPORT_BASE);
+  const put = (registers: Partial<Record<Register, bigint | number>>): void => {
+    for (const [name, value] of Object.entries(registers)) {
+      bytes.writeBigUInt64LE(BigInt(value), REG[name as Register]);
+    }
+  };
+  const show = (from: number, to: number): string => hexdump(bytes, from, to);
+  const request = (): string => show(REG.REQUEST_SEQ, REG.REQUEST_TIMEOUT + 8);
+  const call = (): string => show(REG.CALL_SEQ, REG.REPLY_CODE + 8);
+  const cookie = 0x5dc0_0001;
+
+  put({ REQUEST_GRANULE: 256 << 20, REQUEST_TIMEOUT: 30_000 });
+  put({ REQUEST_COMMAND: REQUEST.ADD, REQUEST_COOKIE: cookie, REQUEST_ARGUMENT: 1 << 30 });
+  const asking = request();
+  put({ REQUEST_SEQ: 1, ANSWER_CODE: ANSWER.OK, ANSWER_COOKIE: cookie, ANSWER_DISTANCE: 40 });
+  put({ ANSWER_START: BAR + (63n << 30n), ANSWER_SIZE: 1 << 30, ANSWER_SEQ: 1 });
+  const granted = request();
+  put({ CALL_COMMAND: CALL.RECLAIM, CALL_COOKIE: cookie, CALL_TIMEOUT: 10_000, CALL_SEQ: 1 });
+  const called = call();
+  put({ REPLY_CODE: REPLY.ACCEPTED, REPLY_SEQ: 1, CALL_COMMAND: 0 });
+  const replied = call();
+  put({ REQUEST_COMMAND: REQUEST.REMOVE, REQUEST_SEQ: 2, ANSWER_DISTANCE: 0, ANSWER_SEQ: 2 });
+  return { asking, granted, called, replied, removed: request() };
 }

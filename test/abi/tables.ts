@@ -33,6 +33,11 @@ function put(numbers: Numbers, name: string, value: bigint): void {
 /** Groups of constants.ts and the prefix that memport.h gives their members. */
 const GROUPS = new Map<string, string>([
   ['REG', 'SDM_REG_'],
+  ['INT', 'SDM_INT_'],
+  ['REQUEST', 'SDM_REQUEST_'],
+  ['ANSWER', 'SDM_ANSWER_'],
+  ['CALL', 'SDM_CALL_'],
+  ['REPLY', 'SDM_REPLY_'],
   ['FEATURE', 'SDM_FEATURE_'],
   ['MEMPORT', 'SDM_MEMPORT_'],
   ['STATUS', 'SDM_STATUS_'],
@@ -71,19 +76,34 @@ export function tableUnder(markdown: string, heading: string): string[][] {
     .map((cells) => cells.map((cell) => cell.trim().replaceAll('`', '')));
 }
 
-/** All numbers in the tables of docs/memport-abi.md under the names of memport.h. */
-export function parseDocument(markdown: string): Numbers {
+/** The pages that the ABI is written in. */
+export interface Pages {
+  /** docs/memport-abi.md */
+  readonly abi: string;
+  /** docs/mailbox.md */
+  readonly mailbox: string;
+}
+
+/** All numbers in the tables of both pages under the names of memport.h. */
+export function parseDocument({ abi, mailbox }: Pages): Numbers {
   const numbers: Numbers = new Map();
-  const add = (heading: string, prefix: string, name: number, value: number): void => {
-    for (const row of tableUnder(markdown, heading)) {
+  const add = (page: string, heading: string, prefix: string, [name, value] = [1, 0]): void => {
+    for (const row of tableUnder(page, heading)) {
       put(numbers, prefix + row[name]!, BigInt(row[value]!));
     }
   };
-  add('## Block registers', 'SDM_REG_', 1, 0);
-  add('### FEATURES', 'SDM_FEATURE_', 1, 0);
-  add('### Limits', '', 0, 1);
-  add('## Memport registers', 'SDM_MEMPORT_', 1, 0);
-  add('## STATUS, and what to do about it', 'SDM_STATUS_', 1, 0);
+  add(abi, '## Block registers', 'SDM_REG_');
+  add(abi, '### FEATURES', 'SDM_FEATURE_');
+  add(abi, '### Limits', '', [0, 1]);
+  add(abi, '## Memport registers', 'SDM_MEMPORT_');
+  add(abi, '## STATUS, and what to do about it', 'SDM_STATUS_');
+  add(abi, '## Interrupts', 'SDM_INT_');
+  add(mailbox, '### What the guest asks', 'SDM_REG_');
+  add(mailbox, '### What the hypervisor asks', 'SDM_REG_');
+  add(mailbox, '### REQUEST_COMMAND', 'SDM_REQUEST_');
+  add(mailbox, '### ANSWER_CODE, and what to do about it', 'SDM_ANSWER_');
+  add(mailbox, '### CALL_COMMAND', 'SDM_CALL_');
+  add(mailbox, '### REPLY_CODE', 'SDM_REPLY_');
   return numbers;
 }
 
