@@ -5,22 +5,24 @@ import { writeInitrd, type Artifacts, type CpioEntry } from './artifacts/index.j
 import type { RackLayout } from './layout.js';
 import { brickName } from './names.js';
 import { sharesOf, type RackPlan } from './plan.js';
+import type { QemuKind } from './qemu-binary.js';
 import { makeHostKey } from './ssh.js';
 
 /**
  * Configuration of a brick's agent. It finds registers and pool by itself, as on hardware; what it
- * may use of the pool only the rack knows.
+ * may use of the pool only the rack knows. Behind registers that translate there is no pool to find.
  */
 export function agentConfig(
   rack: string,
   plan: RackPlan,
   n: number,
+  qemu: QemuKind,
   override: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
   return {
     brick: brickName(rack, n),
     registers: { backend: 'auto', pci: 'auto' },
-    pool: { pci: 'auto' },
+    ...(qemu === 'stock' && { pool: { pci: 'auto' } }),
     shares: sharesOf(plan, n).map(({ start, size, shared }) => ({
       start: hex(start),
       size: hex(size),

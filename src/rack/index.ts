@@ -12,10 +12,12 @@ import { DEFAULT_RACK } from './names.js';
 import { planRack, type PlanOptions, type RackPlan } from './plan.js';
 import { checkSpace } from './pool.js';
 import { shellQuote } from './qemu.js';
-import { checkQemu, qemuBinary } from './qemu-binary.js';
+import { builtQemu, findQemu, type QemuKind } from './qemu-binary.js';
+import type { Qmp } from './qmp.js';
 import { setLink } from './registers.js';
+import { setDeviceLink, withQmp } from './sdm-device.js';
 import { sshArgv, sshDisconnect, sshExec, type ExecOptions } from './ssh.js';
-import { rackNames, readState, type RackState } from './state.js';
+import { qemuOf, rackNames, readState, type RackState } from './state.js';
 import { rackStatus, type RackStatus } from './status.js';
 import { removeRack, runningBricks, type RemoveOptions } from './teardown.js';
 import { buildRack } from './up.js';
@@ -23,10 +25,16 @@ import { buildRack } from './up.js';
 export type { ExecOptions } from './ssh.js';
 export type { BrickStatus, RackStatus } from './status.js';
 export { DEFAULT_RACK } from './names.js';
+export { QEMUS, type QemuKind } from './qemu-binary.js';
 
 export interface RackUpOptions extends Partial<PlanOptions> {
   /** Default "r0". */
   readonly name?: string;
+  /**
+   * What the bricks run on. Default `stock`: two ivshmem devices. `patched`: a QEMU with this project's
+   * device, whose memports translate; it is built when it is not in the cache.
+   */
+  readonly qemu?: QemuKind;
   /** More for the kernel's command line, such as "sdm.module=no". */
   readonly append?: string;
   /** Keys to put over those of the agents' configuration. */
@@ -91,20 +99,22 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
   const signal = options.signal;
   const onProgress = options.onProgress ?? (() => {});
   signal?.throwIfAborted();
-  const qemu = qemuBinary();
-  await checkQemu(qemu, signal);
+  const qemu = options.qemu ?? 'stock';
+  const found = await findQemu(qemu, signal);
   const lock = await lockRack(layout, 'up');
   try {
     const fresh = await makeWay(layout, plan, onProgress);
     const progress = options.progress ?? new Progress({ stream: process.stderr });
-    const artifacts =
-      options.artifacts ?? (await ensureArtifacts({ progress, ...(signal && { signal }) }));
+    const making = { progress, ...(signal && { signal }) };
+    const binary = found ?? (await builtQemu(making));
+    const artifacts = options.artifacts ?? (await ensureArtifacts(making));
     try {
       await buildRack({
         layout: fresh,
         plan,
         artifacts,
         qemu,
+        qemuBinary: binary,
         append: options.append ?? '',
         agent: options.agent ?? {},
         omit: options.omit ?? [],
@@ -234,10 +244,24 @@ export class Rack {
     return this.layout.pool;
   }
 
-  /** The register block of brick `n`. */
+  /** What the bricks run on. */
+  get qemu(): QemuKind {
+    return qemuOf(this.state());
+  }
+
+  /**
+   * The register block of brick `n`.
+   * @throws SdmError SDM_NOT_FOUND: a brick on a patched QEMU has it in there, and not in a file.
+   */
   registersPath(n: number): string {
     this.#brick(n);
-    return this.layout.registers(n);
+    if (this.qemu === 'stock') return this.layout.registers(n);
+    throw new SdmError(
+      'SDM_NOT_FOUND',
+      `the registers of brick ${n} of rack ${this.name} are in its QEMU and in no file; ` +
+        `"${sdmCommand()} rack monitor --name ${this.name} ${n} info sdm" shows them`,
+      { details: { rack: this.name, brick: n } },
+    );
   }
 
   /**
@@ -254,7 +278,7 @@ export class Rack {
     );
   }
 
-  status(): RackStatus {
+  status(): Promise<RackStatus> {
     return rackStatus(this.layout);
   }
 
@@ -290,15 +314,34 @@ export class Rack {
     this.#brick(n);
     const lock = await lockRack(this.layout, 'link', DOWN_LOCK_TIMEOUT_MS);
     try {
-      return await setLink(this.layout.registers(n), t, up);
+      if (this.qemu === 'stock') return await setLink(this.layout.registers(n), t, up);
+      this.requireRunning(n);
+      return await setDeviceLink(this.layout.brick(n), t, up);
     } finally {
       await lock.release();
     }
   }
 
   /**
-   * Boots brick `n` again after it has ended, by itself or not. Registers, pool and disk are as it left
-   * them, the rest begins anew.
+   * Speaks QEMU's machine protocol with brick `n`. QEMU hears one at a time, and `link` and `status` need
+   * it too: hold it no longer than necessary.
+   * @throws SdmError SDM_NOT_FOUND, SDM_RACK_BRICK, SDM_UNREACHABLE, SDM_TIMEOUT, and what `work` throws.
+   */
+  async qmp<T>(n: number, work: (qmp: Qmp) => Promise<T>): Promise<T> {
+    this.requireRunning(n);
+    return withQmp(this.layout.brick(n), work);
+  }
+
+  /** What QEMU's monitor for people says to a command such as "info mtree"; see {@link qmp}. */
+  async monitor(n: number, command: string): Promise<string> {
+    return this.qmp(n, async (qmp) =>
+      String(await qmp.execute('human-monitor-command', { 'command-line': command })),
+    );
+  }
+
+  /**
+   * Boots brick `n` again after it has ended, by itself or not. Pool, disk and registers in a file are as
+   * it left them, the rest begins anew.
    * @throws SdmError SDM_NOT_FOUND, SDM_RACK_RUNNING if it runs, SDM_RACK_QEMU, SDM_RACK_BOOT.
    */
   async boot(n: number, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {

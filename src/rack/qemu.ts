@@ -1,10 +1,13 @@
 import type { BrickLayout } from './layout.js';
 import { brickName } from './names.js';
 import type { RackPlan } from './plan.js';
+import type { QemuKind } from './qemu-binary.js';
+import { SDM_DEVICE } from './sdm-device.js';
 
 /** PCI addresses of a brick's devices; the agent's configuration names them. */
 export const PCI = {
   network: '01.0',
+  /** An ivshmem device, or the sdm-memport of a patched QEMU, which needs no other for the pool. */
   registers: '02.0',
   pool: '03.0',
   root: '04.0',
@@ -16,11 +19,13 @@ export interface QemuInput {
   readonly rack: string;
   readonly brick: BrickLayout;
   readonly plan: RackPlan;
+  readonly qemu: QemuKind;
   readonly kernel: string;
   /** Read-only root image. */
   readonly root: string;
   /** The whole kernel command line. */
   readonly commandLine: string;
+  /** Unused on a patched QEMU, where registers are the device's own. */
   readonly registersPath: string;
   readonly registersSize: number;
   readonly poolPath: string;
@@ -63,8 +68,9 @@ export function readyTimeout(bootTimeoutMs: number): string {
 
 /**
  * Arguments of QEMU for one brick: an aarch64 `virt` machine with nodes 1 and 2 possible but empty,
- * its registers and the rack's pool as two ivshmem devices, a network that reaches only the host's
- * loopback, and nothing that needs a privilege. Works with stock QEMU from 7.2 on.
+ * its registers and the rack's pool as two ivshmem devices, or both as one sdm-memport, a network that
+ * reaches only the host's loopback, and nothing that needs a privilege. Works with stock QEMU from 7.2
+ * on, but for sdm-memport.
  */
 export function qemuArgs(input: QemuInput): string[] {
   const { brick, plan } = input;
@@ -94,8 +100,12 @@ export function qemuArgs(input: QemuInput): string[] {
     ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${input.sshPort}-:22`],
     // Without a boot ROM: Debian has it in a package of its own, and nothing boots from the network.
     ...['-device', `virtio-net-pci,netdev=net,addr=${PCI.network},romfile=`],
-    ...ivshmem(input, 'registers', input.registersPath, String(input.registersSize)),
-    ...ivshmem(input, 'pool', input.poolPath, String(plan.poolSize)),
+    ...(input.qemu === 'patched'
+      ? memports(input)
+      : [
+          ...ivshmem(input, 'registers', input.registersPath, String(input.registersSize)),
+          ...ivshmem(input, 'pool', input.poolPath, String(plan.poolSize)),
+        ]),
     ...[
       '-blockdev',
       `driver=raw,node-name=root,read-only=on,file.driver=file,file.filename=${quoted(input.root)}`,
@@ -134,6 +144,18 @@ function ivshmem(
   return [
     ...['-object', `memory-backend-file,id=${id},share=on,size=${size}${memPathOption(path)}`],
     ...['-device', `ivshmem-plain,memdev=${id},addr=${PCI[id]}`],
+  ];
+}
+
+/** The pool is no device's memory, but what memports lead to: without it they lead nowhere. */
+function memports({ omit, poolPath, plan }: QemuInput): readonly string[] {
+  if (omit?.includes('registers')) return [];
+  const device = `sdm-memport,id=${SDM_DEVICE},addr=${PCI.registers}`;
+  if (omit?.includes('pool')) return ['-device', device];
+  const size = `offset=0,size=${plan.poolSize}`;
+  return [
+    ...['-object', `memory-backend-remote,id=pool,${size}${memPathOption(poolPath)}`],
+    ...['-device', `${device},memdev=pool`],
   ];
 }
 

@@ -79,11 +79,7 @@ export async function setLink(path: string, transceiver: number, up: boolean): P
   try {
     const count = Number(read(REG.NTRANSCEIVERS));
     if (!Number.isInteger(transceiver) || transceiver < 0 || transceiver >= count) {
-      throw new SdmError(
-        'SDM_INPUT',
-        `transceiver ${transceiver} was named; the brick has ${count}: 0 to ${count - 1}`,
-        { details: { transceiver, count } },
-      );
+      throw noTransceiver(transceiver, count);
     }
     const links = read(REG.LINK_STATUS);
     const bit = 1n << BigInt(transceiver);
@@ -96,4 +92,12 @@ export async function setLink(path: string, transceiver: number, up: boolean): P
   } finally {
     map.close();
   }
+}
+
+/** The refusal of a transceiver that a brick does not have. */
+export function noTransceiver(transceiver: number, count: number): SdmError {
+  const range = count === 0 ? 'none' : `${count}: 0 to ${count - 1}`;
+  return new SdmError('SDM_INPUT', `transceiver ${transceiver} was named; the brick has ${range}`, {
+    details: { transceiver, count },
+  });
 }

@@ -14,6 +14,7 @@ import { SdmError } from '../common/errors.js';
 import { HEX_PATTERN } from '../common/units.js';
 import { racksDir, rackLayout, type RackLayout } from './layout.js';
 import { MAX_BRICKS } from './names.js';
+import { QEMUS, type QemuKind } from './qemu-binary.js';
 
 const closed = { additionalProperties: false } as const;
 const Hex = Type.String({ pattern: HEX_PATTERN });
@@ -33,6 +34,8 @@ export const RackState = Type.Object(
     distances: Type.Tuple([Type.Integer(), Type.Integer()]),
     append: Type.String(),
     kernel: Type.String(),
+    /** Racks that were made before there was a choice have none. */
+    qemu: Type.Optional(Type.Enum([...QEMUS])),
     bricks: Type.Array(
       Type.Object(
         {
@@ -50,6 +53,11 @@ export const RackState = Type.Object(
 );
 export type RackState = Static<typeof RackState>;
 export type BrickState = RackState['bricks'][number];
+
+/** What the bricks of a rack run on. */
+export function qemuOf(state: RackState): QemuKind {
+  return state.qemu ?? 'stock';
+}
 
 /** Writes rack.json so that a reader sees the old one or the new one, never half of it. */
 export function writeState(layout: RackLayout, state: RackState): void {

@@ -2,8 +2,10 @@ import { hex } from '../common/units.js';
 import { brickProcesses } from './brick.js';
 import type { RackLayout } from './layout.js';
 import { uptimeMs } from './process.js';
+import type { QemuKind } from './qemu-binary.js';
 import { attachedBytes } from './registers.js';
-import { readState, type BrickState, type RackState } from './state.js';
+import { deviceAttachedBytes } from './sdm-device.js';
+import { qemuOf, readState, type BrickState, type RackState } from './state.js';
 import { brickNumbers } from './teardown.js';
 
 export interface BrickStatus {
@@ -14,7 +16,7 @@ export interface BrickStatus {
   readonly pid: number | null;
   readonly sshPort: number | null;
   readonly uptimeMs: number | null;
-  /** What its memports map now, bytes as "0x…"; null if it has no registers. */
+  /** What its memports map now, bytes as "0x…"; null if it has no registers that can be asked. */
   readonly attached: string | null;
   /** Its own part of the pool, bytes as "0x…". */
   readonly share: { readonly start: string; readonly size: string } | null;
@@ -28,13 +30,18 @@ export interface RackStatus {
    */
   readonly state: 'running' | 'degraded' | 'dead' | 'starting' | 'broken';
   readonly dir: string;
+  /** What its bricks run on; null where that is not known. */
+  readonly qemu: QemuKind | null;
   readonly pool: { readonly path: string; readonly size: string } | null;
   readonly memory: string | null;
   readonly bricks: readonly BrickStatus[];
 }
 
-/** What a rack is, without asking the bricks: from its files, its processes and its registers. */
-export function rackStatus(layout: RackLayout): RackStatus {
+/**
+ * What a rack is, without asking the bricks: from its files, its processes and its registers, which on
+ * a patched QEMU that one is asked for.
+ */
+export async function rackStatus(layout: RackLayout): Promise<RackStatus> {
   let state: RackState | undefined;
   try {
     state = readState(layout);
@@ -42,18 +49,12 @@ export function rackStatus(layout: RackLayout): RackStatus {
     // Damaged: shown as broken, with whatever processes there are.
   }
   const numbers = state?.bricks.map(({ n }) => n) ?? brickNumbers(layout);
-  const bricks = numbers.map((n) =>
-    brickStatus(
-      layout,
-      n,
-      state?.phase === 'starting',
-      state?.bricks.find((b) => b.n === n),
-    ),
-  );
+  const bricks = await Promise.all(numbers.map((n) => brickStatus(layout, n, state)));
   return {
     name: layout.name,
     state: state === undefined ? 'broken' : overall(state, bricks),
     dir: layout.dir,
+    qemu: state === undefined ? null : qemuOf(state),
     pool: state === undefined ? null : { path: layout.pool, size: state.poolSize },
     memory: state?.memory ?? null,
     bricks,
@@ -67,21 +68,28 @@ function overall(state: RackState, bricks: readonly BrickStatus[]): RackStatus['
   return alive === bricks.length ? 'running' : 'degraded';
 }
 
-function brickStatus(
+async function brickStatus(
   layout: RackLayout,
   n: number,
-  starting: boolean,
-  state: BrickState | undefined,
-): BrickStatus {
-  const process = brickProcesses(layout.brick(n))[0];
-  const attached = attachedBytes(layout.registers(n));
-  const own = state?.shares.find((share) => !share.shared);
+  rack: RackState | undefined,
+): Promise<BrickStatus> {
+  const layoutOf = layout.brick(n);
+  const process = brickProcesses(layoutOf)[0];
+  const brick: BrickState | undefined = rack?.bricks.find((b) => b.n === n);
+  const attached =
+    rack === undefined || qemuOf(rack) === 'stock'
+      ? attachedBytes(layout.registers(n))
+      : process === undefined
+        ? undefined
+        : await deviceAttachedBytes(layoutOf);
+  const own = brick?.shares.find((share) => !share.shared);
+  const alive = rack?.phase === 'starting' ? 'starting' : 'running';
   return {
     n,
-    name: state?.name ?? `brick ${n}`,
-    state: process === undefined ? 'dead' : starting ? 'starting' : 'running',
+    name: brick?.name ?? `brick ${n}`,
+    state: process === undefined ? 'dead' : alive,
     pid: process?.pid ?? null,
-    sshPort: state?.sshPort ?? null,
+    sshPort: brick?.sshPort ?? null,
     uptimeMs: process === undefined ? null : Math.round(uptimeMs(process)),
     attached: attached === undefined ? null : hex(attached),
     share: own === undefined ? null : { start: own.start, size: own.size },

@@ -11,6 +11,7 @@ import { sharesOf, type RackPlan } from './plan.js';
 import { createPool } from './pool.js';
 import { freePort, freePorts } from './ports.js';
 import { kernelCommandLine, qemuArgs, qemuScript, readyTimeout } from './qemu.js';
+import type { QemuKind } from './qemu-binary.js';
 import { createRegisters, REGISTER_FILE_SIZE } from './registers.js';
 import { makeRackKey, writeSshConfig } from './ssh.js';
 import { makePrivateDir, writeState, type BrickState, type RackState } from './state.js';
@@ -20,7 +21,9 @@ export interface RackBuild {
   readonly layout: RackLayout;
   readonly plan: RackPlan;
   readonly artifacts: Artifacts;
-  readonly qemu: string;
+  readonly qemu: QemuKind;
+  /** The program of that kind. */
+  readonly qemuBinary: string;
   /** More for the kernel's command line. */
   readonly append: string;
   /** Keys to put over the agents' configuration. */
@@ -45,7 +48,7 @@ const PORT_TAKEN = /could not set up host forwarding/i;
  * that nothing is there, and removes the rack if this throws.
  */
 export async function buildRack(build: RackBuild): Promise<RackState> {
-  const { layout, plan, signal, onProgress } = build;
+  const { layout, plan, qemu, signal, onProgress } = build;
   const numbers = Array.from({ length: plan.bricks }, (_, i) => i + 1);
   makePrivateDir(layout.dir);
   if (layout.socketDir !== undefined) {
@@ -54,7 +57,9 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
   }
   // Links first: with them a later `down` finds the pool wherever it is.
   symlinkSync(layout.pool, layout.poolLink);
-  for (const n of numbers) symlinkSync(layout.registers(n), layout.registersLink(n));
+  if (qemu === 'stock') {
+    for (const n of numbers) symlinkSync(layout.registers(n), layout.registersLink(n));
+  }
 
   const ports = await freePorts(plan.bricks);
   const bricks = numbers.map((n, i): BrickState => ({
@@ -77,6 +82,7 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
     distances: [...plan.distances],
     append: build.append,
     kernel: build.artifacts.kernel,
+    qemu,
     bricks,
   };
   writeState(layout, state);
@@ -85,8 +91,8 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
   await makeRackKey(layout, signal);
   await createPool(layout, plan.poolSize, signal);
   for (const n of numbers) {
-    await createRegisters(layout.registers(n), plan.poolSize);
-    const config = agentConfig(layout.name, plan, n, build.agent);
+    if (qemu === 'stock') await createRegisters(layout.registers(n), plan.poolSize);
+    const config = agentConfig(layout.name, plan, n, qemu, build.agent);
     await makeBrickFiles({ ...build, n, agentConfig: config });
   }
   writeSshConfig(layout, bricks);
@@ -149,6 +155,7 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     rack: build.layout.name,
     brick,
     plan: build.plan,
+    qemu: build.qemu,
     kernel: build.artifacts.kernel,
     root: build.artifacts.root,
     commandLine: kernelCommandLine(
@@ -163,7 +170,7 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     more: build.qemuArgs,
     disk: build.disk > 0n,
   });
-  const script = qemuScript(build.qemu, args, [
+  const script = qemuScript(build.qemuBinary, args, [
     `Brick ${brick.n} of rack ${build.layout.name}, as "${sdmCommand()} rack up" starts it.`,
     'By hand: stop the brick first ("quit" on its QMP socket), then run this; its console is',
     `then at "${sdmCommand()} rack console ${brick.n} --name ${build.layout.name}" as before.`,

@@ -16,6 +16,8 @@ describe('sdm rack', () => {
     [['rack', 'up', '--pool', 'much']],
     [['rack', 'up', '--name', '../x']],
     [['rack', 'up', '--distance', '10']],
+    [['rack', 'up', '--qemu', 'mine']],
+    [['rack', 'monitor', '1']],
     [['rack', 'exec', '1']],
     [['rack', 'exec', 'one', '--', 'true']],
     [['rack', 'link', '1', '0', 'sideways']],
@@ -33,6 +35,7 @@ describe('sdm rack', () => {
     [['rack', 'console', '1']],
     [['rack', 'logs']],
     [['rack', 'link', '1', '0', 'up']],
+    [['rack', 'monitor', '1', 'info', 'mtree']],
     [['rack', 'status', '--name', 'r0']],
   ])('says for %j that there is no rack, and how to make one', async (args) => {
     const { code, stderr } = await sdm(args, { env });
@@ -74,7 +77,8 @@ describe('sdm rack', () => {
   });
 
   it('helps', async () => {
-    for (const command of ['up', 'status', 'ssh', 'exec', 'console', 'logs', 'link', 'down']) {
+    const commands = ['up', 'status', 'ssh', 'exec', 'console', 'logs', 'link', 'monitor', 'down'];
+    for (const command of commands) {
       const { code, stdout } = await sdm(['rack', command, '--help'], { env });
       expect(code).toBe(0);
       expect(stdout).toContain(`Usage: sdm rack ${command}`);

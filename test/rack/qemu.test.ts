@@ -25,6 +25,7 @@ function input(over: Partial<QemuInput> = {}): QemuInput {
     rack: 'r0',
     brick: layout.brick(1),
     plan: planRack({ bricks: 2 }),
+    qemu: 'stock',
     kernel: '/cache/kernel',
     root: '/cache/root.img',
     commandLine: 'console=ttyAMA0 quiet',
@@ -79,6 +80,29 @@ describe('command line of QEMU', () => {
     const args = qemuArgs(input({ omit: ['pool'] })).join(' ');
     expect(args).not.toContain('memdev=pool');
     expect(args).toContain('memdev=registers');
+  });
+
+  it('has one device for both on a patched QEMU, and no file of registers', () => {
+    const args = qemuArgs(input({ qemu: 'patched' }));
+    expect(valuesOf(args, '-device')).toContain('sdm-memport,id=memports,addr=02.0,memdev=pool');
+    const pool = valuesOf(args, '-object').find((object) => object.includes('id=pool'));
+    expect(pool).toBe(
+      'memory-backend-remote,id=pool,offset=0,size=4294967296,mem-path=/dev/shm/sdm-0-r0/pool'.replace(
+        '-0-',
+        `-${process.getuid?.()}-`,
+      ),
+    );
+    // by which it is known who uses a pool
+    expect(pool?.endsWith(memPathOption(rackLayout('r0', '/racks', '/dev/shm').pool))).toBe(true);
+    expect(args.join(' ')).not.toMatch(/ivshmem|registers-1/);
+  });
+
+  it('leaves the parts of that device out on request', () => {
+    const devices = (omit: NonNullable<QemuInput['omit']>): string =>
+      qemuArgs(input({ qemu: 'patched', omit })).join(' ');
+    expect(devices(['pool'])).toContain('sdm-memport,id=memports,addr=02.0 ');
+    expect(devices(['pool'])).not.toContain('memory-backend-remote');
+    expect(devices(['registers'])).not.toMatch(/sdm-memport|memory-backend-remote/);
   });
 
   it('puts more arguments last', () => {

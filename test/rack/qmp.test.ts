@@ -1,53 +1,26 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Qmp } from '../../src/rack/qmp.js';
-
-const GREETING = '{"QMP": {"version": {}, "capabilities": []}}\r\n';
+import { serveQmp, type QmpAnswer, type QmpRequest } from '../support/fake-qmp.js';
 
 let scratch: string;
 let path: string;
-let server: Server | undefined;
-const sockets = new Set<Socket>();
+let stop: (() => Promise<void>) | undefined;
 
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), 'sdm-qmp-'));
   path = join(scratch, 'qmp.sock');
 });
 afterEach(async () => {
-  for (const socket of sockets) socket.destroy();
-  sockets.clear();
-  await new Promise((resolve) => (server === undefined ? resolve(null) : server.close(resolve)));
-  server = undefined;
+  await stop?.();
+  stop = undefined;
   rmSync(scratch, { recursive: true });
 });
 
-interface Request {
-  readonly execute: string;
-  readonly id: number;
-}
-
-/** Serves QMP: `answer` gets each request after the negotiation. */
-async function serve(
-  answer: (request: Request, socket: Socket) => void,
-  greeting = GREETING,
-): Promise<void> {
-  server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.write(greeting);
-    socket.on('data', (data) => {
-      for (const line of String(data).trim().split('\n')) {
-        const request = JSON.parse(line) as Request;
-        if (request.execute === 'qmp_capabilities') {
-          socket.write(`{"return": {}, "id": ${request.id}}\r\n`);
-        } else answer(request, socket);
-      }
-    });
-  });
-  await new Promise<void>((resolve) => server?.listen(path, resolve));
+async function serve(answer: QmpAnswer, greeting?: string): Promise<void> {
+  stop = await serveQmp(path, answer, greeting);
 }
 
 describe('QMP client', () => {
@@ -66,7 +39,7 @@ describe('QMP client', () => {
   });
 
   it('tells answers apart, whatever their order and the events between them', async () => {
-    const requests: Request[] = [];
+    const requests: QmpRequest[] = [];
     await serve((request, socket) => {
       requests.push(request);
       if (requests.length < 2) return;

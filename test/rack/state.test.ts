@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rackLayout, type RackLayout } from '../../src/rack/layout.js';
 import {
   makePrivateDir,
+  qemuOf,
   rackNames,
   readState,
   writeState,
@@ -47,6 +48,7 @@ describe('rack.json', () => {
     ['another version', JSON.stringify({ ...STATE, version: 2 })],
     ['a key too many', JSON.stringify({ ...STATE, more: 1 })],
     ['a size that is a number', JSON.stringify({ ...STATE, poolSize: 4294967296 })],
+    ['a QEMU that there is not', JSON.stringify({ ...STATE, qemu: 'mine' })],
     ['no bricks', JSON.stringify({ ...STATE, bricks: [] })],
     ['another rack’s name', JSON.stringify({ ...STATE, name: 'r1' })],
   ])('is refused with %s, and the way out is named', (_what, text) => {
@@ -57,6 +59,12 @@ describe('rack.json', () => {
         message: expect.stringContaining('sdm rack down --name r0'),
       }),
     );
+  });
+
+  it('tells what bricks run on, and if it does not, it is from before there was a choice', () => {
+    expect(qemuOf({ ...STATE, qemu: 'patched' })).toBe('patched');
+    writeState(layout, STATE);
+    expect(qemuOf(readState(layout)!)).toBe('stock');
   });
 
   it('is read as it was written, and leaves no draft', () => {

@@ -26,6 +26,7 @@ import { findProcesses, identify, writeIdentity } from '../../src/rack/process.j
 /** A stand-in for QEMU: knows the way to its console's log, and then does what a test says. */
 const FAKE_QEMU = `#!/bin/sh
 if [ "$1" = --version ]; then echo "QEMU emulator version $FAKE_VERSION"; exit; fi
+if [ "$2" = help ]; then echo "$FAKE_PARTS"; exit; fi
 for argument; do
   case $argument in *,logfile=*) log=\${argument##*logfile=};; esac
 done
@@ -196,6 +197,50 @@ describe('bringing a rack up', () => {
   });
 });
 
+describe('bringing a rack up on a patched QEMU', () => {
+  const PARTS = ['sdm-memport', 'memory-backend-remote'];
+
+  it('refuses the one that SDM_QEMU names if it has not the devices, and names what it lacks', async () => {
+    fakeQemu('exit 1');
+    for (const missing of PARTS) {
+      vi.stubEnv('FAKE_PARTS', [...PARTS, `${missing}-not`].filter((p) => p !== missing).join(' '));
+      await expect(up({ qemu: 'patched' })).rejects.toMatchObject({
+        code: 'SDM_RACK_QEMU',
+        message: expect.stringMatching(`has no ${missing}, .*unset SDM_QEMU`),
+        details: { missing },
+      });
+    }
+    await expectNothingLeft();
+  });
+
+  it('makes no registers, says so in its state, and starts one device', async () => {
+    vi.stubEnv('FAKE_PARTS', PARTS.join(' '));
+    fakeQemu('echo "sdm: brick ready" >"$log"; exec sleep 600');
+    const files: unknown[] = [];
+    const controller = new AbortController();
+    const onProgress = (detail: string): void => {
+      if (!detail.includes('0 of 1')) return;
+      const rack = openRack();
+      files.push(rack.qemu, readdirSync(rack.layout.shmDir).sort());
+      files.push(existsSync(rack.layout.registersLink(1)));
+      expect(() => rack.registersPath(1)).toThrow(
+        expect.objectContaining({
+          code: 'SDM_NOT_FOUND',
+          message: expect.stringContaining('monitor'),
+        }),
+      );
+      files.push(JSON.parse(readFileSync(rack.layout.brick(1).agentJson, 'utf8')));
+      controller.abort(new Error('enough'));
+    };
+    await expect(up({ qemu: 'patched', onProgress, signal: controller.signal })).rejects.toThrow(
+      'enough',
+    );
+    expect(files).toEqual(['patched', ['owner', 'pool'], false, expect.any(Object)]);
+    expect(files.at(-1)).not.toHaveProperty('pool');
+    await expectNothingLeft();
+  });
+});
+
 describe('what a crash leaves', () => {
   /** A rack's directory as an `up` that was killed leaves it, and its dead brick. */
   function wreck(name: string): void {
@@ -214,7 +259,7 @@ describe('what a crash leaves', () => {
     expect(() => openRack('r0')).toThrow(expect.objectContaining({ code: 'SDM_NOT_FOUND' }));
     wreck('r0');
     const rack = openRack('r0');
-    expect(rack.status()).toMatchObject({
+    expect(await rack.status()).toMatchObject({
       state: 'broken',
       bricks: [{ n: 1, state: 'dead', pid: null }],
     });

@@ -5,6 +5,7 @@ import { downCommand } from './down.js';
 import { execCommand, sshCommand } from './exec.js';
 import { linkCommand } from './link.js';
 import { logsCommand } from './logs.js';
+import { monitorCommand } from './monitor.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
 
@@ -19,6 +20,7 @@ export function rackCommand(): Command {
     consoleCommand,
     logsCommand,
     linkCommand,
+    monitorCommand,
     downCommand,
   ];
   for (const command of commands) rack.addCommand(command());

@@ -12,7 +12,9 @@ export function linkCommand(): Command {
       'after',
       `
 The rack is the other side of a brick's links. A memport whose link is down cannot be activated;
-one that is active stays so: the emulated pool is memory of the host and does not go away.`,
+one that is active stays so. On a stock QEMU its memory is there all the same: the pool is memory of
+the host. On a patched one it is gone until the link is up again, as on hardware: a program that
+touches it ends with SIGBUS, and where the kernel itself does, as with system RAM, the brick crashes.`,
     )
     .action(async (n: number, t: number, state: 'up' | 'down', { name }: { name: string }) => {
       const { openRack } = await import('../../rack/index.js');

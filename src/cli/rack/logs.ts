@@ -28,12 +28,12 @@ async function logs(n: number | undefined, options: LogsOptions): Promise<void> 
   const rack = openRack(options.name);
   const follow = options.follow === true ? ['-f'] : [];
   if (options.agent === true) {
-    const brick = n ?? onlyBrick(rack.status().bricks);
+    const brick = n ?? onlyBrick((await rack.status()).bricks);
     rack.requireRunning(brick);
     await foreground(rack.sshArgv(brick, ['tail', '-n', '+1', ...follow, AGENT_LOG], ['-T']));
     return;
   }
-  const numbers = n === undefined ? rack.status().bricks.map((brick) => brick.n) : [n];
+  const numbers = n === undefined ? (await rack.status()).bricks.map((brick) => brick.n) : [n];
   const files = numbers
     .map((brick) => rack.layout.brick(brick))
     .flatMap(({ consoleLog, qemuLog }) => [consoleLog, qemuLog])

@@ -2,10 +2,18 @@ import { InvalidArgumentError, Option } from 'commander';
 import { SdmError } from '../../common/errors.js';
 import { parseInteger, parseSize } from '../../common/units.js';
 import { MAX_BRICKS, DEFAULT_RACK } from '../../rack/names.js';
+import { QEMUS } from '../../rack/qemu-binary.js';
 
 /** The option that every command on one rack has. */
 export function nameOption(): Option {
   return new Option('-n, --name <rack>', 'which rack').default(DEFAULT_RACK).env('SDM_RACK');
+}
+
+/** What the bricks of a rack that is made run on. */
+export function qemuOption(): Option {
+  return new Option('--qemu <which>', 'what the bricks run on: plain QEMU, or one with our device')
+    .choices(QEMUS)
+    .default('stock');
 }
 
 /** Lets a parser of ours refuse in commander's way, with the option's name before the sentence. */

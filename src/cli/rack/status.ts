@@ -12,14 +12,15 @@ export function statusCommand(): Command {
     .addHelpText(
       'after',
       `
-ATTACHED is what the brick's memports map, by its registers; SHARE is its own part of the pool.
+ATTACHED is what the brick's memports map, by its registers; SHARE is its own part of the pool. QEMU
+is "patched" for a rack that was made with --qemu patched.
 A rack is running, degraded (not all bricks run), dead (none does), starting, or broken (an "up"
 died early). "${sdmCommand()} rack down" cleans up after each of them.`,
     )
     .action(async ({ name, json }: { name?: string; json?: true }) => {
       const { listRacks, openRack } = await import('../../rack/index.js');
       const racks = name === undefined ? listRacks() : [openRack(name)];
-      const all = racks.map((rack) => rack.status());
+      const all = await Promise.all(racks.map((rack) => rack.status()));
       if (json === true) console.log(JSON.stringify(all, null, 2));
       else if (all.length === 0) console.log(`no racks; "${sdmCommand()} rack up" makes one`);
       else {
@@ -36,6 +37,7 @@ export function statusTable(racks: readonly RackStatus[]): string {
     [
       'RACK',
       'STATE',
+      'QEMU',
       right('BRICK'),
       'STATE',
       right('PID'),
@@ -47,9 +49,9 @@ export function statusTable(racks: readonly RackStatus[]): string {
     ],
     racks.flatMap((rack) => {
       const pool = size(rack.pool?.size);
-      if (rack.bricks.length === 0)
-        return [[rack.name, rack.state, '', '', '', '', '', '', '', pool]];
-      return rack.bricks.map((brick) => [rack.name, rack.state, ...brickCells(brick), pool]);
+      const cells = [rack.name, rack.state, rack.qemu ?? '-'];
+      if (rack.bricks.length === 0) return [[...cells, '', '', '', '', '', '', '', pool]];
+      return rack.bricks.map((brick) => [...cells, ...brickCells(brick), pool]);
     }),
   );
 }

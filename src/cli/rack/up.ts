@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { sdmCommand } from '../../common/called.js';
 import { Progress } from '../../common/progress.js';
-import type { Rack } from '../../rack/index.js';
+import type { QemuKind, RackStatus } from '../../rack/index.js';
 import { cancellable } from '../cancellable.js';
 import {
   countArgument,
   distanceArgument,
   nameOption,
+  qemuOption,
   secondsArgument,
   sizeArgument,
 } from './options.js';
@@ -15,6 +16,7 @@ import { statusTable } from './status.js';
 interface UpOptions {
   readonly name: string;
   readonly bricks: number;
+  readonly qemu: QemuKind;
   readonly pool?: bigint;
   readonly memory?: bigint;
   readonly distance?: readonly [number, number];
@@ -30,6 +32,7 @@ export function upCommand(): Command {
     .description('make a rack and boot its bricks')
     .addOption(nameOption())
     .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
+    .addOption(qemuOption())
     .option(
       '--pool <size>',
       'the pool that the bricks share, a power of two (default: 2 GiB a brick, rounded up)',
@@ -47,10 +50,12 @@ export function upCommand(): Command {
     .addHelpText(
       'after',
       `
-Each brick is an aarch64 virtual machine on stock QEMU, with no privileges. The pool is a file on
+Each brick is an aarch64 virtual machine on QEMU, with no privileges. The pool is a file on
 /dev/shm (SDM_SHM names another tmpfs); all of it is allocated at once. Everything else is in one
 directory, which "${sdmCommand()} rack status" names; brick-N/qemu.cmd there is what was started.
-The first time takes longer: kernel and guest are made and kept in the cache.
+The first time takes longer: kernel and guest are made and kept in the cache. With --qemu patched
+memports translate, and a brick reaches nothing that none of them maps; QEMU with the patches for
+that is built at its first use (SDM_QEMU may name one).
 
 Next: ${sdmCommand()} rack exec 1 -- sdm-agent probe`,
     )
@@ -65,6 +70,7 @@ async function up(options: UpOptions): Promise<void> {
       rackUp({
         name: options.name,
         bricks: options.bricks,
+        qemu: options.qemu,
         ...(options.pool !== undefined && { poolSize: options.pool }),
         ...(options.memory !== undefined && { memory: options.memory }),
         ...(options.distance !== undefined && { distances: options.distance }),
@@ -76,14 +82,14 @@ async function up(options: UpOptions): Promise<void> {
       }),
     ),
   );
-  if (options.json === true) console.log(JSON.stringify(rack.status(), null, 2));
-  else console.log(`${statusTable([rack.status()])}\n\n${next(rack)}`);
+  const status = await rack.status();
+  if (options.json === true) console.log(JSON.stringify(status, null, 2));
+  else console.log(`${statusTable([status])}\n\n${next(status)}`);
 }
 
-function next(rack: Rack): string {
-  const { name, dir } = rack;
+function next({ name, dir, bricks }: RackStatus): string {
   const sdm = sdmCommand();
-  const share = BigInt(rack.status().bricks[0]?.share?.size ?? 0);
+  const share = BigInt(bricks[0]?.share?.size ?? 0);
   const size = share < GIB ? `${share >> 20n}M` : '1G';
   const of = name === 'r0' ? '' : ` --name ${name}`;
   return [

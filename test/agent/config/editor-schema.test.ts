@@ -54,7 +54,8 @@ describe('the schema for editors', () => {
     ['a brick that is a process', { ...file, pool: { path: '/p' } }],
     ['a word for the editor', { $schema: './agent.schema.json', ...bar }],
     ['all keys', { ...bar, pool: { pci: '0000:00:03.0' }, ...everyOther() }],
-    ['what a rack writes', agentConfig('r', planRack({ bricks: 2 }), 2)],
+    ['what a rack writes', agentConfig('r', planRack({ bricks: 2 }), 2, 'stock')],
+    ['what one on our QEMU writes', agentConfig('r', planRack({ bricks: 2 }), 2, 'patched')],
   ])('and the agent take %s', (_what, value) => {
     expect(faultsOf(value)).toEqual([]);
     expect(validate(value), ajv.errorsText(validate.errors)).toBe(true);
