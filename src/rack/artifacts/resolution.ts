@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashOf } from '../../common/cache.js';
 import { SdmError } from '../../common/errors.js';
 import type { DebianPackage, PrivateApt } from './apt.js';
 import type { Context } from './context.js';
+import { readSettled, settled } from './settled.js';
 
 /** What settling packages needs of an apt. */
 export type PackageSource = Pick<
@@ -43,7 +43,6 @@ function resolutionFile(cache: string, packages: readonly string[]): string {
   const choices = hashOf(KERNEL_SERIES, ...packages, String(LIBRARY));
   return join(cache, `resolution-${choices.slice(0, 8)}.json`);
 }
-const MAX_AGE_MS = 24 * 3_600_000;
 
 /** Names of kernels of flavour "arm64" among package names, newest first: no rt, cloud or 16k. */
 export function kernelAbis(names: readonly string[]): string[] {
@@ -67,46 +66,35 @@ export async function resolvePackages(
   packages: readonly string[] = BRICK_PACKAGES,
 ): Promise<Resolution> {
   const file = resolutionFile(context.cache, packages);
-  const last = readLast(file, apt.architecture);
-  if (last && Date.now() - last.at < MAX_AGE_MS && apt.has(allPackages(last.resolution))) {
-    return last.resolution;
-  }
-  try {
-    await apt.update();
-    const resolution =
-      (await resolveNow(apt, packages)) ??
-      (await apt.update({ force: true }), await resolveNow(apt, packages));
-    if (!resolution) {
-      throw new SdmError(
-        'SDM_MISSING',
-        `No kernel ${KERNEL_SERIES} of flavour arm64 with matching headers is in the Debian ` +
-          'sources of this machine. Debian 12 has it in its security suite, Debian 13 in the main ' +
-          'one: see that /etc/apt names that suite.',
+  return settled(context, {
+    file,
+    architecture: apt.architecture,
+    has: (resolution) => apt.has(allPackages(resolution)),
+    nameOf: ({ kernelRelease }) => `kernel ${kernelRelease}`,
+    settle: async () => {
+      await apt.update();
+      const resolution =
+        (await resolveNow(apt, packages)) ??
+        (await apt.update({ force: true }), await resolveNow(apt, packages));
+      if (!resolution) {
+        throw new SdmError(
+          'SDM_MISSING',
+          `No kernel ${KERNEL_SERIES} of flavour arm64 with matching headers is in the Debian ` +
+            'sources of this machine. Debian 12 has it in its security suite, Debian 13 in the main ' +
+            'one: see that /etc/apt names that suite.',
+        );
+      }
+      await context.progress.step('Fetch Debian packages of kernel and guest', () =>
+        apt.download(allPackages(resolution)),
       );
-    }
-    await context.progress.step('Fetch Debian packages of kernel and guest', () =>
-      apt.download(allPackages(resolution)),
-    );
-    await apt.pruneExcept([
-      ...allPackages(resolution),
-      ...otherGuests(context.cache, file),
-      ...(hasOwnKernel(context.cache) ? [sourcePackage(resolution)] : []),
-    ]);
-    const text = JSON.stringify({ at: Date.now(), architecture: apt.architecture, resolution });
-    await writeFile(`${file}.${process.pid}`, text);
-    await rename(`${file}.${process.pid}`, file);
-    return resolution;
-  } catch (error) {
-    context.signal?.throwIfAborted();
-    if (!last || !apt.has(allPackages(last.resolution))) throw error;
-    const age = Math.round((Date.now() - last.at) / 3_600_000);
-    context.progress.note(
-      `Debian's archive could not be used; going on with what the cache has (kernel ` +
-        `${last.resolution.kernelRelease}, settled ${age} h ago).`,
-    );
-    context.progress.trace(String(error));
-    return last.resolution;
-  }
+      await apt.pruneExcept([
+        ...allPackages(resolution),
+        ...otherGuests(context.cache, file),
+        ...(hasOwnKernel(context.cache) ? [sourcePackage(resolution)] : []),
+      ]);
+      return resolution;
+    },
+  });
 }
 
 /** Everything that a resolution names. */
@@ -119,25 +107,12 @@ export function sourcePackage({ image }: Pick<Resolution, 'image'>): DebianPacka
   return { name: SOURCE_PACKAGE, version: image.version, architecture: 'all', depends: [] };
 }
 
-interface Last {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly architecture: string;
-  readonly resolution: Resolution;
-}
-
-function readLast(file: string, architecture: string): Last | undefined {
-  if (!existsSync(file)) return undefined;
-  const last = JSON.parse(readFileSync(file, 'utf8')) as Last;
-  return last.architecture === architecture ? last : undefined;
-}
-
 /** What guests of other packages were last made of: without a network they are needed, too. */
 function otherGuests(cache: string, own: string): DebianPackage[] {
   return readdirSync(cache)
     .filter((name) => /^resolution-[0-9a-f]+\.json$/.test(name) && join(cache, name) !== own)
     .flatMap((name) => {
-      const { resolution } = JSON.parse(readFileSync(join(cache, name), 'utf8')) as Last;
+      const { resolution } = readSettled<Resolution>(join(cache, name));
       return allPackages(resolution);
     });
 }
