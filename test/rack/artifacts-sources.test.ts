@@ -4,6 +4,7 @@ import {
   parseDeb822,
   parseOneLine,
   releaseSources,
+  withSuite,
 } from '../../src/rack/artifacts/sources.js';
 
 const DEB822 = `
@@ -113,5 +114,29 @@ describe('releaseSources', () => {
   it('is written so that it reads the same again', () => {
     const own = releaseSources(sources, 'bookworm');
     expect(parseDeb822(formatSources(own))).toEqual(own);
+  });
+
+  it('is written for packages, or for their sources as well', () => {
+    const own = releaseSources(sources, 'bookworm');
+    expect(formatSources(own)).toMatch(/^Types: deb$/m);
+    expect(formatSources(own)).not.toContain('deb-src');
+    expect(formatSources(own, ['deb', 'deb-src']).match(/^Types: deb deb-src$/gm)).toHaveLength(
+      own.length,
+    );
+  });
+});
+
+describe('withSuite', () => {
+  it('gets one more suite from where the release itself is, and from nowhere else', () => {
+    const own = releaseSources(parseDeb822(DEB822), 'bookworm');
+    expect(withSuite(own, 'bookworm', 'bookworm-backports')).toEqual([
+      { ...own[0], suites: ['bookworm', 'bookworm-updates', 'bookworm-backports'] },
+      own[1],
+    ]);
+  });
+
+  it('leaves everything where a source has it already', () => {
+    const own = releaseSources(parseOneLine(ONE_LINE), 'bookworm');
+    expect(withSuite(own, 'bookworm', 'bookworm-backports')).toEqual(own);
   });
 });

@@ -10,6 +10,7 @@ import {
   parseDeb822,
   parseOneLine,
   releaseSources,
+  withSuite,
   type AptSource,
 } from './sources.js';
 
@@ -22,6 +23,27 @@ export interface DebianPackage {
   readonly depends: readonly string[];
 }
 
+/** One source package as apt's lists describe it, as far as its authors' own archive goes. */
+export interface SourcePackage {
+  readonly name: string;
+  readonly version: string;
+  /** File name of the archive, `NAME_VERSION.orig.tar.xz`. */
+  readonly archive: string;
+  readonly sha256: string;
+}
+
+export interface AptOptions {
+  /** Where the machine's os-release and apt/ are; default /etc. */
+  readonly etc?: string;
+  /**
+   * Also lists of source packages, and with them newer programs to build them by where the release
+   * has too old ones; but no arm64.
+   */
+  readonly sourcePackages?: boolean;
+}
+
+/** Releases whose own QEMU and Meson are too old; both are in the suite of backports. */
+const BACKPORTED: readonly string[] = ['bookworm'];
 const UPDATE_EVERY_MS = 24 * 3_600_000;
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 30 * 60_000;
@@ -35,27 +57,45 @@ export class PrivateApt {
   readonly #context: Context;
   readonly #root: string;
   readonly #debs: string;
+  readonly #architectures: readonly string[];
   readonly architecture: string;
 
-  private constructor(context: Context, root: string, architecture: string) {
+  private constructor(
+    context: Context,
+    root: string,
+    architectures: readonly [string, ...string[]],
+  ) {
     this.#context = context;
     this.#root = root;
     this.#debs = join(context.cache, 'debs');
-    this.architecture = architecture;
+    this.#architectures = architectures;
+    this.architecture = architectures[0];
   }
 
   /**
    * Writes the configuration; downloads nothing yet.
-   * @param etc where the machine's os-release and apt/ are.
    * @throws SdmError SDM_MISSING: the machine has no source of its own Debian release.
    */
-  static async open(context: Context, etc = '/etc'): Promise<PrivateApt> {
+  static async open(
+    context: Context,
+    { etc = '/etc', sourcePackages = false }: AptOptions = {},
+  ): Promise<PrivateApt> {
     const { stdout } = await run(['dpkg', '--print-architecture']);
     const architecture = stdout.trim();
-    const sources = formatSources(machineSources(context.env, etc));
+    const { codename, sources: own } = machineSources(context.env, etc);
+    const suite = `${codename}-backports`;
+    const backports = sourcePackages && BACKPORTED.includes(codename);
+    const sources = formatSources(
+      backports ? withSuite(own, codename, suite) : own,
+      sourcePackages ? ['deb', 'deb-src'] : ['deb'],
+    );
     // Lists of other sources or another release must not be mixed in: they get a root of their own.
     const root = join(context.cache, 'apt', hashOf(architecture, sources));
-    const apt = new PrivateApt(context, root, architecture);
+    const apt = new PrivateApt(
+      context,
+      root,
+      sourcePackages ? [architecture] : [architecture, 'arm64'],
+    );
     for (const dir of ['etc', 'lists/partial', 'cache/archives/partial', 'none']) {
       await mkdir(join(root, dir), { recursive: true });
     }
@@ -64,6 +104,9 @@ export class PrivateApt {
     const options = { mode: 0o600 };
     await replaceFile(join(root, 'etc/machine.sources'), sources, options);
     await replaceFile(join(root, 'etc/apt.conf'), await apt.#configuration(), options);
+    // By themselves packages of this suite are taken only where there are no others.
+    const pin = `Package: *\nPin: release n=${suite}\nPin-Priority: 500\n`;
+    await replaceFile(join(root, 'etc/preferences'), backports ? pin : '', options);
     if (!existsSync(join(root, 'status'))) await writeFile(join(root, 'status'), '');
     return apt;
   }
@@ -84,7 +127,7 @@ export class PrivateApt {
       'Acquire::Languages "none";',
       'Acquire::Retries "2";',
       `APT::Architecture "${this.architecture}";`,
-      ...new Set([this.architecture, 'arm64'].map((a) => `APT::Architectures:: "${a}";`)),
+      ...new Set(this.#architectures.map((a) => `APT::Architectures:: "${a}";`)),
       // Downloads go where the user may write, which apt's own user may not.
       'APT::Sandbox::User "root";',
       'APT::Get::List-Cleanup "true";',
@@ -93,7 +136,7 @@ export class PrivateApt {
       // The machine's hooks and pins are about the machine; its keys and passwords are needed.
       `Dir::Etc::parts ${quoted('none')};`,
       `Dir::Etc::main ${quoted('none/apt.conf')};`,
-      `Dir::Etc::preferences ${quoted('none/preferences')};`,
+      `Dir::Etc::preferences ${quoted('etc/preferences')};`,
       `Dir::Etc::preferencesparts ${quoted('none')};`,
       `Dir::State::lists ${quoted('lists')};`,
       `Dir::State::status ${quoted('status')};`,
@@ -200,6 +243,26 @@ export class PrivateApt {
     return packages.map((p) => join(this.#debs, debFileName(p)));
   }
 
+  /** All versions of a source package that have an archive of its authors' own. */
+  async sources(name: string): Promise<SourcePackage[]> {
+    return parseSources(await this.#apt(['apt-cache', 'showsrc', '--only-source', name]));
+  }
+
+  /**
+   * Downloads the archive of a source package, checked by apt against the signed lists.
+   * @param to a directory that is there.
+   * @returns the path of the archive.
+   */
+  async downloadSource({ name, version, archive }: SourcePackage, to: string): Promise<string> {
+    // Without its description: Debian drops that one as soon as the next version is there.
+    const options = ['--download-only', '--tar-only', '--only-source'];
+    await this.#apt(['apt-get', 'source', ...options, `${name}=${version}`], {
+      cwd: to,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+    });
+    return join(to, archive);
+  }
+
   /** Are all of these in the cache? */
   has(packages: readonly DebianPackage[]): boolean {
     return packages.every((p) => existsSync(join(this.#debs, debFileName(p))));
@@ -243,7 +306,23 @@ export function parsePackages(text: string): DebianPackage[] {
   return packages;
 }
 
-function machineSources(env: NodeJS.ProcessEnv, etc: string): AptSource[] {
+/** Reads what `apt-cache showsrc` prints. */
+export function parseSources(text: string): SourcePackage[] {
+  const packages: SourcePackage[] = [];
+  for (const stanza of text.split(/\n\n+/)) {
+    const field = (name: string): string =>
+      new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1] ?? '';
+    const [, sha256, archive] = /^ ([0-9a-f]{64}) \d+ (\S+\.orig\.tar\.\w+)$/m.exec(stanza) ?? [];
+    if (field('Package') === '' || sha256 === undefined || archive === undefined) continue;
+    packages.push({ name: field('Package'), version: field('Version'), archive, sha256 });
+  }
+  return packages;
+}
+
+function machineSources(
+  env: NodeJS.ProcessEnv,
+  etc: string,
+): { codename: string; sources: AptSource[] } {
   const codename =
     /^VERSION_CODENAME=(\w+)/m.exec(readFileSync(join(etc, 'os-release'), 'utf8'))?.[1] ?? '';
   const found: AptSource[] = [];
@@ -263,7 +342,7 @@ function machineSources(env: NodeJS.ProcessEnv, etc: string): AptSource[] {
         'as apt itself would need it, and try again.',
     );
   }
-  return sources;
+  return { codename, sources };
 }
 
 async function replaceFile(path: string, text: string, options: { mode: number }): Promise<void> {

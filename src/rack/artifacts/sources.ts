@@ -99,12 +99,33 @@ export function releaseSources(
   return result;
 }
 
-/** The deb822 text of sources. */
-export function formatSources(sources: readonly AptSource[]): string {
+/**
+ * The same with one more suite of the archive, from wherever the release itself comes from. Nothing
+ * is changed if some source has it already.
+ */
+export function withSuite(
+  sources: readonly AptSource[],
+  codename: string,
+  suite: string,
+): AptSource[] {
+  if (sources.some(({ suites }) => suites.includes(suite))) return [...sources];
+  return sources.map((source) =>
+    source.suites.includes(codename) ? { ...source, suites: [...source.suites, suite] } : source,
+  );
+}
+
+/**
+ * The deb822 text of sources.
+ * @param types `deb` for packages, `deb-src` for sources.
+ */
+export function formatSources(
+  sources: readonly AptSource[],
+  types: readonly ('deb' | 'deb-src')[] = ['deb'],
+): string {
   return sources
     .map(({ uris, suites, components, options }) =>
       [
-        'Types: deb',
+        `Types: ${types.join(' ')}`,
         `URIs: ${uris.join(' ')}`,
         `Suites: ${suites.join(' ')}`,
         `Components: ${components.join(' ')}`,
