@@ -1,5 +1,22 @@
-import { SdmError } from '../../common/errors.js';
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cached, hashFiles, hashOf } from '../../common/cache.js';
+import { run } from '../../common/exec.js';
+import { cacheDir, projectDir } from '../../common/paths.js';
+import { Progress } from '../../common/progress.js';
+import type { Context } from './context.js';
 import type { ArtifactOptions } from './index.js';
+import { ensureQemuSource, QEMU_SERIES } from './qemu-source.js';
+
+/** What the build is made of, in this project. */
+const INPUTS = ['build', 'devices', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
+/** Minutes on two idle cores; machines are slower and busier. */
+const BUILD_TIMEOUT_MS = 90 * 60_000;
+/** Whoever waits for another's build waits for its sources, too. */
+const FETCH_TIMEOUT_MS = 30 * 60_000;
+/** One build takes 60 MB of it; shared with the kernels of our own. */
+const CCACHE_SIZE = '1G';
 
 export type QemuTarget = 'aarch64' | 'x86_64';
 
@@ -16,13 +33,64 @@ export interface Qemu {
   readonly binary: string;
   /** Of the QEMU that the series is applied to, e.g. "10.0.2". */
   readonly version: string;
+  /** What qemu-patches/run-tests is given: `binary` and programs that test it. */
+  readonly out: string;
 }
 
 /**
  * Builds QEMU with the series in qemu-patches/ by qemu-patches/build, or finds it in the cache.
- * Needs minutes and a network the first time, nothing afterwards. docs/qemu.md says what it is for.
+ * Needs minutes and a network the first time; afterwards it looks once a day whether Debian has a
+ * newer release of the same series. docs/qemu.md says what it is for.
  * @throws as ensureArtifacts() does.
  */
-export function ensureQemu(_options: QemuOptions = {}): Promise<Qemu> {
-  return Promise.reject(new SdmError('SDM_MISSING', 'QEMU with the series cannot be built yet.'));
+export async function ensureQemu(options: QemuOptions = {}): Promise<Qemu> {
+  const { env = process.env, progress = new Progress(), signal, target = 'aarch64' } = options;
+  const cache = options.cache ?? cacheDir(env);
+  await mkdir(cache, { recursive: true });
+  const context: Context = { cache, project: projectDir(), progress, signal, env };
+  const out = await ensureBuilt(context, target, options.sanitize ?? false);
+  return {
+    binary: join(out, `qemu-system-${target}`),
+    version: readFileSync(join(out, 'version'), 'utf8').trim(),
+    out,
+  };
+}
+
+async function ensureBuilt(
+  context: Context,
+  target: QemuTarget,
+  sanitize: boolean,
+): Promise<string> {
+  const { cache, env, progress, project, signal } = context;
+  const source = await ensureQemuSource(context);
+  const { stdout: compiler } = await run(['gcc', '--version'], { signal });
+  const args = ['--target', target, '--test-programs', ...(sanitize ? ['--asan'] : [])];
+  const dir = await cached({
+    cache,
+    // One kind each: of a kind only the newest entries are kept.
+    kind: `qemu-${target}${sanitize ? '-sanitized' : ''}`,
+    key: hashOf(source.key, compiler, hashFiles(project, INPUTS), ...args),
+    signal,
+    lockTimeoutMs: BUILD_TIMEOUT_MS + FETCH_TIMEOUT_MS,
+    make: async (to) => {
+      const name = `Build QEMU ${source.version} for ${target}${sanitize ? ', with sanitizers' : ''}`;
+      await progress.step(name, async (report) => {
+        await run([join(project, 'qemu-patches/build'), ...args, source.archive, join(to, 'out')], {
+          signal,
+          timeoutMs: BUILD_TIMEOUT_MS,
+          env: {
+            CCACHE_DIR: join(cache, 'ccache'),
+            CCACHE_MAXSIZE: CCACHE_SIZE,
+            ...env,
+            PYTHONPATH: source.tools,
+          },
+          onLine: (line) => {
+            progress.trace(line);
+            if (/^[A-Za-z]+: \d+ s$/.test(line)) report(line);
+          },
+        });
+      });
+    },
+  });
+  return join(dir, 'out');
 }
