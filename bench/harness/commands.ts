@@ -1,7 +1,7 @@
 import { SdmError } from '../../src/common/errors.js';
 import { run, type RunOptions } from '../../src/common/exec.js';
 
-/** Runs a command that measures itself, and gives what it printed to be read as JSON. */
+/** What a command that measures itself printed, read as JSON. */
 function parse(command: string, stdout: string): unknown {
   try {
     return JSON.parse(stdout);
@@ -10,6 +10,28 @@ function parse(command: string, stdout: string): unknown {
       cause,
     });
   }
+}
+
+/**
+ * The numbers `names` of a JSON object that a command printed.
+ * @throws SDM_BENCH if it did not print these numbers.
+ */
+export function numbersOf<const N extends string>(
+  command: string,
+  stdout: string,
+  names: readonly N[],
+): Record<N, number> {
+  const parsed = parse(command, stdout);
+  const values = (typeof parsed === 'object' ? parsed : null) as Record<string, unknown> | null;
+  const numbers = names.map((name) => {
+    const value = values?.[name];
+    if (typeof value === 'number') return [name, value] as const;
+    throw new SdmError(
+      'SDM_BENCH',
+      `${command} printed ${stdout.trim()}; expected an object with a number "${name}"`,
+    );
+  });
+  return Object.fromEntries(numbers) as Record<N, number>;
 }
 
 /**
@@ -22,17 +44,7 @@ export async function measureAll<const N extends string>(
   options: Pick<RunOptions, 'signal' | 'env'> = {},
 ): Promise<Record<N, number>> {
   const { stdout } = await run(argv, options);
-  const parsed = parse(argv[0], stdout);
-  const values = (typeof parsed === 'object' ? parsed : null) as Record<string, unknown> | null;
-  const numbers = names.map((name) => {
-    const value = values?.[name];
-    if (typeof value === 'number') return [name, value] as const;
-    throw new SdmError(
-      'SDM_BENCH',
-      `${argv[0]} printed ${stdout.trim()}; expected an object with a number "${name}"`,
-    );
-  });
-  return Object.fromEntries(numbers) as Record<N, number>;
+  return numbersOf(argv[0], stdout, names);
 }
 
 /** The same for one number. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SdmError } from '../../src/common/errors.js';
 import type { Rack } from '../../src/rack/index.js';
+import { inBrick, roundTrip } from '../harness/brick.js';
 import type {
   CaseOptions,
   Cases,
@@ -11,11 +12,9 @@ import type {
   Workload,
 } from '../harness/types.js';
 
-const BRICK = 1;
 const NODE = 1;
 const SIZE = 1n << 30n;
 const QUICK_SIZE = 1n << 28n;
-const COMMAND_MS = 180_000;
 const SCRIPT = fileURLToPath(new URL('../../../bench/guest/shell_way.sh', import.meta.url));
 
 /** Steps that an operator has a command for, by their names in an attachment; in order. */
@@ -27,43 +26,18 @@ const SHELL = 'by hand in a shell';
 
 const byHand = (series: string): string => `${SHELL}: ${series}`;
 
-/** The part of an attachment's JSON that is read here. */
-interface Attachment {
-  readonly id: string;
-  readonly start: string;
-  readonly steps: readonly { readonly step: string; readonly ms: number }[];
-}
-
-async function inBrick(rack: Rack, argv: readonly string[], input?: string): Promise<string> {
-  const options = { timeoutMs: COMMAND_MS, ...(input === undefined ? {} : { input }) };
-  const { code, stdout, stderr } = await rack.exec(BRICK, argv, options);
-  if (code === 0) return stdout;
-  throw new SdmError(
-    'SDM_BENCH',
-    `${argv.join(' ')} in brick ${BRICK} ended with ${code}: ${stderr.trim()}`,
-  );
-}
-
-async function agent(rack: Rack, ...argv: readonly string[]): Promise<Attachment> {
-  return JSON.parse(await inBrick(rack, ['sdm-agent', ...argv, '--json'])) as Attachment;
-}
-
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
 /** Attaches and detaches once; readings in ms by step, and the sum of each way. */
 function ours(rack: Rack, size: bigint, seen: (start: string) => void): Workload {
   const run = async (): Promise<Readings> => {
-    const hex = `0x${size.toString(16)}`;
-    const up = await agent(rack, 'attach', '--size', hex, '--node', String(NODE));
-    seen(up.start);
-    const { steps } = await agent(rack, 'detach', up.id);
-    // A detach answers with the steps of both ways.
-    const down = steps.slice(up.steps.length);
-    const named = new Map([...up.steps, ...down].map(({ step, ms }) => [step, ms]));
+    const { start, up, down } = await roundTrip(rack, size, NODE);
+    seen(start);
+    const named = new Map([...up, ...down].map(({ step, ms }) => [step, ms]));
     return {
       ...Object.fromEntries([...ATTACH, ...DETACH].map((step) => [step, named.get(step) ?? 0])),
-      [ATTACH_ALL]: sum(up.steps.map(({ ms }) => ms)),
+      [ATTACH_ALL]: sum(up.map(({ ms }) => ms)),
       [DETACH_ALL]: sum(down.map(({ ms }) => ms)),
     };
   };

@@ -1,11 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { run } from '../../src/common/exec.js';
 import { SdmError } from '../../src/common/errors.js';
-import { projectDir } from '../../src/common/paths.js';
 import { formatSize } from '../../src/common/units.js';
 import type { Rack } from '../../src/rack/index.js';
+import { guestPath, guestProgram, inBrick } from '../harness/brick.js';
 import type {
   CaseOptions,
   Cases,
@@ -15,7 +11,6 @@ import type {
   Workload,
 } from '../harness/types.js';
 
-const BRICK = 1;
 const NODE = 1;
 const MIB = 1n << 20n;
 /** The first memory blocks of the window hold the pool's header. */
@@ -25,7 +20,6 @@ const QUICK_SIZES = [256n * MIB] as const;
 const POOL = 4096n * MIB;
 /** In use at the second offline: all of it must fit into what the brick has of its own. */
 const USED = 200n * MIB;
-const COMMAND_MS = 240_000;
 /**
  * The brick's clock counts its instructions, a nanosecond each, and runs on while it waits for a timer: a
  * reading is the same on a machine that has other things to do, which else makes it several times as long.
@@ -33,7 +27,8 @@ const COMMAND_MS = 240_000;
 const COUNT_INSTRUCTIONS = ['-icount', 'shift=0'] as const;
 const POOL_DEVICE = '/sys/bus/pci/devices/0000:00:03.0';
 const WINDOW = '/sys/class/misc/sdm-window/window';
-const PROGRAM = '/brick/hotplug_steps';
+const HELPER = 'hotplug_steps';
+const PROGRAM = guestPath(HELPER);
 
 /** As hotplug_steps prints them. */
 const STEPS = ['add', 'online', 'offline-idle', 'offline-used', 'remove'] as const;
@@ -50,12 +45,6 @@ const MOST = 1.05;
 
 const series = (way: string, size: bigint, step: Step): string =>
   `${way}: ${TITLES[step]}, ${formatSize(size)}`;
-
-async function inBrick(rack: Rack, command: string): Promise<string> {
-  const { code, stdout, stderr } = await rack.exec(BRICK, command, { timeoutMs: COMMAND_MS });
-  if (code === 0) return stdout;
-  throw new SdmError('SDM_BENCH', `${command} in the brick ended with ${code}: ${stderr.trim()}`);
-}
 
 /**
  * What the helper printed, in ms by step.
@@ -91,28 +80,12 @@ function workload(
   return { name, run: runs };
 }
 
-/** The helper that measures within the brick; nothing but the kernel is between it and the clock. */
-async function helper(signal: AbortSignal): Promise<Buffer> {
-  const scratch = mkdtempSync(path.join(tmpdir(), 'sdm-hotplug-'));
-  const program = path.join(scratch, 'hotplug_steps');
-  const source = path.join(projectDir(), 'bench/guest/hotplug_steps.c');
-  try {
-    const flags = ['-std=gnu17', '-O2', '-static', '-Wall', '-Wextra'];
-    await run(['aarch64-linux-gnu-gcc', ...flags, '-o', program, source], {
-      signal,
-      hint: 'The cross compiler comes with the package gcc-aarch64-linux-gnu.',
-    });
-    return readFileSync(program);
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
-}
-
 async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
   const { rackUp } = await import('../../src/rack/index.js');
   const { ensureArtifacts } = await import('../../src/rack/artifacts/index.js');
   const { kernelModules } = await import('../../src/rack/kernel-modules.js');
-  const program = { path: PROGRAM, mode: 0o755, data: await helper(signal) };
+  // It measures within the brick: nothing but the kernel is between it and the clock.
+  const program = await guestProgram(HELPER, signal);
   const artifacts = await ensureArtifacts({ signal });
   const dax = await kernelModules(artifacts, ['dax_hmem', 'kmem'], signal);
   const rack = await rackUp({
