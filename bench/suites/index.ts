@@ -3,8 +3,9 @@ import { attach } from './attach.js';
 import { bulk } from './bulk.js';
 import { hotplug } from './hotplug.js';
 import { memport } from './memport.js';
+import { qemu } from './qemu.js';
 import { rest } from './rest.js';
 import { startup } from './startup.js';
 
 /** All suites, in the order in which they run. */
-export const SUITES: readonly Suite[] = [memport, bulk, attach, hotplug, startup, rest];
+export const SUITES: readonly Suite[] = [memport, bulk, attach, hotplug, qemu, startup, rest];
