@@ -32,7 +32,12 @@ const QUICK: Amounts = { chase: 32n * MIB, copy: 8n * MIB, loads: 50_000, slices
 
 export type Way = 'translation' | 'identity';
 /** What is measured, and what of it. */
-const KINDS = { own: 'guest RAM', plain: 'guest RAM in huge pages', ram: 'RAM', mapped: 'mapped' };
+const KINDS = {
+  own: 'guest RAM on tmpfs',
+  plain: 'guest RAM by default',
+  ram: 'RAM',
+  mapped: 'mapped',
+};
 type Kind = keyof typeof KINDS;
 type Measure = 'copy' | 'load';
 

@@ -42,7 +42,7 @@ describe('what the suite reads', () => {
 
   it('of memory is by kind', () => {
     expect(speeds('identity', AREAS, JSON.stringify(SPEEDS))).toMatchObject({
-      'copy, guest RAM (identity)': 1,
+      'copy, guest RAM on tmpfs (identity)': 1,
       'random loads, window as mapped (identity)': 400,
     });
   });
