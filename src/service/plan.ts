@@ -12,6 +12,7 @@ export type Step =
 /** Devices that are there already go through the rules again. */
 const REPLAY = [
   ['--subsystem-match=pci', '--attr-match=vendor=0x1af4', '--attr-match=device=0x1110'],
+  ['--subsystem-match=pci', '--attr-match=vendor=0x1af4', '--attr-match=device=0x10f0'],
   ['--subsystem-match=misc', '--sysname-match=sdm-window'],
   ['--subsystem-match=uio'],
   ['--subsystem-match=platform', '--property-match=DRIVER=sdmc'],

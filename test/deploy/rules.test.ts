@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
 import { COMMANDS, KMEM_COMMANDS } from '../../src/agent/memory/window.js';
-import { IVSHMEM_BAR, IVSHMEM_ID } from '../../src/agent/backend/pci.js';
+import { IVSHMEM, PCI_KINDS, SDM_MEMPORT } from '../../src/agent/backend/pci.js';
 import { SDMC, sdmcDirectory } from '../../src/agent/backend/sdmc.js';
 import { BLOCK_MAX } from '../../src/abi/constants.js';
 
@@ -43,8 +43,12 @@ describe("udev's rules", () => {
   });
 
   it('look for registers where the agent does, and leave pools alone', () => {
-    const [vendor, device] = IVSHMEM_ID.split(':');
-    expect(rules).toContain(`ATTR{vendor}=="0x${vendor}", ATTR{device}=="0x${device}"`);
-    expect(rules).toContain(`-name resource${IVSHMEM_BAR} -size -${BLOCK_MAX + 1}c`);
+    for (const { id } of PCI_KINDS) {
+      const [vendor, device] = id.split(':');
+      expect(rules).toContain(`ATTR{vendor}=="0x${vendor}", ATTR{device}=="0x${device}"`);
+    }
+    expect(rules).toContain(`-name resource${IVSHMEM.registers} -size -${BLOCK_MAX + 1}c`);
+    expect(rules).toContain(`chown sdm-agent $sys$devpath/resource${SDM_MEMPORT.registers}"`);
+    expect(rules).not.toContain(`resource${SDM_MEMPORT.memory}"`);
   });
 });

@@ -10,7 +10,7 @@ const Node = Type.Integer({ minimum: 0, maximum: 1023 });
 const Device = Type.Object(
   {
     pci: Type.String({ description: 'PCI address' }),
-    id: Type.String({ description: 'vendor and device, such as "1af4:1110"' }),
+    id: Type.String({ description: 'vendor and device: 1af4:1110 ivshmem, 1af4:10f0 sdm-memport' }),
     role: Type.Enum(['registers', 'pool', 'other']),
     driver: Nullable(Type.String({ description: 'bound driver' })),
     bars: Type.Array(
@@ -49,6 +49,9 @@ const Registers = Type.Object(
     at: Type.String({ description: 'the device (a PCI address where it has one) or the path' }),
     features: Type.Array(Type.String()),
     translation: Type.Boolean({ description: 'false: remote = start - window base, no isolation' }),
+    isolation: Type.Boolean({
+      description: 'true: this brick reaches nothing but what its memports map',
+    }),
     passive: Type.Boolean(),
     nports: Type.Integer({ minimum: 0 }),
     ntransceivers: Type.Integer({ minimum: 0 }),

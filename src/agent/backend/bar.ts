@@ -4,12 +4,12 @@ import { BlockBackend } from './block.js';
 import type { ChosenRegisters } from './choose.js';
 import { findRegisters } from './discover.js';
 import { infoOf } from './info.js';
-import { barPath, IVSHMEM_BAR, IVSHMEM_ID, listPciDevices } from './pci.js';
+import { barPath, listPciDevices, registersBar } from './pci.js';
 import { openPool } from './pool.js';
 import type { RegisterBackend } from './types.js';
 
 /**
- * Registers in BAR2 of an ivshmem device, which no driver holds.
+ * Registers in a BAR of a PCI device, which no driver holds.
  * @throws SDM_NO_REGISTERS; SDM_CONFIG; the addon's errors for a block that cannot be used.
  */
 export function openBarBackend(
@@ -20,20 +20,17 @@ export function openBarBackend(
   log: Log,
   options: Pick<OpenRegistersOptions, 'checkAlignment'> = {},
 ): RegisterBackend {
-  const devices = listPciDevices(sysfs, IVSHMEM_ID);
+  const sourceOf = (pci: string) => ({ pci, resource: registersBar(sysfs, pci) });
   const registers = findRegisters(
-    devices,
+    listPciDevices(sysfs),
     wanted,
-    (pci) => {
-      const source = { pci, resource: IVSHMEM_BAR };
-      return infoOf(() => native.openRegisters(source, { writable: false }));
-    },
+    (pci) => infoOf(() => native.openRegisters(sourceOf(pci), { writable: false })),
     tried,
   );
   const pool = openPool(sysfs, poolWanted, registers, log);
   const pci = registers.device.address;
   const block = native.openRegisters(
-    { pci, resource: IVSHMEM_BAR },
+    sourceOf(pci),
     pool?.kind === 'bar' ? { ...options, windowBase: pool.base } : options,
   );
   return new BlockBackend('bar', pci, pool, block, { native, path: barPath(sysfs, pci) });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { SdmError } from '../../common/errors.js';
 import type { Native, RegisterSource } from '../../native/types.js';
 import type { BackendKind } from '../types.js';
-import { barPath, IVSHMEM_BAR } from './pci.js';
+import { barPath, registersBar } from './pci.js';
 import { SdmcFiles, type ReadableBlock } from './sdmc.js';
 import { listUio, uioSource, type UioDevice } from './uio.js';
 
@@ -40,7 +40,9 @@ function sourceOf(
 ): RegisterSource {
   if (backend === 'file') return { path: at };
   if (backend === 'bar') {
-    return root === '/' ? { pci: at, resource: IVSHMEM_BAR } : { path: barPath(sysfs, at) };
+    return root === '/'
+      ? { pci: at, resource: registersBar(sysfs, at) }
+      : { path: barPath(sysfs, at) };
   }
   const device = listUio(sysfs).find((each) => each.device === at);
   if (device !== undefined) return uioBelow(root, device);

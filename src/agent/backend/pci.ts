@@ -9,17 +9,37 @@ export interface PciResource {
   readonly size: bigint;
 }
 
+/** A kind of device that can be part of a brick. BARs by index. */
+export interface PciKind {
+  readonly name: string;
+  /** Vendor and device. */
+  readonly id: string;
+  /** Where its register block is, if it has one. */
+  readonly registers: number;
+  /** Where remote memory appears, if it is that: a pool, or a window. */
+  readonly memory: number;
+}
+
 export interface PciDevice {
   readonly address: string;
-  /** Vendor and device, such as "1af4:1110". */
-  readonly id: string;
+  readonly kind: PciKind;
   readonly resources: readonly PciResource[];
 }
 
-/** ivshmem-plain of stock QEMU. */
-export const IVSHMEM_ID = '1af4:1110';
-/** The BAR of ivshmem that is the shared memory. */
-export const IVSHMEM_BAR = 2;
+/** ivshmem-plain of stock QEMU: one carries a passive block, another is the pool. */
+export const IVSHMEM: PciKind = { name: 'ivshmem', id: '1af4:1110', registers: 2, memory: 2 };
+/** The memport logic of a QEMU with our series: registers, and the window that they map into. */
+export const SDM_MEMPORT: PciKind = {
+  name: 'sdm-memport',
+  id: '1af4:10f0',
+  registers: 0,
+  memory: 2,
+};
+/** The one table of what there is. */
+export const PCI_KINDS: readonly PciKind[] = [IVSHMEM, SDM_MEMPORT];
+
+/** What a machine without any of them lacks, for messages. */
+export const NO_PCI_DEVICE = `no ${PCI_KINDS.map(({ name, id }) => `${name} (${id})`).join(' or ')} device`;
 
 /** Lines of a device's `resource` file, the BARs that are not there left out. */
 export function parseResources(text: string): PciResource[] {
@@ -32,8 +52,19 @@ export function parseResources(text: string): PciResource[] {
   });
 }
 
-/** PCI devices of one id, by address. An empty list where there is no PCI at all. */
-export function listPciDevices(sysfs: string, id: string): PciDevice[] {
+/** The kind of a PCI device; undefined for any other, and where it is not there. */
+function kindOf(directory: string): PciKind | undefined {
+  const read = (name: string): string => readFileSync(join(directory, name), 'utf8').trim();
+  try {
+    const id = `${read('vendor').slice(2)}:${read('device').slice(2)}`;
+    return PCI_KINDS.find((kind) => kind.id === id);
+  } catch {
+    return undefined; // unplugged while we looked
+  }
+}
+
+/** PCI devices of these kinds, by address. An empty list where there is no PCI at all. */
+export function listPciDevices(sysfs: string, kinds = PCI_KINDS): PciDevice[] {
   const root = join(sysfs, 'bus/pci/devices');
   let addresses: string[];
   try {
@@ -42,24 +73,34 @@ export function listPciDevices(sysfs: string, id: string): PciDevice[] {
     return [];
   }
   return addresses.flatMap((address) => {
-    const read = (name: string): string => readFileSync(join(root, address, name), 'utf8').trim();
+    const kind = kindOf(join(root, address));
+    if (kind === undefined || !kinds.includes(kind)) return [];
     try {
-      const found = `${read('vendor').slice(2)}:${read('device').slice(2)}`;
-      return found === id ? [{ address, id, resources: parseResources(read('resource')) }] : [];
+      const resources = parseResources(readFileSync(join(root, address, 'resource'), 'utf8'));
+      return [{ address, kind, resources }];
     } catch {
-      return []; // unplugged while we looked
+      return []; // as above
     }
   });
 }
 
-/** The BAR that is the shared memory of an ivshmem device. */
-export function sharedMemory(device: PciDevice): PciResource | undefined {
-  return device.resources.find((resource) => resource.index === IVSHMEM_BAR);
+/** The BAR where the registers of a device would be, or remote memory; undefined: it has none. */
+export function barOf(
+  { kind, resources }: PciDevice,
+  what: 'registers' | 'memory',
+): PciResource | undefined {
+  return resources.find(({ index }) => index === kind[what]);
+}
+
+/** The BAR where the registers of a device are, by its address. */
+export function registersBar(sysfs: string, address: string): number {
+  return (kindOf(join(sysfs, 'bus/pci/devices', address)) ?? IVSHMEM).registers;
 }
 
 /** The file through which that BAR is mapped and locked. */
 export function barPath(sysfs: string, address: string): string {
-  return join(sysfs, 'bus/pci/devices', address, `resource${IVSHMEM_BAR}`);
+  const directory = join(sysfs, 'bus/pci/devices', address);
+  return join(directory, `resource${registersBar(sysfs, address)}`);
 }
 
 export function isPciAddress(name: string): boolean {

@@ -4,7 +4,7 @@ import { hasFeature } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { Log, PoolConfig } from '../types.js';
 import { findPool, type RegistersAt } from './discover.js';
-import { IVSHMEM_ID, listPciDevices } from './pci.js';
+import { listPciDevices } from './pci.js';
 import type { Pool, RemotePool } from './types.js';
 
 /**
@@ -19,7 +19,7 @@ export function openPool(
   registers: RegistersAt,
   log: Log,
 ): Pool | undefined {
-  if (wanted === undefined) {
+  if (wanted === undefined || poolIsOwn(registers, wanted)) {
     if (leavesWindowOpen(registers)) {
       const { address } = registers.device;
       log.warn({ registers: address }, `no pool: ${windowIsOpen(address)}`);
@@ -33,7 +33,7 @@ export function openPool(
     );
   }
   try {
-    const { device, memory } = findPool(listPciDevices(sysfs, IVSHMEM_ID), wanted.pci, registers);
+    const { device, memory } = findPool(listPciDevices(sysfs), wanted.pci, registers);
     enable(sysfs, device.address);
     return { kind: 'bar', pci: device.address, base: memory.start, size: memory.size };
   } catch (error) {
@@ -41,6 +41,17 @@ export function openPool(
     log.warn({ err: error }, `no pool: ${error.message}`);
     return undefined;
   }
+}
+
+/**
+ * Whether no device is to be looked for: none is configured, or any ("auto"), and logic that translates
+ * has the pool behind itself. A passive block that translates needs to be told what plays the pool.
+ */
+export function poolIsOwn(registers: RegistersAt, wanted: PoolConfig | undefined): boolean {
+  if (wanted === undefined) return true;
+  return (
+    'pci' in wanted && wanted.pci === 'auto' && !registers.info.passive && translates(registers)
+  );
 }
 
 /** With translation the window is the registers' own, and so is what lies behind it. */

@@ -12,7 +12,7 @@ import type { Log, PoolConfig } from '../types.js';
 import { BlockBackend } from './block.js';
 import { infoOf } from './info.js';
 import { lockDevice } from './lock.js';
-import { IVSHMEM_ID, listPciDevices } from './pci.js';
+import { listPciDevices } from './pci.js';
 import { openPool } from './pool.js';
 import type { RegisterBackend } from './types.js';
 
@@ -37,7 +37,7 @@ const LEAST = BigInt(blockLength(1));
 /** All of them, by number. An empty list where the kernel has no UIO. */
 export function listUio(sysfs: string): UioDevice[] {
   const root = join(sysfs, 'class/uio');
-  const ivshmem = new Set(listPciDevices(sysfs, IVSHMEM_ID).map(({ address }) => address));
+  const pci = new Set(listPciDevices(sysfs).map(({ address }) => address));
   return readNames(root)
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
     .map((name) => {
@@ -50,7 +50,7 @@ export function listUio(sysfs: string): UioDevice[] {
           ? undefined
           : { size: BigInt(size), offset: BigInt(read('maps/map0/offset') ?? '0') };
       const known =
-        ivshmem.has(device) ||
+        pci.has(device) ||
         titles.some((title) => title.includes('memport')) ||
         (read('device/of_node/compatible') ?? '').split('\0').includes(COMPATIBLE);
       return { name, device, titles, map, likely: known && lack(map) === undefined };

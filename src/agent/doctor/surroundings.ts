@@ -4,7 +4,7 @@ import { SdmError } from '../../common/errors.js';
 import type { Group } from '../../common/groups.js';
 import type { Native } from '../../native/types.js';
 import type { Brick } from '../api/brick-schema.js';
-import { IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
+import { listPciDevices } from '../backend/pci.js';
 import { parseConfig, readConfig, type ServeConfig } from '../config.js';
 import { faultsOf, type Fault } from '../config-check.js';
 import { DEFAULT_NODE, DEFAULT_SOCKET, DEFAULT_STATE_DIR } from '../defaults.js';
@@ -218,7 +218,7 @@ async function askBrick(
 
 function readEnabled(root: string): Map<string, string> {
   return new Map(
-    listPciDevices(join(root, 'sys'), IVSHMEM_ID).flatMap(({ address }) => {
+    listPciDevices(join(root, 'sys')).flatMap(({ address }) => {
       const text = readText(join(root, 'sys/bus/pci/devices', address, 'enable'));
       return text === undefined ? [] : [[address, text] as const];
     }),

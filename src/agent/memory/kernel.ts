@@ -291,7 +291,7 @@ export class KernelMemory implements MemoryPath {
 function noPool(): SdmError {
   return new SdmError(
     'SDM_NO_POOL',
-    'this brick has no pool: no ivshmem device as long as the window was found; name one as ' +
-      'pool.pci and start the agent again',
+    'this brick has no pool: its registers do not translate, and no ivshmem device as long as the ' +
+      'window was found; name one as pool.pci and start the agent again',
   );
 }

@@ -1,5 +1,6 @@
 import { hex } from '../../abi/codec.js';
 import type { Advice, Brick, Verdict } from '../api/brick-schema.js';
+import { NO_PCI_DEVICE } from '../backend/pci.js';
 import { SDMC } from '../backend/sdmc.js';
 import { localWindow } from '../backend/window.js';
 import type { RangeUse } from '../memory/types.js';
@@ -61,7 +62,7 @@ function* registers(seen: Seen, backend: BackendKind, uses: Uses): Generator<Adv
     if (backend === 'bar' && seen.devices.length === 0) {
       yield missing(
         'registers',
-        'This machine has no ivshmem device (PCI 1af4:1110): insert sdmc if the registers are in ' +
+        `This machine has ${NO_PCI_DEVICE}: insert sdmc if the registers are in ` +
           'logic (`modprobe sdmc`; on a board: docs/zynq.md), or boot it as a brick, as `sdm rack up` ' +
           'does, or configure a register file.',
       );

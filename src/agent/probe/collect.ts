@@ -10,7 +10,7 @@ import type { AgentConfig, AgentCore, BackendKind, BrickView } from '../types.js
 import { advise, judge } from './advice.js';
 import { readKernel, readRegions } from './kernel.js';
 import { readNuma } from './numa.js';
-import { listDevices, lookDirectly, type Look } from './registers.js';
+import { isolates, listDevices, lookDirectly, type Look } from './registers.js';
 
 /** What a brick may be asked about without a running agent. */
 export interface DirectOptions {
@@ -48,6 +48,7 @@ export function probeThroughAgent(
       at: view.registers,
       features: [...view.features],
       translation: view.translation,
+      isolation: isolates(view.translation, view.passive),
       passive: view.passive,
       nports: view.nports,
       ntransceivers: view.ntransceivers,

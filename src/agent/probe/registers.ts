@@ -15,8 +15,8 @@ import { deviceWanted, driverOf, type ChosenRegisters } from '../backend/choose.
 import { findPool, findRegisters, type RegistersAt } from '../backend/discover.js';
 import { infoOf } from '../backend/info.js';
 import { openToRead, uioBelow, type BlockAt, type Opener } from '../backend/look.js';
-import { IVSHMEM_ID, listPciDevices } from '../backend/pci.js';
-import { leavesWindowOpen, remotePool, windowIsOpen } from '../backend/pool.js';
+import { listPciDevices } from '../backend/pci.js';
+import { leavesWindowOpen, poolIsOwn, remotePool, windowIsOpen } from '../backend/pool.js';
 import { findSdmc, SdmcFiles } from '../backend/sdmc.js';
 import { findUio, listUio } from '../backend/uio.js';
 import type { PoolConfig } from '../types.js';
@@ -74,7 +74,7 @@ function lookAtDevice(
 ): Look {
   const found = findDevice(root, native, wanted);
   const block = { backend: wanted.backend, at: found.device.address };
-  const remote = poolWanted === undefined ? remotePool(found) : undefined;
+  const remote = poolIsOwn(found, poolWanted) ? remotePool(found) : undefined;
   if (remote !== undefined) {
     const pool = { at: 'remote', start: null, size: hex(remote.size) };
     return { registers: readBlock(root, native, block), pool, lacks: {} };
@@ -86,7 +86,7 @@ function lookAtDevice(
   }
   try {
     const pci = poolWanted !== undefined && 'pci' in poolWanted ? poolWanted.pci : 'auto';
-    const devices = listPciDevices(join(root, 'sys'), IVSHMEM_ID);
+    const devices = listPciDevices(join(root, 'sys'));
     const { device, memory } = findPool(devices, pci, found);
     return {
       registers: readBlock(root, native, block, memory.start),
@@ -119,7 +119,7 @@ function findDevice(
     }
     case 'bar':
       return findRegisters(
-        listPciDevices(sysfs, IVSHMEM_ID),
+        listPciDevices(sysfs),
         wanted.pci,
         (at) => infoOf(() => openToRead(root, native, { backend: 'bar', at })),
         wanted.tried,
@@ -137,6 +137,7 @@ function readBlock(root: string, native: Opener, at: BlockAt, windowBase?: bigin
       ...at,
       features: featureNames(info.features),
       translation: hasFeature(info.features, 'translation'),
+      isolation: isolates(hasFeature(info.features, 'translation'), info.passive),
       passive: info.passive,
       nports: info.nports,
       ntransceivers: info.ntransceivers,
@@ -152,6 +153,11 @@ function readBlock(root: string, native: Opener, at: BlockAt, windowBase?: bigin
   } finally {
     block.close();
   }
+}
+
+/** Only logic keeps a brick from what its memports do not map. */
+export function isolates(translation: boolean, passive: boolean): boolean {
+  return translation && !passive;
 }
 
 function view(memport: MemportRegisters, port: number): Registers['set'][number] {
@@ -170,9 +176,9 @@ function view(memport: MemportRegisters, port: number): Registers['set'][number]
 /** All devices that could be part of a brick, with the role that they turned out to have. */
 export function listDevices(root: string, look: Pick<Look, 'registers' | 'pool'>): Device[] {
   const sysfs = join(root, 'sys');
-  return listPciDevices(sysfs, IVSHMEM_ID).map((device) => ({
+  return listPciDevices(sysfs).map((device) => ({
     pci: device.address,
-    id: device.id,
+    id: device.kind.id,
     role:
       look.registers?.at === device.address
         ? 'registers'

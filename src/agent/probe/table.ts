@@ -1,5 +1,6 @@
 import { formatPairs, formatTable } from '../../common/table.js';
 import { formatSize, roughSize } from '../../common/units.js';
+import { NO_PCI_DEVICE } from '../backend/pci.js';
 import type { Advice, Brick, Kernel, Numa, Registers } from '../api/brick-schema.js';
 
 const MARKS: Readonly<Record<Advice['level'], string>> = {
@@ -41,7 +42,7 @@ function indent(text: string): string {
 }
 
 function devices({ devices }: Brick): string {
-  if (devices.length === 0) return '  no PCI device 1af4:1110';
+  if (devices.length === 0) return `  ${NO_PCI_DEVICE}`;
   const rows = devices.flatMap((device) =>
     device.bars.map((bar, i) => [
       i === 0 ? device.pci : '',
@@ -60,7 +61,8 @@ function registers(found: Registers): string {
     [
       ['at', `${found.at} (${found.backend})`],
       ['features', found.features.join(', ') || 'none'],
-      ['addressing', found.translation ? 'translation' : 'identity (no isolation)'],
+      ['addressing', found.translation ? 'translation' : 'identity (remote = local - base)'],
+      ['isolation', found.isolation ? 'yes: only what memports map is reached' : 'no'],
       ['window', `${found.windowBase}, ${size(found.windowSize)}`],
       ['remote', `below ${found.remoteSize} (${size(found.remoteSize)})`],
       ['granule', size(found.granule)],

@@ -193,6 +193,63 @@ const NO_ALIGNMENT = { alignment: false, remoteOverlap: true };
 const NO_OVERLAP = { alignment: true, remoteOverlap: false };
 const NEITHER = { alignment: false, remoteOverlap: false };
 
+describe('logic with a window of 64 GiB over a pool of 4 GiB', () => {
+  const logic = space({
+    info: info({ features: 0xfn, windowSize: 64n * GIB, passive: false }),
+    // not a multiple of a memory block: only local ranges have to be
+    shares: [{ start: 130n * MIB, size: 2n * GIB, shared: false }],
+  });
+
+  /** Places one after the other, each of which the next ones see. */
+  function placeAll(
+    requests: readonly NormalRequest[],
+    around = logic,
+  ): ReturnType<typeof place>[] {
+    let now = around;
+    return requests.map((request) => {
+      const found = place(request, now);
+      const span = (start: bigint): Span => ({ start, end: start + request.size });
+      now = {
+        ...now,
+        local: [...now.local, span(found.start)].sort((a, b) => Number(a.start - b.start)),
+        remote: [...now.remote, span(found.remote)].sort((a, b) => Number(a.start - b.start)),
+      };
+      return found;
+    });
+  }
+
+  test('several at once: local ranges go by memory blocks, remote ones by granules', () => {
+    const size = 128n * MIB;
+    const base = 512n * GIB;
+    expect(placeAll([ram(size), device(2n * MIB), ram(2n * size), ram(size)])).toEqual([
+      { start: base, remote: 130n * MIB },
+      { start: base + size, remote: 258n * MIB },
+      { start: base + 2n * size, remote: 260n * MIB },
+      { start: base + 4n * size, remote: 516n * MIB },
+    ]);
+  });
+
+  test('the same remote range at two local addresses, where that is not refused', () => {
+    const size = 128n * MIB;
+    const remote = 400n * MIB;
+    const twice = [ram(size, { remote }), device(size, { remote })];
+    expect(() => placeAll(twice)).toThrow(expect.objectContaining({ code: 'SDM_RANGE_TAKEN' }));
+    const checks = { alignment: true, remoteOverlap: false };
+    expect(placeAll(twice, { ...logic, checks })).toEqual([
+      { start: 512n * GIB, remote },
+      { start: 512n * GIB + size, remote },
+    ]);
+  });
+
+  test('up to the end of the window, and not beyond', () => {
+    const last = 576n * GIB - 128n * MIB;
+    expect(place(ram(128n * MIB, { start: last }), logic).start).toBe(last);
+    expect(() => place(ram(256n * MIB, { start: last }), logic)).toThrow(
+      expect.objectContaining({ code: 'SDM_INPUT' }),
+    );
+  });
+});
+
 describe('a local address that no place fits', () => {
   const translated = {
     info: TRANSLATION,

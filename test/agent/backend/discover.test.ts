@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { featureBits } from '../../../src/abi/codec.js';
 import { findPool, findRegisters } from '../../../src/agent/backend/discover.js';
-import { IVSHMEM_ID, listPciDevices, parseResources } from '../../../src/agent/backend/pci.js';
+import { IVSHMEM, listPciDevices, parseResources } from '../../../src/agent/backend/pci.js';
 import type { RegisterBlockInfo } from '../../../src/native/types.js';
 import { makeTree, type Tree } from '../tree.js';
 
@@ -45,12 +45,12 @@ function bus(devices: Record<string, [id: string, size: bigint]>): string {
   return tree.root;
 }
 
-const REGISTERS: [string, bigint] = [IVSHMEM_ID, 0x1_0000n];
-const POOL: [string, bigint] = [IVSHMEM_ID, 4n * GIB];
+const REGISTERS: [string, bigint] = [IVSHMEM.id, 0x1_0000n];
+const POOL: [string, bigint] = [IVSHMEM.id, 4n * GIB];
 
 describe('listPciDevices', () => {
   test('without PCI there is none', () => {
-    expect(listPciDevices('/nonexistent', IVSHMEM_ID)).toEqual([]);
+    expect(listPciDevices('/nonexistent')).toEqual([]);
   });
 
   test('devices of the id only, by address, with their BARs', () => {
@@ -59,7 +59,7 @@ describe('listPciDevices', () => {
       '0000:00:02.0': REGISTERS,
       '0000:00:01.0': ['1af4:1000', 0x4000n],
     });
-    const devices = listPciDevices(root, IVSHMEM_ID);
+    const devices = listPciDevices(root);
     expect(devices.map((d) => d.address)).toEqual(['0000:00:02.0', '0000:00:03.0']);
     expect(devices[1]?.resources).toEqual([
       { index: 0, start: 0x1000_0000n, end: 0x1000_00ffn, size: 0x100n },
@@ -80,11 +80,13 @@ describe('findRegisters', () => {
   };
 
   test('without a device it says so', () => {
-    expect(() => findRegisters([], 'auto', identify)).toThrow(/no ivshmem device/);
+    expect(() => findRegisters([], 'auto', identify)).toThrow(
+      /no ivshmem \(1af4:1110\) or sdm-memport \(1af4:10f0\) device/,
+    );
   });
 
   test('where it was told, and nowhere else', () => {
-    const devices = listPciDevices(bus({ '0000:00:02.0': REGISTERS }), IVSHMEM_ID);
+    const devices = listPciDevices(bus({ '0000:00:02.0': REGISTERS }));
     expect(findRegisters(devices, '0000:00:02.0', identify).device).toBe(devices[0]);
     expect(() => findRegisters(devices, '0000:00:07.0', identify)).toThrow(
       expect.objectContaining({
@@ -96,10 +98,7 @@ describe('findRegisters', () => {
   });
 
   test('by its ID; a pool is not even opened', () => {
-    const devices = listPciDevices(
-      bus({ '0000:00:02.0': POOL, '0000:00:03.0': REGISTERS }),
-      IVSHMEM_ID,
-    );
+    const devices = listPciDevices(bus({ '0000:00:02.0': POOL, '0000:00:03.0': REGISTERS }));
     const opened: string[] = [];
     const found = findRegisters(devices, 'auto', (address) => {
       opened.push(address);
@@ -111,8 +110,7 @@ describe('findRegisters', () => {
 
   test('none: what every device said', () => {
     const devices = listPciDevices(
-      bus({ '0000:00:02.0': POOL, '0000:00:03.0': REGISTERS, '0000:00:04.0': [IVSHMEM_ID, 0n] }),
-      IVSHMEM_ID,
+      bus({ '0000:00:02.0': POOL, '0000:00:03.0': REGISTERS, '0000:00:04.0': [IVSHMEM.id, 0n] }),
     );
     expect(() => findRegisters(devices, 'auto', noBlock)).toThrow(
       /02\.0 \(4 GiB.*too large.*03\.0 .*not formatted.*04\.0 \(no BAR2\)/,
@@ -120,10 +118,7 @@ describe('findRegisters', () => {
   });
 
   test('several: refused and listed', () => {
-    const devices = listPciDevices(
-      bus({ '0000:00:02.0': REGISTERS, '0000:00:03.0': REGISTERS }),
-      IVSHMEM_ID,
-    );
+    const devices = listPciDevices(bus({ '0000:00:02.0': REGISTERS, '0000:00:03.0': REGISTERS }));
     expect(() => findRegisters(devices, 'auto', identify)).toThrow(
       /several.*02\.0.*03\.0.*registers\.pci/,
     );
@@ -132,12 +127,12 @@ describe('findRegisters', () => {
 
 describe('findPool', () => {
   function look(devices: Record<string, [string, bigint]>, wanted = 'auto', info = INFO) {
-    const all = listPciDevices(bus({ '0000:00:02.0': REGISTERS, ...devices }), IVSHMEM_ID);
+    const all = listPciDevices(bus({ '0000:00:02.0': REGISTERS, ...devices }));
     return findPool(all, wanted, { device: all[0]!, info });
   }
 
   test('the only other one of the right size', () => {
-    const other: [string, bigint] = [IVSHMEM_ID, 2n * GIB];
+    const other: [string, bigint] = [IVSHMEM.id, 2n * GIB];
     const found = look({ '0000:00:03.0': POOL, '0000:00:04.0': other });
     expect(found.device.address).toBe('0000:00:03.0');
     expect(found.memory.start).toBe(0x80_0000_0000n);
@@ -145,7 +140,7 @@ describe('findPool', () => {
 
   test.each([
     ['no other', {}, 'auto', /of that size: none; other ones: none/],
-    ['another size', { '0000:00:03.0': [IVSHMEM_ID, GIB] }, 'auto', /other ones: .*03\.0 \(1 GiB/],
+    ['another size', { '0000:00:03.0': [IVSHMEM.id, GIB] }, 'auto', /other ones: .*03\.0 \(1 GiB/],
     ['two', { '0000:00:03.0': POOL, '0000:00:04.0': POOL }, 'auto', /Choose one/],
     ['not there', { '0000:00:03.0': POOL }, '0000:00:09.0', /where no ivshmem device is/],
     ['the registers', { '0000:00:03.0': POOL }, '0000:00:02.0', /where no ivshmem device is/],
@@ -156,7 +151,7 @@ describe('findPool', () => {
   });
 
   test('one of another size where it was named, and the registers translate', () => {
-    const large = { '0000:00:03.0': [IVSHMEM_ID, 8n * GIB] } as Record<string, [string, bigint]>;
+    const large = { '0000:00:03.0': [IVSHMEM.id, 8n * GIB] } as Record<string, [string, bigint]>;
     const translating = { ...INFO, features: featureBits('translation') };
     expect(look(large, '0000:00:03.0', translating).memory.size).toBe(8n * GIB);
     expect(() => look(large, '0000:00:03.0')).toThrow(

@@ -52,7 +52,8 @@ describe('a configured pool', () => {
   test('that is not found is warned of, with the way out where registers translate', () => {
     tree = makeTree({ 'bus/pci/devices/keep': '' });
     const { said, ...rest } = log();
-    expect(openPool(tree.root, { pci: 'auto' }, translating, rest)).toBeUndefined();
+    const passive = { ...translating, info: { ...translating.info, passive: true } };
+    expect(openPool(tree.root, { pci: 'auto' }, passive, rest)).toBeUndefined();
     expect(openPool(tree.root, { pci: 'auto' }, at(0n), rest)).toBeUndefined();
     expect(said[0]).toMatch(/^no pool: .*or leave out "pool": the registers translate$/);
     expect(said[1]).toMatch(/^no pool: .*name it as pool\.pci$/);

@@ -193,7 +193,8 @@ describe('chooseRegisters', () => {
     );
     // who asked for the BAR is not told of other ways
     expect(said()).toBe(
-      'no ivshmem device (1af4:1110) holds a register block; this machine has none',
+      'no ivshmem (1af4:1110) or sdm-memport (1af4:10f0) device holds a register block; ' +
+        'this machine has none',
     );
   });
 

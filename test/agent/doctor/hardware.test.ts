@@ -1,11 +1,12 @@
 import { describe, it } from 'vitest';
-import { encodeOffset } from '../../../src/abi/codec.js';
+import { encodeOffset, featureBits } from '../../../src/abi/codec.js';
 import { memport } from '../../abi/examples.js';
 import {
   POOL,
   POOL_BASE,
   POOL_SIZE,
   REGISTERS,
+  logicTree,
   pciDevice,
   sdmcTree,
   uioTree,
@@ -35,7 +36,45 @@ const instead = (tree: Tree): Tree => ({
 const sdmc = { ...instead(sdmcTree(block([]))), [`${DEVICES}/${REGISTERS}/resource2`]: undefined };
 const uio = { ...instead(uioTree(block([]))), [`${DEVICES}/${REGISTERS}/resource2`]: undefined };
 
+/** The device sdm-memport in place of both ivshmem devices. */
+const logicBlock = block([], {
+  features: featureBits('translation', 'requests', 'transceivers', 'interrupts'),
+  windowBase: POOL_BASE,
+  windowSize: 64n << 30n,
+});
+const logic = {
+  ...logicTree(logicBlock),
+  [`${DEVICES}/${POOL}/vendor`]: '0x8086\n',
+  'proc/iomem':
+    `10000000-3efeffff : pcie\n  ${hexRange(0x10000000n, 0x10000n)} : ${REGISTERS}\n` +
+    `8000000000-ffffffffff : pcie\n  ${hexRange(POOL_BASE, 64n << 30n)} : ${REGISTERS}\n`,
+};
+
 const ROWS: Row[] = [
+  ['registers with logic', { tree: logic }, 'registers', 'ok', { found: /window of 64 GiB/ }],
+  ['a pool behind logic', { tree: logic }, 'pool', 'ok', { found: /^remote, 4 GiB$/ }],
+  ['the way to logic', { tree: logic }, 'registers-source', 'ok', { found: /^the BAR of / }],
+  ['the file of logic', { tree: logic }, 'registers-access', 'ok', { found: /resource0$/ }],
+  ['a window of logic', { tree: logic }, 'pool-held', 'ok', { found: /02\.0 yet$/ }],
+  [
+    'a window of logic that a driver took',
+    {
+      tree: {
+        ...logic,
+        'proc/iomem': `${logic['proc/iomem']}    ${hexRange(POOL_BASE, 64n << 30n)} : other\n`,
+      },
+    },
+    'pool-held',
+    'problem',
+    { found: /"other" at 0x8000000000/ },
+  ],
+  [
+    'logic that is off, and who runs the agent may not enable it',
+    { tree: { ...logic, [`${DEVICES}/${REGISTERS}/enable`]: '0\n' } },
+    'pci',
+    'problem',
+    { command: /^echo 1 > .*0000:00:02\.0\/enable$/ },
+  ],
   [
     'no device',
     {
@@ -46,7 +85,7 @@ const ROWS: Row[] = [
     },
     'pci',
     'problem',
-    { found: /1af4:1110/, mend: /^if .* insert sdmc .*docs\/zynq\.md.*sdm rack up/ },
+    { found: /1af4:1110.*1af4:10f0/, mend: /^if .* insert sdmc .*docs\/zynq\.md.*sdm rack up/ },
   ],
   [
     'a driver holds the pool',

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { expect } from 'vitest';
-import { encodeOffset, fromBuffer, toBuffer, type BlockImage } from '../../../src/abi/codec.js';
+import {
+  encodeOffset,
+  fromBuffer,
+  hasFeature,
+  toBuffer,
+  type BlockImage,
+} from '../../../src/abi/codec.js';
 import { Brick } from '../../../src/agent/api/brick-schema.js';
 import { NodeView } from '../../../src/agent/api/schemas.js';
 import { probeDirectly } from '../../../src/agent/probe/collect.js';
@@ -33,7 +39,11 @@ export const opener: Opener = {
     const block = fromBuffer(bytes);
     const base = block.header.windowBase || (options?.windowBase ?? 0n);
     return {
-      info: { ...block.header, windowBase: base, passive: true },
+      info: {
+        ...block.header,
+        windowBase: base,
+        passive: hasFeature(block.header.features, 'passive'),
+      },
       snapshot(into: BigUint64Array) {
         const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
         into.set(words.subarray(0, 32));

@@ -91,6 +91,23 @@ export function sdmcTree(registers: Buffer): Tree {
   };
 }
 
+/** A block with logic behind it in the device sdm-memport, whose window is BAR2; there is no other. */
+export function logicTree(registers: Buffer, windowSize = 64n << 30n): Tree {
+  const at = `sys/bus/pci/devices/${REGISTERS}`;
+  const { [`${at}/resource2`]: _, ...rest } = Object.fromEntries(
+    Object.entries(brickTree(registers)).filter(([path]) => !path.includes(POOL)),
+  );
+  const line = (start: bigint, size: bigint): string =>
+    `0x${start.toString(16)} 0x${(start + size - 1n).toString(16)} 0x14220c\n`;
+  return {
+    ...rest,
+    [`${at}/device`]: '0x10f0\n',
+    [`${at}/resource`]: line(0x10000000n, 0x10000n) + '0x0 0x0 0x0\n' + line(POOL_BASE, windowSize),
+    [`${at}/resource0`]: registers,
+    'sys/class/misc/sdm-window/window': `0x8000000000 0x${windowSize.toString(16)}\n`,
+  };
+}
+
 /** The same block in a UIO device. */
 export function uioTree(registers: Buffer): Tree {
   const { [`sys/bus/pci/devices/${REGISTERS}/resource2`]: _, ...rest } = brickTree(registers);

@@ -2,11 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { toBuffer } from '../../../src/abi/codec.js';
+import { featureBits, toBuffer } from '../../../src/abi/codec.js';
 import { openToRead } from '../../../src/agent/backend/look.js';
+import { brickTable } from '../../../src/agent/probe/table.js';
 import { EMPTY, formatted } from '../../abi/examples.js';
 import { about, bar, image, probe, textOf } from './probing.js';
-import { brickTree, REGISTERS, sdmcTree, uioTree, writeTree, type Tree } from './tree.js';
+import {
+  brickTree,
+  logicTree,
+  REGISTERS,
+  sdmcTree,
+  uioTree,
+  writeTree,
+  type Tree,
+} from './tree.js';
 
 let root: string;
 beforeEach(() => {
@@ -50,6 +59,52 @@ describe('a brick whose configuration goes past the driver', () => {
     const sysfs = { ...bar, registers: { backend: 'sysfs', pci: 'auto' } } as const;
     const brick = probe(root, brickTree(block), sysfs);
     expect(textOf(brick, 'registers')).toMatch(/sdmc is not inserted.*modprobe sdmc/);
+  });
+});
+
+describe('a brick with the device sdm-memport', () => {
+  const header = {
+    ...formatted('generic', 4n << 30n),
+    features: featureBits('translation', 'requests', 'transceivers', 'interrupts'),
+    windowBase: 0x80_0000_0000n,
+    windowSize: 64n << 30n,
+  };
+  const memports = Array.from({ length: header.nports }, () => EMPTY);
+  const registers = toBuffer({ header, memports });
+
+  it.each([
+    ['no pool', { registers: auto.registers, node: 1 }],
+    ['any pool', auto],
+  ])('is usable and isolated, with %s configured', (_, config) => {
+    const brick = probe(root, logicTree(registers), config);
+    expect(brick).toMatchObject({
+      verdict: 'usable',
+      modes: { systemRam: true, device: true },
+      devices: [{ pci: REGISTERS, id: '1af4:10f0', role: 'registers' }],
+      registers: { backend: 'bar', at: REGISTERS, translation: true, isolation: true },
+      pool: { at: 'remote', start: null, size: '0x100000000' },
+      advice: [],
+    });
+    expect(brickTable(brick)).toMatch(/^ +isolation +yes: only what memports map is reached$/m);
+  });
+
+  it('and with the driver, goes through that', () => {
+    const { [`sys/bus/pci/devices/${REGISTERS}/resource0`]: _, ...rest } = logicTree(registers);
+    const files = Object.entries(sdmcTree(registers)).filter(([path]) =>
+      /sys\/sdmc|\/driver$/.test(path),
+    );
+    const brick = probe(root, { ...rest, ...Object.fromEntries(files) }, auto);
+    expect(brick).toMatchObject({
+      verdict: 'usable',
+      registers: { backend: 'sysfs', isolation: true },
+      pool: { at: 'remote' },
+    });
+  });
+
+  it('is no longer isolated where the registers are passive', () => {
+    const brick = probe(root, brickTree(block), auto);
+    expect(brick.registers).toMatchObject({ translation: false, isolation: false });
+    expect(brickTable(brick)).toMatch(/^ +isolation +no$/m);
   });
 });
 

@@ -1,6 +1,6 @@
 import { BLOCK_MAX, hex } from '../../../abi/codec.js';
 import { formatSize } from '../../../common/units.js';
-import { IVSHMEM_BAR } from '../../backend/pci.js';
+import { IVSHMEM, NO_PCI_DEVICE, PCI_KINDS } from '../../backend/pci.js';
 import { SDMC } from '../../backend/sdmc.js';
 import { note, ok, problem, warning, type Finding, type Mend } from '../finding.js';
 import type { JournalFile } from '../read/journal.js';
@@ -41,14 +41,14 @@ function devices(s: Surroundings): Finding {
   if (found.length === 0) {
     return problem(
       'pci',
-      'this machine has no ivshmem device (PCI 1af4:1110)',
+      `this machine has ${NO_PCI_DEVICE}`,
       'there is nothing that could carry registers or pool',
       {
         mend:
           'if the registers are in logic, insert sdmc (`modprobe sdmc`; on a board: docs/zynq.md); ' +
           'else boot it as a brick, as `sdm rack up` does; or configure a register file ' +
           '("registers": {"backend": "file", "path": …})',
-        command: 'lspci -d 1af4:1110 || dmesg | grep -i pci',
+        command: 'lspci -d 1af4: || dmesg | grep -i pci',
       },
     );
   }
@@ -137,9 +137,12 @@ function formatCommand({ brick, settings }: Surroundings): string | undefined {
     const size = pool !== undefined && 'path' in pool ? ` --pool ${pool.path}` : '';
     return `sdm-agent registers format ${registers.path}${size}`;
   }
-  const shared = brick.devices.flatMap(({ pci, bars }) =>
-    bars.filter(({ index }) => index === IVSHMEM_BAR).map(({ size }) => ({ pci, size })),
-  );
+  // Logic formats its registers itself.
+  const shared = brick.devices
+    .filter(({ id }) => id === IVSHMEM.id)
+    .flatMap(({ pci, bars }) =>
+      bars.filter(({ index }) => index === IVSHMEM.memory).map(({ size }) => ({ pci, size })),
+    );
   const small = shared.filter(({ size }) => BigInt(size) <= BigInt(BLOCK_MAX));
   const large = shared.filter(({ size }) => BigInt(size) > BigInt(BLOCK_MAX));
   const [block, memory] = [small[0], large[0]];
@@ -186,15 +189,30 @@ function pool(s: Surroundings): Finding {
 
 /** BARs that something in the kernel has taken: mapping them is refused then. */
 function* held(s: Surroundings): Generator<Finding> {
-  for (const { pci, role, bars } of s.brick.devices) {
-    if (role === 'other' || (role === 'registers' && s.brick.registers?.backend !== 'bar'))
-      continue;
-    const bar = bars.find(({ index }) => index === IVSHMEM_BAR);
-    if (bar === undefined) continue;
-    const range = { start: BigInt(bar.start), size: BigInt(bar.size) };
-    const holders = heldWithin(s.root, range, pci);
-    yield role === 'registers' ? registersHeld(pci, holders) : poolHeld(pci, holders);
+  for (const device of s.brick.devices) {
+    const { pci, role } = device;
+    const kind = PCI_KINDS.find(({ id }) => id === device.id);
+    if (role === 'other' || kind === undefined) continue;
+    if (role === 'registers' && s.brick.registers?.backend === 'bar') {
+      const holders = holdersOf(s, device, kind.registers);
+      if (holders !== 'no BAR') yield registersHeld(pci, holders);
+    }
+    // A pool, or the window that logic maps remote memory into beside its registers.
+    if (role === 'pool' || kind.memory !== kind.registers) {
+      const holders = holdersOf(s, device, kind.memory);
+      if (holders !== 'no BAR') yield poolHeld(pci, holders);
+    }
   }
+}
+
+function holdersOf(
+  s: Surroundings,
+  { pci, bars }: Surroundings['brick']['devices'][number],
+  wanted: number,
+): Holders | 'no BAR' {
+  const bar = bars.find(({ index }) => index === wanted);
+  if (bar === undefined) return 'no BAR';
+  return heldWithin(s.root, { start: BigInt(bar.start), size: BigInt(bar.size) }, pci);
 }
 
 type Holders = ReturnType<typeof heldWithin>;
