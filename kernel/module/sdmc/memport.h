@@ -47,15 +47,15 @@
 #define SDM_REG_ANSWER_COOKIE           0x130
 #define SDM_REG_ANSWER_START            0x138
 #define SDM_REG_ANSWER_SIZE             0x140
-#define SDM_REG_ANSWER_DISTANCE         0x148  /* as in a SLIT; 0: not known */
+#define SDM_REG_ANSWER_DISTANCE         0x148  /* as in a SLIT, or 0 */
 #define SDM_REG_REQUEST_GRANULE         0x150  /* sizes are rounded up to it */
-#define SDM_REG_REQUEST_TIMEOUT         0x158  /* ms until ADD is answered at the latest */
+#define SDM_REG_REQUEST_TIMEOUT         0x158  /* ms that an ADD can wait */
 
 /* What the hypervisor asks of its guest; the guest writes REPLY_SEQ last. */
 #define SDM_REG_CALL_SEQ                0x180
 #define SDM_REG_CALL_COMMAND            0x188
 #define SDM_REG_CALL_COOKIE             0x190
-#define SDM_REG_CALL_TIMEOUT            0x198  /* ms until the guest has replied */
+#define SDM_REG_CALL_TIMEOUT            0x198  /* ms that the guest has */
 #define SDM_REG_REPLY_SEQ               0x1a0
 #define SDM_REG_REPLY_CODE              0x1a8
 
