@@ -2,7 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, STATUS } from '../../../src/abi/codec.js';
+import {
+  hasFeature,
+  MEMPORT,
+  MEMPORT_BASE,
+  MEMPORT_STRIDE,
+  STATUS,
+} from '../../../src/abi/codec.js';
 import { openBackend, type MemportFields } from '../../../src/agent/backend/index.js';
 import { barPath } from '../../../src/agent/backend/pci.js';
 import type { RegisterBackend } from '../../../src/agent/backend/types.js';
@@ -11,7 +17,7 @@ import { BACKENDS, type BackendKind, type RegistersConfig } from '../../../src/a
 import { native } from '../../../src/native/index.js';
 import { makeBrick } from '../brick.js';
 
-/** Registers of a kind, formatted: every memport clear, every link up, no translation. */
+/** Registers of a kind, as new: every memport clear, every link up. Passive, or logic's. */
 interface Registers {
   open(): RegisterBackend;
   /** Past the backend, while none is open. */
@@ -22,10 +28,13 @@ interface Registers {
 const DEADLINE_MS = 1_000;
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Set in a brick (test/vm/backends.vm.test.ts): the one way to registers that it has just now. */
+/**
+ * Set in a brick (test/vm/backends.vm.test.ts, test/vm/patched-registers.vm.test.ts): the one way to
+ * registers that it has just now.
+ */
 const HERE = process.env['SDM_CONTRACT'];
 
-/** Registers that are the machine's own, as `sdm rack` formats them. */
+/** Registers that are the machine's own, as `sdm rack` formats them or as logic has them. */
 function machine(kind: BackendKind): (() => Registers) | undefined {
   if (HERE !== kind) return undefined;
   const config = {
@@ -130,7 +139,9 @@ describe.each(kinds)('backend $kind', ({ kind, make }) => {
     expect(backend.registers).not.toBe('');
     expect(backend.memports()).toHaveLength(backend.info.nports);
     expect(setPorts()).toEqual([]);
-    expect(backend.pool?.size).toBe(backend.info.windowSize);
+    const { info } = backend;
+    expect(backend.pool?.size).toBe(info.passive ? info.windowSize : info.remoteSize);
+    expect(backend.pool?.kind === 'remote').toBe(!info.passive);
   });
 
   test('activates a memport, shows what was written, and clears it', () => {
@@ -146,11 +157,15 @@ describe.each(kinds)('backend $kind', ({ kind, make }) => {
   test('hands on why a memport was refused, and the next one works', () => {
     const good = granules(1n);
     expect(backend.activate(0, good, DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    const { features, remoteSize, windowBase, windowSize, granule } = backend.info;
+    const translates = hasFeature(features, 'translation');
+    const past = windowBase + windowSize;
     const refused: [Partial<MemportFields>, number][] = [
       [{ end: good.start - 1n }, STATUS.RANGE],
       [{ end: good.end + 1n }, STATUS.ALIGNMENT],
+      [{ start: past, end: past + granule - 1n }, STATUS.WINDOW],
       [{}, STATUS.OVERLAP],
-      [{ ...granules(2n), remote: granules(3n).remote }, STATUS.REMOTE],
+      [{ ...granules(2n), remote: translates ? remoteSize : granules(3n).remote }, STATUS.REMOTE],
     ];
     for (const [change, status] of refused) {
       expect(backend.activate(1, { ...good, ...change }, DEADLINE_MS)).toBe(status);
@@ -160,16 +175,36 @@ describe.each(kinds)('backend $kind', ({ kind, make }) => {
     expect(backend.activate(1, granules(2n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
   });
 
-  // Whoever died between SET and STATUS left the one without the other.
+  // Whoever died between SET and STATUS of a passive block left the one without the other. Of logic
+  // STATUS cannot be written.
   test('of a memport that is set, leaves all as it is but a STATUS that was left behind', () => {
     const fields = granules(3n);
     expect(backend.activate(4, fields, DEADLINE_MS)).toBe(STATUS.ACTIVE);
     backend.close();
     registers.writeStatus(4, STATUS.INACTIVE);
     backend = registers.open();
-    expect(backend.memport(4)).toMatchObject({ ...fields, set: true, status: STATUS.INACTIVE });
+    const left = backend.info.passive ? STATUS.INACTIVE : STATUS.ACTIVE;
+    expect(backend.memport(4)).toMatchObject({ ...fields, set: true, status: left });
     expect(backend.activate(4, granules(9n, 2n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
     expect(backend.memport(4)).toMatchObject({ ...fields, set: true, status: STATUS.ACTIVE });
+  });
+
+  test('maps the same remote range at two local ones only where it translates', () => {
+    const [first, second] = [granules(3n), granules(6n)];
+    const translates = hasFeature(backend.info.features, 'translation');
+    expect(backend.activate(1, first, DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    expect(backend.activate(2, { ...second, remote: first.remote }, DEADLINE_MS)).toBe(
+      translates ? STATUS.ACTIVE : STATUS.REMOTE,
+    );
+    expect(setPorts()).toEqual(translates ? [1, 2] : [1]);
+  });
+
+  test('puts back the fields of a memport that is not set', () => {
+    const before = backend.memport(7);
+    expect(backend.activate(7, granules(5n), DEADLINE_MS)).toBe(STATUS.ACTIVE);
+    expect(backend.clear(7, DEADLINE_MS)).toBe(STATUS.INACTIVE);
+    backend.restore(7, before);
+    expect(backend.memport(7)).toEqual(before);
   });
 
   test('shows a link for each transceiver, and lets them be reset', () => {
