@@ -97,6 +97,7 @@ async function makeRam(): Promise<void> {
   }
   writeRegister(LEVEL, REG.WINDOW_BASE, 0n);
   promiseInterrupts(true);
+  writeRegister(LEVEL, REG.FEATURES, registers().readBigUInt64LE(REG.FEATURES));
 }
 
 /** Whether the logic says that it raises interrupts. */

@@ -73,4 +73,4 @@ MODULE_LICENSE("GPL");
  * changes when what worked before would not any more. sdmc_mem has the same, and
  * so has dkms.conf: they come together.
  */
-MODULE_VERSION("1.1");
+MODULE_VERSION("1.2");

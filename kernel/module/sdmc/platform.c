@@ -3,7 +3,6 @@
  * Register blocks of programmable logic, which the device tree names.
  */
 #include <linux/clk.h>
-#include <linux/interrupt.h>
 #include <linux/ioport.h>
 #include <linux/irq.h>
 #include <linux/mod_devicetable.h>
@@ -11,13 +10,6 @@
 #include <linux/platform_device.h>
 
 #include "sdmc.h"
-
-/* The interrupt is an edge: the block has no register that would acknowledge it. */
-static irqreturn_t sdmc_links_changed(int irq, void *data)
-{
-	sdmc_links_check(data);
-	return IRQ_HANDLED;
-}
 
 /*
  * The window is the device's to answer in, as a BAR is that of a PCI device: it
@@ -63,13 +55,7 @@ static int sdmc_platform_irq(struct platform_device *pdev, const struct sdmc_blo
 		return 0;
 	if (irq < 0)
 		return irq;
-	if (irq_get_trigger_type(irq) & IRQ_TYPE_LEVEL_MASK) {
-		/* It would ring for ever. */
-		dev_warn(&pdev->dev, "interrupt %d is a level, not an edge: links are polled\n",
-			 irq);
-		return 0;
-	}
-	/* The wire may be there before the logic that pulls it. */
+	/* The wire may be there before the logic that pulls it, and that is told by a register. */
 	if (!sdmc_has(&block->header, SDM_FEATURE_INTERRUPTS)) {
 		dev_info(&pdev->dev, "FEATURES promises no interrupts: links are polled\n");
 		return 0;
@@ -83,6 +69,7 @@ static int sdmc_platform_bind(struct platform_device *pdev)
 	struct sdmc_block *block;
 	struct resource *res;
 	void __iomem *regs;
+	bool level;
 	int irq, ret;
 
 	regs = devm_platform_get_and_ioremap_resource(pdev, 0, &res);
@@ -105,15 +92,12 @@ static int sdmc_platform_bind(struct platform_device *pdev)
 		return 0;
 	}
 
-	block->irq = irq;
-	ret = request_threaded_irq(irq, NULL, sdmc_links_changed, IRQF_ONESHOT, dev_name(dev),
-				   block);
+	level = irq_get_trigger_type(irq) & IRQ_TYPE_LEVEL_MASK;
+	ret = sdmc_irq_request(block, irq, level, 0);
 	if (ret) {
 		sdmc_block_remove(block);
 		return dev_err_probe(dev, ret, "no interrupt %d\n", irq);
 	}
-	/* A first look, for what changed before there was a handler. */
-	irq_wake_thread(irq, block);
 	return 0;
 }
 
@@ -155,8 +139,7 @@ static void sdmc_platform_remove(struct platform_device *pdev)
 {
 	struct sdmc_block *block = platform_get_drvdata(pdev);
 
-	if (block->irq)
-		free_irq(block->irq, block);
+	sdmc_irq_free(block);
 	sdmc_block_remove(block);
 }
 

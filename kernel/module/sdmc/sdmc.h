@@ -17,10 +17,14 @@
 
 #include "regs.h"
 
-/* Both the registers and the pool of a brick are ivshmem devices. */
-#define SDMC_IVSHMEM_VENDOR	0x1af4
+#define SDMC_PCI_VENDOR		0x1af4
+/* Both the registers and the pool of a brick with a stock QEMU are ivshmem devices. */
 #define SDMC_IVSHMEM_DEVICE	0x1110
 #define SDMC_IVSHMEM_BAR	2
+/* QEMU's memport logic: registers, and beside them the window that they map into. */
+#define SDMC_LOGIC_DEVICE	0x10f0
+#define SDMC_LOGIC_BAR		0
+#define SDMC_LOGIC_WINDOW_BAR	2
 
 struct completion;
 struct device;
@@ -37,6 +41,7 @@ struct platform_driver;
  * @regs: the registers
  * @size: of @regs, bytes
  * @irq: says that links changed; 0 without one
+ * @irq_level: it is a level, not an edge
  * @header: what they said when the device was bound; window_base under @lock
  * @base_open: the block leaves the window's base to the reader
  * @check_alignment: passive blocks only; under @lock
@@ -61,7 +66,8 @@ struct sdmc_block {
 	struct device *dev;
 	void __iomem *regs;
 	size_t size;
-	int irq;
+	unsigned int irq;
+	bool irq_level;
 	struct sdmc_header header;
 	bool base_open;
 	bool check_alignment;
@@ -125,6 +131,11 @@ int sdmc_transceivers_add(struct sdmc_block *block);
 void sdmc_transceivers_remove(struct sdmc_block *block);
 void sdmc_links_poll(struct sdmc_block *block);
 void sdmc_links_check(struct sdmc_block *block);
+
+/* irq.c */
+int sdmc_irq_request(struct sdmc_block *block, unsigned int irq, bool level,
+		     unsigned long flags);
+void sdmc_irq_free(struct sdmc_block *block);
 
 /* window.c */
 int sdmc_window_init(struct sdmc_block *block);

@@ -2,7 +2,7 @@
 /*
  * Where the window is, if the block leaves that to its reader: in the BAR of the
  * brick's pool, which lies elsewhere in every machine, or where the device tree
- * has it.
+ * has it. And whether it is where the device has it, if the block says so itself.
  */
 #include <linux/ioport.h>
 #include <linux/pci.h>
@@ -19,7 +19,7 @@ static u64 pool_base(struct device *registers, u64 size)
 	struct pci_dev *pdev = NULL;
 	u64 base = 0;
 
-	while ((pdev = pci_get_device(SDMC_IVSHMEM_VENDOR, SDMC_IVSHMEM_DEVICE, pdev))) {
+	while ((pdev = pci_get_device(SDMC_PCI_VENDOR, SDMC_IVSHMEM_DEVICE, pdev))) {
 		if (&pdev->dev == registers || pci_resource_len(pdev, SDMC_IVSHMEM_BAR) != size)
 			continue;
 		if (base) {
@@ -45,15 +45,29 @@ static void find_pool(struct sdmc_block *block)
 }
 
 /*
- * A platform device is told where its window is, by who knows what the logic
- * decodes. Memory is added by that and memports are set by the registers: they
- * must not mean two places.
+ * Of a platform device the window is where the device tree has it, by who knows
+ * what the logic decodes; of logic in a PCI device it is a BAR of its own. NULL:
+ * nobody says.
  */
+static const struct resource *device_window(struct device *dev)
+{
+	if (!dev_is_pci(dev))
+		return platform_get_resource_byname(to_platform_device(dev), IORESOURCE_MEM,
+						    "window");
+	if (to_pci_dev(dev)->device != SDMC_LOGIC_DEVICE)
+		return NULL;
+	return pci_resource_n(to_pci_dev(dev), SDMC_LOGIC_WINDOW_BAR);
+}
+
+/* Memory is added by that and memports are set by the registers: they must not mean two places. */
 static int compare(struct sdmc_block *block, const struct resource *window)
 {
 	struct sdmc_header *header = &block->header;
 	u64 last;
 
+	/* Firmware had no room for the BAR, or the device has none. */
+	if (window->flags & IORESOURCE_UNSET || !resource_size(window))
+		return -EINVAL;
 	if (block->base_open)
 		header->window_base = window->start;
 	if (!sdmc_window_fits(header, header->window_base))
@@ -72,20 +86,15 @@ static int compare(struct sdmc_block *block, const struct resource *window)
 int sdmc_window_init(struct sdmc_block *block)
 {
 	struct sdmc_header *header = &block->header;
-	struct resource *window;
+	const struct resource *window = device_window(block->dev);
 	int ret;
 
 	block->base_open = sdmc_block_passive(block) && !header->window_base;
-	if (dev_is_pci(block->dev)) {
-		if (block->base_open)
+	if (!window) {
+		if (block->base_open && dev_is_pci(block->dev))
 			find_pool(block);
 		return 0;
 	}
-
-	window = platform_get_resource_byname(to_platform_device(block->dev), IORESOURCE_MEM,
-					      "window");
-	if (!window)
-		return 0;
 	ret = compare(block, window);
 	if (ret)
 		dev_err(block->dev,

@@ -112,4 +112,4 @@ MODULE_LICENSE("GPL");
  * The version of the attributes. The first number changes when what worked
  * before would not any more, the second when there is more than before.
  */
-MODULE_VERSION("1.1");
+MODULE_VERSION("1.2");
