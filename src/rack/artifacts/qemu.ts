@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
-import { run } from '../../common/exec.js';
+import { run, type RunOptions, type RunResult } from '../../common/exec.js';
 import { cacheDir, projectDir } from '../../common/paths.js';
 import { Progress } from '../../common/progress.js';
 import type { Context } from './context.js';
 import type { ArtifactOptions } from './index.js';
-import { ensureQemuSource, QEMU_SERIES } from './qemu-source.js';
+import { ensureQemuSource, QEMU_SERIES, type QemuSource } from './qemu-source.js';
 
 /** What the build is made of, in this project. */
 const INPUTS = ['build', 'devices', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
@@ -44,11 +44,8 @@ export interface Qemu {
  * @throws as ensureArtifacts() does.
  */
 export async function ensureQemu(options: QemuOptions = {}): Promise<Qemu> {
-  const { env = process.env, progress = new Progress(), signal, target = 'aarch64' } = options;
-  const cache = options.cache ?? cacheDir(env);
-  await mkdir(cache, { recursive: true });
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
-  const out = await ensureBuilt(context, target, options.sanitize ?? false);
+  const { target = 'aarch64', sanitize = false } = options;
+  const out = await ensureBuilt(await contextOf(options), target, sanitize);
   return {
     binary: join(out, `qemu-system-${target}`),
     version: readFileSync(join(out, 'version'), 'utf8').trim(),
@@ -56,12 +53,19 @@ export async function ensureQemu(options: QemuOptions = {}): Promise<Qemu> {
   };
 }
 
+async function contextOf(options: ArtifactOptions): Promise<Context> {
+  const { env = process.env, progress = new Progress(), signal } = options;
+  const cache = options.cache ?? cacheDir(env);
+  await mkdir(cache, { recursive: true });
+  return { cache, project: projectDir(), progress, signal, env };
+}
+
 async function ensureBuilt(
   context: Context,
   target: QemuTarget,
   sanitize: boolean,
 ): Promise<string> {
-  const { cache, env, progress, project, signal } = context;
+  const { cache, progress, project, signal } = context;
   const source = await ensureQemuSource(context);
   const { stdout: compiler } = await run(['gcc', '--version'], { signal });
   const args = ['--target', target, '--test-programs', ...(sanitize ? ['--asan'] : [])];
@@ -75,15 +79,7 @@ async function ensureBuilt(
     make: async (to) => {
       const name = `Build QEMU ${source.version} for ${target}${sanitize ? ', with sanitizers' : ''}`;
       await progress.step(name, async (report) => {
-        await run([join(project, 'qemu-patches/build'), ...args, source.archive, join(to, 'out')], {
-          signal,
-          timeoutMs: BUILD_TIMEOUT_MS,
-          env: {
-            CCACHE_DIR: join(cache, 'ccache'),
-            CCACHE_MAXSIZE: CCACHE_SIZE,
-            ...env,
-            PYTHONPATH: source.tools,
-          },
+        await runBuild(context, source, [...args, source.archive, join(to, 'out')], {
           onLine: (line) => {
             progress.trace(line);
             if (/^[A-Za-z]+: \d+ s$/.test(line)) report(line);
@@ -93,4 +89,49 @@ async function ensureBuilt(
     },
   });
   return join(dir, 'out');
+}
+
+function runBuild(
+  { cache, env, project, signal }: Context,
+  source: QemuSource,
+  args: readonly string[],
+  options: Pick<RunOptions, 'okCodes' | 'onLine'>,
+): Promise<RunResult> {
+  return run([join(project, 'qemu-patches/build'), ...args], {
+    signal,
+    timeoutMs: BUILD_TIMEOUT_MS,
+    env: {
+      CCACHE_DIR: join(cache, 'ccache'),
+      CCACHE_MAXSIZE: CCACHE_SIZE,
+      ...env,
+      PYTHONPATH: source.tools,
+    },
+    ...options,
+  });
+}
+
+/** What of qemu-patches/build needs the sources, but leaves nothing. */
+export interface SeriesCheck {
+  /** Arguments before SOURCE; without an OUT only `--checkpatch` works. */
+  readonly args: readonly string[];
+  /** A directory that is not there yet. */
+  readonly out?: string;
+  /** Called with every line. */
+  readonly onLine?: (line: string) => void;
+}
+
+/**
+ * Runs qemu-patches/build by itself, with the sources and the tools of ensureQemu().
+ * @returns its exit code: 0 or 1.
+ * @throws as ensureArtifacts() does.
+ */
+export async function checkSeries(
+  check: SeriesCheck,
+  options: ArtifactOptions = {},
+): Promise<number> {
+  const context = await contextOf(options);
+  const source = await ensureQemuSource(context);
+  const out = check.out === undefined ? [] : [check.out];
+  const argv = [...check.args, source.archive, ...out];
+  return (await runBuild(context, source, argv, { okCodes: [0, 1], onLine: check.onLine })).code;
 }
