@@ -18,8 +18,11 @@ const MEANING: Readonly<Record<Lowercase<StatusName>, string>> = {
   busy: 'the device is still working on the last write to SET',
   range: 'END lies before START, or the local or the remote range leaves the 64-bit space',
   window: 'the local range is not inside the window',
-  overlap: 'the local range overlaps one of a memport that is set',
-  remote: 'the remote range is not inside the remote space, or this block cannot translate to it',
+  overlap:
+    'the local range overlaps one of a memport that is set, or memory that the hypervisor granted',
+  remote:
+    'the remote range is not inside the remote space that the network id names, or this block ' +
+    'cannot translate to it',
   alignment: 'START, END + 1 or the remote address is not a multiple of the granule',
   link: 'the link of the transceiver that the memport goes through is down',
   resources: 'the device has no more room for this mapping',

@@ -12,8 +12,12 @@ export function often<T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>): fc.Arbi
   return fc.oneof({ arbitrary: usual, weight: 5 }, { arbitrary: rare, weight: 1 });
 }
 
-/** Requests of which most are good ones, so that some are in the way of others. */
-export function anyRequest(around: Surroundings): fc.Arbitrary<Request> {
+/**
+ * Requests of which most are good ones, so that some are in the way of others.
+ * @param translates whether good ones lead anywhere in the remote space, or to the same place as in
+ * the window.
+ */
+export function anyRequest(around: Surroundings, translates = false): fc.Arbitrary<Request> {
   const { windowBase, windowSize, remoteSize, granule } = around;
 
   /** Around the limits of window and remote space, and now and then not aligned. */
@@ -28,6 +32,9 @@ export function anyRequest(around: Surroundings): fc.Arbitrary<Request> {
   const inWindow = fc
     .bigInt({ min: 1n, max: windowSize / granule - 1n })
     .map((steps) => windowBase + steps * granule);
+  const inRemote = fc
+    .bigInt({ min: 0n, max: remoteSize / granule - 2n })
+    .map((steps) => steps * granule);
   const sizes = often(
     fc.constantFrom(granule, 2n * granule),
     fc.constantFrom(0n, granule - 1n, 1n << 40n, 1n << 63n),
@@ -39,7 +46,7 @@ export function anyRequest(around: Surroundings): fc.Arbitrary<Request> {
       port: fc.integer({ min: 0, max: around.nports - 1 }),
       start: often(inWindow, nearLimit),
       size: sizes,
-      remote: often(fc.constant(undefined), nearLimit),
+      remote: often(translates ? inRemote : fc.constant(undefined), nearLimit),
       outId: id,
       inId: id,
       set: often(fc.constant(true), fc.constant(false)),

@@ -133,7 +133,7 @@ describe('whatever is asked for', () => {
     granule: GRANULE,
     nports: NPORTS,
   };
-  const requests = fc.array(anyRequest(around), { minLength: 10, maxLength: 30 });
+  const requests = fc.array(anyRequest(around, true), { minLength: 10, maxLength: 30 });
   const links = often(fc.constant(15n), fc.bigInt({ min: 0n, max: 15n }));
 
   test('the device, the addon and the page say the same', async () => {
