@@ -27,8 +27,8 @@ const project = resolvePath(dirname(fileURLToPath(import.meta.url)), '..');
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--soak');
 const soak = process.argv.includes('--soak');
-/** Soak repeats for hours, and builds three kernels, each of which may take 90 minutes. */
-const STAGE_TIMEOUT_MS = (soak ? 12 * 60 : 80) * 60 * 1000;
+/** Soak repeats for hours, and builds three kernels, each of which may take 90 minutes, as QEMU may. */
+const STAGE_TIMEOUT_MS = (soak ? 12 * 60 : 120) * 60 * 1000;
 const scratch = mkdtempSync(join(tmpdir(), 'sdm-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const stages = [];
@@ -112,7 +112,11 @@ const exitCodeAsTest = (outcome) => ({
   skipped: 0,
 });
 
-const fromJson = (file) => () => JSON.parse(readFileSync(file, 'utf8'));
+const fromJson = (file) => () => {
+  const { failures: more = [], ...counts } = JSON.parse(readFileSync(file, 'utf8'));
+  failures.push(...more);
+  return counts;
+};
 
 const fromVitest = (file) => () => {
   const report = JSON.parse(readFileSync(file, 'utf8'));
@@ -176,6 +180,16 @@ function native(name, variants) {
   );
 }
 
+function qemu() {
+  const counts = join(scratch, 'qemu.json');
+  return stage(
+    'QEMU',
+    process.execPath,
+    ['scripts/test-qemu.mjs', '--json', counts, ...(soak ? ['--soak'] : [])],
+    fromJson(counts),
+  );
+}
+
 async function runStages() {
   if (args.length > 0) {
     await vitest('selected tests', args);
@@ -183,6 +197,8 @@ async function runStages() {
     await stage('format and types', 'npm', ['run', '--silent', 'lint'], exitCodeAsTest);
     await native('addon in C++ (plain, ASan+UBSan, TSan, fuzzer)', CPP_VARIANTS);
     await native('addon in node (ASan+UBSan)', ['addon']);
+    // Before processes and machines that need it.
+    await qemu();
     await vitest('processes', ['--project', 'process']);
     await vitest('virtual machines', ['--project', 'vm']);
   }
