@@ -66,12 +66,17 @@ describe('the package', () => {
       'kernel/module/compat.h',
       'kernel/module/sdmc/main.c',
       'kernel/module/sdmc_mem/main.c',
+      'qemu-patches/build',
+      'qemu-patches/run-tests',
+      'qemu-patches/10.0/series',
+      'qemu-patches/devices/aarch64.mak',
       'scripts/code-cache.mjs',
       'scripts/install-addon.mjs',
       'src/rack/guest',
       'tools/guest',
       'LICENSE',
       'kernel/COPYING',
+      'qemu-patches/COPYING',
     ];
     expect(needed.filter((path) => !has(path))).toEqual([]);
   });
@@ -79,7 +84,7 @@ describe('the package', () => {
   it('has nothing else', () => {
     const top = new Set(paths().map((path) => path.split('/').slice(0, 2).join('/')));
     const wanted =
-      /^(bin|deploy|docs|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
+      /^(bin|deploy|docs|qemu-patches|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
     expect([...top].filter((path) => !wanted.test(path))).toEqual([]);
     const junk = /(^|\/)(test|tests|fuzz|node_modules|cache)\/|\.(o|ko|cmd|stamp|log|tgz)$/;
     expect(paths().filter((path) => junk.test(path))).toEqual([]);
