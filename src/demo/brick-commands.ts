@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { SdmError } from '../common/errors.js';
+import { hex } from '../common/units.js';
 import type { Rack } from '../rack/index.js';
 
 /** What the demo reads of the agent's JSON; numbers of bytes are "0x…" strings there. */
@@ -14,6 +15,8 @@ export interface AttachmentJson {
   readonly memport: number;
   readonly node: number;
   readonly steps: readonly { readonly step: string; readonly ms: number }[];
+  /** Of mode device: what programs map. */
+  readonly device?: { readonly path: string; readonly offset: string };
 }
 
 export interface NodeJson {
@@ -26,6 +29,7 @@ export interface NodeJson {
 
 export interface MemoryJson {
   readonly nodes: readonly NodeJson[];
+  readonly module: { readonly window?: { readonly start: string } };
 }
 
 /** What memfill prints. */
@@ -58,6 +62,53 @@ export class BrickCommands {
 
   async attach(size: string): Promise<AttachmentJson> {
     return this.#json(['sdm-agent', 'attach', '--size', size, '--json']);
+  }
+
+  /** A part of the pool for programs to map, at an address of our choice. */
+  async attachDevice(piece: {
+    readonly size: bigint;
+    readonly start: bigint;
+    readonly remote: bigint;
+    readonly shared: boolean;
+  }): Promise<AttachmentJson> {
+    return this.#json([
+      ...['sdm-agent', 'attach', '--mode', 'device', '--size', String(piece.size)],
+      ...['--start', hex(piece.start), '--remote', hex(piece.remote)],
+      ...(piece.shared ? ['--shared'] : []),
+      '--json',
+    ]);
+  }
+
+  /** Writes a whole attachment of mode device, or checks that it is as `seed` writes it. */
+  async fillDevice(
+    { device, size }: AttachmentJson,
+    how: 'write' | 'check',
+    seed: bigint,
+  ): Promise<void> {
+    await this.#json([
+      ...['memfill', '--device', device?.path ?? '', '--offset', device?.offset ?? ''],
+      ...['--size', String(BigInt(size)), '--seed', String(seed), `--${how}`, '--json'],
+    ]);
+  }
+
+  /**
+   * Has the module give programs a range of the window that no attachment has, and a program touch it.
+   * @returns "SIGBUS", or what else came of it.
+   */
+  async touchUnmapped(window: bigint, start: bigint, size: bigint): Promise<string> {
+    const range = `${hex(start)} ${hex(size)}`;
+    const { stdout, stderr } = await this.#rack.exec(
+      this.n,
+      'cd /sys/class/misc/sdm-window && ' +
+        `echo ${range} >claim && echo ${range} >expose && { ` +
+        `memfill --device /dev/sdm-window --offset ${hex(start - window)} --size ${size} ` +
+        '--seed 1 --check; echo "ended with $?"; ' +
+        `echo ${range} >conceal; echo ${range} >release; }`,
+      { timeoutMs: COMMAND_TIMEOUT_MS, signal: this.#signal },
+    );
+    // 128 and the number of the signal, as shells say it
+    if (stdout.trim() === 'ended with 135') return 'SIGBUS';
+    return [stdout.trim(), stderr.trim()].filter((text) => text !== '').join('; ');
   }
 
   async detach(id: string): Promise<AttachmentJson> {

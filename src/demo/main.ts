@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { cancellable } from '../cli/cancellable.js';
-import { countArgument, sizeArgument } from '../cli/rack/options.js';
+import { countArgument, qemuOption, sizeArgument } from '../cli/rack/options.js';
 import { runCli } from '../cli/run.js';
 import { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
@@ -8,14 +8,17 @@ import { formatSize } from '../common/units.js';
 import { ensureArtifacts } from '../rack/artifacts/index.js';
 import { SdmError } from '../common/errors.js';
 import { planRack, SHARE_STEP } from '../rack/plan.js';
-import { checkRack, openRack, rackUp, type Rack } from '../rack/index.js';
+import { checkRack, openRack, rackUp, type QemuKind, type Rack } from '../rack/index.js';
+import { builtQemu, findQemu } from '../rack/qemu-binary.js';
 import { BrickStory } from './story.js';
-import { tellInOrder } from './transcript.js';
+import { tellInOrder, type Teller } from './transcript.js';
+import { PIECES_BYTES, TranslationStory } from './translation.js';
 import { whatToTry } from './what-to-try.js';
 
 interface DemoOptions {
   readonly name: string;
   readonly bricks: number;
+  readonly qemu: QemuKind;
   readonly size?: bigint;
   readonly keep?: true;
 }
@@ -26,27 +29,39 @@ const program = new Command('demo')
   .description('bricks borrow memory from one pool, use it and give it back')
   .option('--name <rack>', 'name of the rack that it makes', 'demo')
   .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
+  .addOption(qemuOption())
   .option('--size <size>', 'what each borrows (default: 1 GiB)', sizeArgument)
   .option('--keep', 'leave the bricks running at the end')
   .action((options: DemoOptions) => cancellable((signal) => demo(options, signal)));
 
 async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const { name, bricks, size = DEFAULT_SIZE, keep } = options;
-  checkSize(size, bricks);
+  const { name, bricks, qemu, size = DEFAULT_SIZE, keep } = options;
+  checkSize(size, bricks, qemu);
   const progress = new Progress();
   let rack: Rack | undefined;
   let finished = false;
   try {
     // Before the downloads, which would be for nothing.
     await checkRack({ name, bricks });
+    // Here and not only by rackUp(), so that what it takes is a step of its own.
+    if ((await findQemu(qemu, signal)) === undefined) await builtQemu({ progress, signal });
     const artifacts = await ensureArtifacts({ progress, signal });
     const boot = performance.now();
     rack = await progress.step(`Boot ${countOf(bricks)}`, (report) =>
-      rackUp({ name, bricks, artifacts, progress, onProgress: report, keepLogs: true, signal }),
+      rackUp({
+        name,
+        bricks,
+        qemu,
+        artifacts,
+        progress,
+        onProgress: report,
+        keepLogs: true,
+        signal,
+      }),
     );
     const bootMs = performance.now() - boot;
-    const stories = await tell(rack, bricks, size, progress, signal);
-    progress.note(`\n${timeTable(bootMs, stories)}`);
+    const times = await tell(rack, bricks, size, progress, signal);
+    progress.note(`\n${timeTable(bootMs, times)}`);
     finished = true;
   } finally {
     if (rack !== undefined && !(finished && keep === true)) {
@@ -65,8 +80,9 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
 }
 
 /** Said before anything is booted: the agents would refuse it only then. */
-function checkSize(size: bigint, bricks: number): void {
-  const share = planRack({ bricks }).shares[0]?.size ?? 0n;
+function checkSize(size: bigint, bricks: number, qemu: QemuKind): void {
+  const rest = qemu === 'patched' ? PIECES_BYTES : 0n;
+  const share = (planRack({ bricks }).shares[0]?.size ?? 0n) - rest;
   if (size > 0n && size % SHARE_STEP === 0n && size <= share) return;
   throw new SdmError(
     'SDM_INPUT',
@@ -83,31 +99,64 @@ async function tell(
   size: bigint,
   progress: Progress,
   signal: AbortSignal,
-): Promise<BrickStory[]> {
-  const stories = Array.from(
-    { length: bricks },
-    (_, i) => new BrickStory(rack, i + 1, progress, signal),
-  );
-  const phase = (name: string, work: (story: BrickStory) => Promise<void>): Promise<void> =>
-    progress.step(name, () => tellInOrder(stories, work));
-  await phase('All bricks have borrowed memory and use it', (story) => story.borrow(size));
-  signal.throwIfAborted();
-  await phase('The host has found it in the pool', (story) => story.lookFromHost());
-  signal.throwIfAborted();
-  await phase('All bricks have given it back', (story) => story.giveBack());
-  return stories;
+): Promise<Times[]> {
+  const numbers = Array.from({ length: bricks }, (_, i) => i + 1);
+  const stories = numbers.map((n) => new BrickStory(rack, n, progress, signal));
+  const phase = phases(progress, signal);
+  await phase('All bricks have borrowed memory and use it', stories, (story) => story.borrow(size));
+  await phase('The host has found it in the pool', stories, (story) => story.lookFromHost());
+  let times: Times[] = [];
+  if (rack.qemu === 'patched') times = await tellOfTranslation(rack, numbers, progress, signal);
+  await phase('All bricks have given it back', stories, (story) => story.giveBack());
+  return stories.map((story, i) => new Map([...story.times, ...(times[i] ?? [])]));
 }
 
-function timeTable(bootMs: number, stories: readonly BrickStory[]): string {
-  const steps = [...new Set(stories.flatMap((story) => [...story.times.keys()]))];
-  const rows = steps.map((step) => [
-    step,
-    ...stories.map((story) => milliseconds(story.times.get(step))),
-  ]);
-  const bricks = stories.map(({ n }) => ({ title: `brick ${n}, ms`, align: 'right' as const }));
+/** While the bricks hold what they borrowed: the same device maps both. */
+async function tellOfTranslation(
+  rack: Rack,
+  numbers: readonly number[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Times[]> {
+  const stories = numbers.map((n) => new TranslationStory(rack, n, progress, signal));
+  const phase = phases(progress, signal);
+  await phase('Parts of the pool are where each brick wants them', stories, (story) =>
+    story.place(),
+  );
+  const seed = BigInt(Date.now());
+  await phase('Brick 1 has written what all bricks have', stories.slice(0, 1), (story) =>
+    story.use('write', seed),
+  );
+  await phase('All bricks have read it, at their own addresses', stories, (story) =>
+    story.use('check', seed),
+  );
+  await phase('What no memport maps is out of reach', stories, (story) => story.reachBeyond());
+  await phase('All bricks have given those parts back', stories, (story) => story.giveBack());
+  return stories.map(({ times }) => times);
+}
+
+/** How long each step of a brick took, ms. */
+type Times = ReadonlyMap<string, number>;
+
+/** Runs a phase of the story as a step; none is begun after the signal. */
+function phases(progress: Progress, signal: AbortSignal) {
+  return async <T extends Teller>(
+    name: string,
+    stories: readonly T[],
+    work: (story: T) => Promise<void>,
+  ): Promise<void> => {
+    signal.throwIfAborted();
+    await progress.step(name, () => tellInOrder(stories, work));
+  };
+}
+
+function timeTable(bootMs: number, bricks: readonly Times[]): string {
+  const steps = [...new Set(bricks.flatMap((times) => [...times.keys()]))];
+  const rows = steps.map((step) => [step, ...bricks.map((times) => milliseconds(times.get(step)))]);
+  const titles = bricks.map((_, i) => ({ title: `brick ${i + 1}, ms`, align: 'right' as const }));
   return formatTable(
-    ['step (emulated machines)', ...bricks],
-    [['boot, all at once', ...stories.map(() => milliseconds(bootMs))], ...rows],
+    ['step (emulated machines)', ...titles],
+    [['boot, all at once', ...bricks.map(() => milliseconds(bootMs))], ...rows],
   );
 }
 

@@ -73,15 +73,14 @@ async function brickStatus(
   n: number,
   rack: RackState | undefined,
 ): Promise<BrickStatus> {
-  const layoutOf = layout.brick(n);
-  const process = brickProcesses(layoutOf)[0];
+  const files = layout.brick(n);
+  const process = brickProcesses(files)[0];
   const brick: BrickState | undefined = rack?.bricks.find((b) => b.n === n);
-  const attached =
-    rack === undefined || qemuOf(rack) === 'stock'
-      ? attachedBytes(layout.registers(n))
-      : process === undefined
-        ? undefined
-        : await deviceAttachedBytes(layoutOf);
+  const inQemu = rack !== undefined && qemuOf(rack) === 'patched';
+  // of one that has ended nobody can be asked
+  const attached = !inQemu
+    ? attachedBytes(layout.registers(n))
+    : process && (await deviceAttachedBytes(files));
   const own = brick?.shares.find((share) => !share.shared);
   const alive = rack?.phase === 'starting' ? 'starting' : 'running';
   return {

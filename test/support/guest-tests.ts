@@ -7,12 +7,16 @@ import type { CpioEntry } from '../../src/rack/artifacts/index.js';
 /** What the kernel modules' own tests are made of. */
 export const KERNEL_TESTS = join(projectDir(), 'kernel/tests');
 
-/** Compiles a program of theirs for guests, into a directory. @returns its path. */
-export async function compileForGuest(name: string, dir: string): Promise<string> {
+/** Compiles a program of theirs, or of `sources`, for guests, into a directory. @returns its path. */
+export async function compileForGuest(
+  name: string,
+  dir: string,
+  sources: string = KERNEL_TESTS,
+): Promise<string> {
   const program = join(dir, name);
   await run([
     ...(['aarch64-linux-gnu-gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static'] as const),
-    ...['-o', program, join(KERNEL_TESTS, `${name}.c`)],
+    ...['-o', program, join(sources, `${name}.c`)],
   ]);
   return program;
 }

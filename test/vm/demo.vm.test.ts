@@ -78,6 +78,8 @@ describe('npm run demo', () => {
     [['--bricks', '0'], /brick/],
     [['--size', '100M'], /multiple of 128 MiB/],
     [['--size', '100G'], /up to 1920 MiB/],
+    // it has something else to show in what is left of a share
+    [['--size', '1920M', '--qemu', 'patched'], /up to 1792 MiB/],
   ])('says what is wrong with %j before anything is booted', async (args, message) => {
     const { code, output } = await demo(...args).ended;
     expect({ code, output }).toMatchObject({ code: 2, output: expect.stringMatching(message) });
@@ -110,6 +112,32 @@ describe('npm run demo', () => {
     const rack = openRack(NAME);
     expect(await rack.exec(1, 'hostname')).toMatchObject({ code: 0, stdout: `${NAME}-brick1\n` });
     await rack.down();
+    expectNothingLeft();
+  });
+
+  it('shows on our QEMU that memports translate, and that nothing else is reached', async () => {
+    const { code, output } = await demo('--qemu', 'patched', '--size', '128M').ended;
+    const places = [1, 2].map((n) => {
+      const brick = new RegExp(
+        `Brick ${n}\\n✓ attach 3 parts of the pool.*?(?=\\nBrick|✓ Parts)`,
+        's',
+      );
+      const rows = [...(brick.exec(output)?.[0] ?? '').matchAll(/^ +(0x\w+)-\w+ +(0x\w+)-\w+$/gm)];
+      return rows.map(([, start, remote]) => ({ start: BigInt(start!), remote: BigInt(remote!) }));
+    });
+    expect(places, output).toMatchObject([{ length: 3 }, { length: 3 }]);
+    const [one, two] = places.map((rows) => rows.at(-1)!);
+    expect(one!.remote).toBe(two!.remote);
+    expect(one!.start).not.toBe(two!.start);
+    // neighbours here, and not there
+    for (const [first, second] of places) {
+      expect(second!.start - first!.start).toBe(32n << 20n);
+      expect(second!.remote - first!.remote).not.toBe(32n << 20n);
+    }
+    expect(output.match(/✓ find in it what brick 1 wrote {2}\d/g)).toHaveLength(2);
+    expect(output.match(/at 0x\w+ a program ends with SIGBUS/g)).toHaveLength(2);
+    expect(output.match(/see that its range reads zero {2}\d/g)).toHaveLength(2);
+    expect(code).toBe(0);
     expectNothingLeft();
   });
 

@@ -3,14 +3,14 @@ import { copyFileSync, openSync, closeSync, readFileSync, writeSync } from 'node
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BLOCK_MAX, fromBuffer, hex, OFFSET_SIGN, REG, STATUS } from '../../src/abi/codec.js';
-import { native, STAGING, STAGING_WORDS, type RegisterBlock } from '../../src/native/index.js';
+import { BLOCK_MAX, fromBuffer, REG } from '../../src/abi/codec.js';
+import { native } from '../../src/native/index.js';
 import type { Rack } from '../../src/rack/index.js';
-import type { Request } from '../abi/model.js';
 import { anyRequest } from '../abi/requests.js';
 import { compileForGuest, guestProgram, KERNEL_TESTS } from '../support/guest-tests.js';
 import { expectCleanKernelLog, holdInBrick, inBrick, testRack } from '../support/rack.js';
 import { memoryDir } from '../support/scratch.js';
+import { asLine, ERRNO, statuses } from '../support/sdmc-requests.js';
 
 const SUITE_MS = 600_000;
 /** Memports for each device and state of its links. */
@@ -91,37 +91,6 @@ describe('the driver’s own tests, on the stock kernel', () => {
     );
   });
 });
-
-/** What a refusal is called by a write to `set`; docs/sdmc.md has the same table. */
-const ERRNO = new Map<number, string>([
-  [STATUS.ACTIVE, 'ok'],
-  [STATUS.RANGE, 'ERANGE'],
-  [STATUS.WINDOW, 'EFAULT'],
-  [STATUS.OVERLAP, 'EEXIST'],
-  [STATUS.REMOTE, 'EADDRNOTAVAIL'],
-  [STATUS.ALIGNMENT, 'EDOM'],
-  [STATUS.LINK, 'ENOLINK'],
-]);
-
-/** A request as a line for sdmctool, its numbers in one of the forms that the driver takes. */
-function asLine({ port, start, end, offset, outId, inId }: Request, n: number): string {
-  const form = n % 2 === 0 ? hex : String;
-  const signed = (offset & OFFSET_SIGN) !== 0n && n % 3 === 0;
-  const written = signed ? `-${form(offset & ~OFFSET_SIGN)}` : form(offset);
-  return [port, form(start), form(end), written, form(outId), form(inId)].join(' ');
-}
-
-/** What the addon makes of the same requests, each cleared and set. */
-function statuses(block: RegisterBlock, requests: readonly Request[]): number[] {
-  return requests.map(({ port, start, end, offset, outId, inId }) => {
-    for (const [i, set] of [0n, 1n].entries()) {
-      const words = [BigInt(port), start, end, offset, outId, inId, set, 0n];
-      block.staging.set(words, i * STAGING_WORDS);
-    }
-    block.program(2);
-    return Number(block.staging[STAGING_WORDS + STAGING.STATUS]);
-  });
-}
 
 describe('random memports', () => {
   const found = new Map<number, number>();

@@ -1,0 +1,300 @@
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { STATUS } from '../../src/abi/codec.js';
+import type { Brick } from '../../src/agent/api/brick-schema.js';
+import type { Attachment, Transceiver } from '../../src/agent/api/schemas.js';
+import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
+import { waitFor } from '../../src/common/wait.js';
+import { native } from '../../src/native/index.js';
+import { ensureArtifacts } from '../../src/rack/artifacts/index.js';
+import type { Rack } from '../../src/rack/index.js';
+import { kernelModules } from '../../src/rack/kernel-modules.js';
+import { anyOffset, type Request } from '../abi/model.js';
+import { anyRequest } from '../abi/requests.js';
+import { contractBundle } from '../support/contract-bundle.js';
+import { compileForGuest, guestProgram } from '../support/guest-tests.js';
+import { HandAgent } from '../support/hand-agent.js';
+import {
+  DEVICE,
+  deviceOf,
+  mapInBrick,
+  type SdmMemport,
+  WINDOW_BAR,
+  windowProgram,
+} from '../support/patched.js';
+import {
+  agentJson,
+  COMMAND_MS,
+  expectCleanKernelLog,
+  holdInBrick,
+  inBrick,
+  testRack,
+} from '../support/rack.js';
+import { expectNothingAttached } from '../support/remote-memory.js';
+import { memoryDir } from '../support/scratch.js';
+import { asLine, ERRNO, statuses } from '../support/sdmc-requests.js';
+
+const MIB = 1n << 20n;
+const GIB = 1n << 30n;
+const TESTS = '/brick/tests';
+const TREE = `/sys/sdmc/devices/${DEVICE}`;
+const REGISTERS_BAR = `/sys/bus/pci/devices/${DEVICE}/resource0`;
+/** Memports that are tried at random. */
+const BATCH = 300;
+const DOWN = 2;
+
+let rack: Rack;
+let agent: HandAgent;
+const work = memoryDir('patched');
+const brick = (command: string): Promise<string> => inBrick(rack, 1, command);
+/** Where the agent's journal outlives the brick. */
+const mount = (): Promise<string> => brick('mkdir -p /kept && mount -t ext4 /dev/vdb /kept');
+
+interface Way {
+  readonly kind: 'bar' | 'sysfs';
+  /** By which a brick that has the way before has this one; while no agent runs. */
+  readonly bind: string;
+}
+/** The driver is to hear of links by the interrupt alone. */
+const WAYS: readonly Way[] = [
+  { kind: 'bar', bind: 'true' },
+  { kind: 'sysfs', bind: 'insmod /opt/sdm/sdmc.ko link_poll_ms=0' },
+];
+
+/** A memport that the device has, as it was asked for. */
+const asRequest = (memport: SdmMemport): Request => {
+  const start = BigInt(memport.start);
+  const end = start + BigInt(memport.size) - 1n;
+  const [outId, inId] = [BigInt(memport['out-id']), BigInt(memport['in-id'])];
+  return {
+    ...{ port: memport.port, start, end, outId, inId, set: true },
+    offset: anyOffset(start, BigInt(memport.remote)),
+  };
+};
+
+beforeAll(async () => {
+  rack = await testRack('patched-registers', {
+    qemu: 'patched',
+    bricks: 1,
+    append: 'sdm.agent=no',
+    disk: 64n * MIB,
+    agent: { stateDir: '/kept/state' },
+    extra: [
+      ...(await kernelModules(await ensureArtifacts(), ['ext4'])),
+      { path: `${TESTS}/contract.mjs`, data: await contractBundle() },
+      guestProgram(`${TESTS}/sdmctool`, await compileForGuest('sdmctool', work)),
+      await windowProgram(work),
+    ],
+  });
+  agent = new HandAgent(rack, 1);
+  await mount();
+});
+afterAll(() => rack?.down());
+
+// Before the module has the window.
+describe('the BARs, mapped by a program', () => {
+  it('answer aligned accesses of 64 bits to registers, and no others; the brick lives', async () => {
+    await brick(`echo 1 >/sys/bus/pci/devices/${DEVICE}/enable`);
+    const map = await mapInBrick(rack, 1, REGISTERS_BAR, 0, 0x10000);
+    expect(await map.ask('read 0 8')).toBe('0x1504d4453');
+    for (const line of ['read 0 4', 'read 4 4', 'read 0 1', 'read 1 8', 'read 3 2']) {
+      expect([line, await map.ask(line)]).toEqual([line, 'SIGBUS']);
+    }
+    expect(await map.ask('read 0xfff8 8')).toBe('0');
+    expect(await map.ask('read 0 8')).toBe('0x1504d4453');
+    expect(await map.end()).toBe(0);
+  });
+
+  it.each(['resource2', 'resource2_wc'])('show nothing in the window, by %s', async (file) => {
+    const bar = join(WINDOW_BAR, '..', file);
+    for (const at of [0n, 33n * GIB, 64n * GIB - 0x10000n]) {
+      const map = await mapInBrick(rack, 1, bar, at, 0x10000);
+      for (const line of ['read 0 8', 'write 0xfff8 1', 'read 0x1000 1', 'odd 0 0x8000']) {
+        expect([at, line, await map.ask(line)]).toEqual([at, line, 'SIGBUS']);
+      }
+      expect(await map.end()).toBe(0);
+    }
+    await expectCleanKernelLog(rack, 1);
+  });
+});
+
+describe('the contract of backends', () => {
+  afterAll(() => brick('rmmod sdmc'));
+  it.each(WAYS)('is kept by $kind, on the device', async ({ kind, bind }) => {
+    await brick(bind);
+    const { stdout } = await rack.exec(
+      1,
+      `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
+        `node ${TESTS}/contract.mjs`,
+      { timeoutMs: COMMAND_MS },
+    );
+    const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
+    const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
+    expect(ours.length, stdout).toBeGreaterThan(5);
+    expect(
+      lines.filter((line) => line.startsWith('not')),
+      stdout,
+    ).toEqual([]);
+    expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
+  });
+});
+
+// In order: each way goes on from what the one before has left, under the same journal.
+describe.each(WAYS)('an agent by $kind', ({ kind, bind }) => {
+  it('finds the device, sound in the eyes of doctor', async () => {
+    await brick(bind);
+    const { stdout } = await rack.exec(1, 'sdm-agent doctor --json', { timeoutMs: COMMAND_MS });
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    const level = (id: CheckId): unknown => findings.find((finding) => finding.id === id)?.level;
+    const ids = ['registers-source', 'registers-access', 'pci', 'scratch'] as const;
+    expect({ stdout, levels: ids.map(level) }).toMatchObject({ levels: ids.map(() => 'ok') });
+
+    await agent.start();
+    const { stdout: probed } = await rack.exec(1, 'sdm-agent probe --json', {
+      timeoutMs: COMMAND_MS,
+    });
+    expect(JSON.parse(probed) as Brick).toMatchObject({
+      verdict: 'usable',
+      registers: { backend: kind, at: DEVICE, translation: true, nports: 32 },
+      pool: { at: 'remote' },
+    });
+  });
+
+  it('attaches, keeps what was attached by the other way, and detaches', async () => {
+    if (kind === 'bar') await agentJson(rack, 1, 'attach --size 64M --mode device --id kept');
+    expect(await agentJson(rack, 1, 'list')).toMatchObject([{ id: 'kept', state: 'present' }]);
+    const ram = await agentJson<Attachment>(rack, 1, 'attach --size 256M --id ram');
+    expect(ram).toMatchObject({ state: 'online', node: 1 });
+    await brick('memfill --node 1 --size 128M --seed 5');
+    expect((await deviceOf(rack, 1)).memports).toMatchObject([
+      { status: 'active', size: Number(64n * MIB) },
+      { status: 'active', start: Number(BigInt(ram.start)), remote: Number(BigInt(ram.remote)) },
+    ]);
+    expect(await agentJson(rack, 1, 'detach ram')).toMatchObject({ state: 'free' });
+    await agent.stop();
+    await expectCleanKernelLog(rack, 1);
+  });
+});
+
+describe('a link that the rack pulls', () => {
+  it('wakes who polls in the brick, by an interrupt', async () => {
+    const interrupts = async (): Promise<number> =>
+      Number(
+        await brick(
+          "awk '/sdmc/ { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' " +
+            '/proc/interrupts',
+        ),
+      );
+    const before = await interrupts();
+    for (const up of [false, true]) {
+      const poll = await holdInBrick(
+        rack,
+        1,
+        `${TESTS}/sdmctool poll ${TREE}/transceiver/linkStatus`,
+      );
+      expect(poll.line).toBe('polling');
+      await rack.link(1, DOWN, up);
+      expect(await poll.release()).toBe(0);
+      expect(await brick(`sed -n ${DOWN + 1}p ${TREE}/transceiver/linkStatus`)).toBe(
+        `${DOWN} ${up ? 'Up' : 'Down'}\n`,
+      );
+    }
+    expect(await interrupts()).toBe(before + 2);
+  });
+
+  it('is seen by the agent, through the driver', async () => {
+    await agent.start();
+    await rack.link(1, DOWN, false);
+    const seen = async (): Promise<true | undefined> =>
+      (await agentJson<Transceiver[]>(rack, 1, 'transceiver list'))[DOWN]?.up === false
+        ? true
+        : undefined;
+    await waitFor('the agent to see the link', seen, { timeoutMs: COMMAND_MS });
+    await rack.link(1, DOWN, true);
+    expect(await brick('sdm-agent events')).toMatch(/transceiver 2|link 2/);
+    await agent.stop();
+  });
+});
+
+describe('random memports', () => {
+  it('end as in the addon, the reference of all devices', async () => {
+    const { 'window-base': base, granule, memports } = await deviceOf(rack, 1);
+    const windowBase = BigInt(base);
+    const remoteSize = BigInt(rack.state().poolSize);
+    const header = { windowBase, windowSize: 64n * GIB, remoteSize, granule: BigInt(granule) };
+    const seed = Date.now() & 0x7fffffff;
+    // as if the window were as long as the pool: else nearly nothing would be below its end
+    const around = { nports: 32, ...header, windowSize: remoteSize };
+    const taken = memports.map((memport) => asRequest(memport));
+    const requests = fc
+      .sample(anyRequest(around), { numRuns: BATCH, seed })
+      .filter(({ port }) => taken.every((other) => other.port !== port));
+
+    const model = join(work, 'model');
+    native.formatRegisters({ path: model }, { profile: 'zynq', ...header });
+    const block = native.openRegisters({ path: model });
+    let expected: number[];
+    try {
+      expect(statuses(block, taken)).toEqual(taken.map(() => STATUS.ACTIVE));
+      expected = statuses(block, requests);
+    } finally {
+      block.close();
+    }
+    const { stdout, stderr } = await rack.exec(1, `${TESTS}/sdmctool program ${TREE}`, {
+      input: requests.map((request, n) => `${asLine(request, n)}\n`).join(''),
+      timeoutMs: COMMAND_MS,
+    });
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n'), `seed ${seed}`).toEqual(
+      expected.map((status) => `${ERRNO.get(status)} ${status}`),
+    );
+    const found = new Set(expected);
+    for (const status of [STATUS.ACTIVE, STATUS.OVERLAP, STATUS.ALIGNMENT, STATUS.WINDOW]) {
+      expect(found, `seed ${seed}`).toContain(status);
+    }
+    // so that the agent finds no foreign memports
+    const ports = [...new Set(requests.map(({ port }) => port))];
+    await brick(
+      `for p in ${ports.join(' ')}; do echo $p >${TREE}/memport/memport$p/clear || exit 1; done`,
+    );
+  });
+});
+
+describe('an agent that keeps its journal, in a brick whose QEMU is killed', () => {
+  it('sets its memports again at the next boot, and their bytes are there', async () => {
+    await agent.start();
+    const kept = await agentJson<Attachment[]>(rack, 1, 'list');
+    await agentJson<Attachment>(rack, 1, 'attach --size 256M --id ram');
+    const file = (how: string): string =>
+      `memfill --device ${kept[0]?.device?.path} --offset ${kept[0]?.device?.offset} ` +
+      `--size 64M --seed 77 --${how}`;
+    await brick(file('write'));
+    const before = (await deviceOf(rack, 1)).memports;
+    expect(before).toHaveLength(2);
+    process.kill((await rack.status()).bricks[0]!.pid!, 'SIGKILL');
+    const dead = async (): Promise<true | undefined> =>
+      (await rack.status()).state === 'dead' ? true : undefined;
+    await waitFor('the brick to end', dead, { timeoutMs: 20_000 });
+
+    await rack.boot(1);
+    expect((await deviceOf(rack, 1)).memports).toEqual([]);
+    await mount();
+    await agent.start();
+    const restored = async (): Promise<Attachment[] | undefined> => {
+      const all = await agentJson<Attachment[]>(rack, 1, 'list');
+      return all.every(({ waits }) => waits === undefined) ? all : undefined;
+    };
+    const now = await waitFor('all to be restored', restored, { timeoutMs: COMMAND_MS });
+    expect(now).toMatchObject([
+      { id: 'kept', state: 'present', start: kept[0]?.start, remote: kept[0]?.remote },
+      { id: 'ram', state: 'online', node: 1 },
+    ]);
+    expect((await deviceOf(rack, 1)).memports).toEqual(before);
+    await brick(`${file('check')} && memfill --node 1 --size 128M --seed 6`);
+    for (const { id } of now) await agentJson(rack, 1, `detach ${id}`);
+    await expectNothingAttached(rack, 1);
+    await agent.stop();
+    await expectCleanKernelLog(rack, 1);
+  });
+});
