@@ -13,6 +13,8 @@ import { ensureQemuSource, QEMU_SERIES, type QemuSource } from './qemu-source.js
 const INPUTS = ['build', 'devices', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
 /** Minutes on two idle cores; machines are slower and busier. */
 const BUILD_TIMEOUT_MS = 90 * 60_000;
+/** Each patch is a build, though of little more than it changes. */
+const SERIES_TIMEOUT_MS = 6 * 3_600_000;
 /** Whoever waits for another's build waits for its sources, too. */
 const FETCH_TIMEOUT_MS = 30 * 60_000;
 /** One build takes 60 MB of it; shared with the kernels of our own. */
@@ -95,7 +97,7 @@ function runBuild(
   { cache, env, project, signal }: Context,
   source: QemuSource,
   args: readonly string[],
-  options: Pick<RunOptions, 'okCodes' | 'onLine'>,
+  options: Pick<RunOptions, 'okCodes' | 'onLine' | 'timeoutMs'>,
 ): Promise<RunResult> {
   return run([join(project, 'qemu-patches/build'), ...args], {
     signal,
@@ -133,5 +135,10 @@ export async function checkSeries(
   const source = await ensureQemuSource(context);
   const out = check.out === undefined ? [] : [check.out];
   const argv = [...check.args, source.archive, ...out];
-  return (await runBuild(context, source, argv, { okCodes: [0, 1], onLine: check.onLine })).code;
+  const { code } = await runBuild(context, source, argv, {
+    okCodes: [0, 1],
+    onLine: check.onLine,
+    timeoutMs: SERIES_TIMEOUT_MS,
+  });
+  return code;
 }
