@@ -62,7 +62,7 @@ register() { # OFFSET: the low half of a register of the device
 	dd if=$S/devices/$DEVICE/registers bs=4 skip=$(($1 / 4)) count=1 2>/dev/null |
 		hexdump -e '1/4 "0x%x\n"'
 }
-interrupts_of() { awk -v d=$1 '$NF == d { print $2 }' /proc/interrupts; }
+interrupts_of() { awk -v d=sdmc:$1 '$NF == d { print $2 }' /proc/interrupts; }
 interrupts() { interrupts_of $DEVICE; }
 
 # A program waits for links; what it is told is in $said.

@@ -58,8 +58,9 @@ int sdmc_irq_request(struct sdmc_block *block, unsigned int irq, bool level,
 	int ret;
 
 	block->irq_level = level;
+	snprintf(block->irq_name, sizeof(block->irq_name), "sdmc:%s", dev_name(block->dev));
 	ret = request_threaded_irq(irq, sdmc_interrupt, sdmc_links_changed, flags,
-				   dev_name(block->dev), block);
+				   block->irq_name, block);
 	if (ret)
 		return ret;
 	block->irq = irq;

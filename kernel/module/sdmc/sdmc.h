@@ -42,6 +42,7 @@ struct platform_driver;
  * @size: of @regs, bytes
  * @irq: says that links changed; 0 without one
  * @irq_level: it is a level, not an edge
+ * @irq_name: what /proc/interrupts calls it; longer ones are cut
  * @header: what they said when the device was bound; window_base under @lock
  * @base_open: the block leaves the window's base to the reader
  * @check_alignment: passive blocks only; under @lock
@@ -68,6 +69,7 @@ struct sdmc_block {
 	size_t size;
 	unsigned int irq;
 	bool irq_level;
+	char irq_name[48];
 	struct sdmc_header header;
 	bool base_open;
 	bool check_alignment;

@@ -10,7 +10,7 @@ import { print, printJson, sizeText } from './output.js';
 
 interface Options {
   readonly pci?: string;
-  readonly resource: number;
+  readonly resource?: number;
   readonly uio?: string;
   readonly profile: 'generic' | 'zynq';
   readonly pool?: string;
@@ -31,7 +31,11 @@ export function registersCommands(program: Command): void {
     .description('format a passive block: a file (made if missing), an ivshmem or a UIO device')
     .argument('[file]', 'register file; or use --pci or --uio')
     .option('--pci <address>', 'PCI address, such as 0000:00:02.0')
-    .option('--resource <n>', 'its BAR', integerArgument(0, 5), 2)
+    .option(
+      '--resource <n>',
+      'its BAR, if not where such devices have registers',
+      integerArgument(0, 5),
+    )
     .option('--uio <device>', 'UIO device, such as uio0')
     .addOption(
       new Option('--profile <name>', 'where the defaults come from')
@@ -87,7 +91,14 @@ async function sourceOf(file: string | undefined, options: Options): Promise<Reg
     );
   }
   if (file !== undefined) return { path: file };
-  return pci === undefined ? uioNamed(uio ?? '') : { pci, resource };
+  return pci === undefined ? uioNamed(uio ?? '') : pciNamed(pci, resource);
+}
+
+/** Of logic the other BARs are no memory: a look into its window would end this process. */
+async function pciNamed(pci: string, resource?: number): Promise<RegisterSource> {
+  if (resource !== undefined) return { pci, resource };
+  const { registersBar } = await import('../../agent/backend/pci.js');
+  return { pci, resource: registersBar('/sys', pci) };
 }
 
 /** What its range is, only sysfs says: whether a header belongs into it, too. */
