@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STATUS } from '../../src/abi/codec.js';
+import { BLOCK_MAX, STATUS } from '../../src/abi/codec.js';
 import type { Brick } from '../../src/agent/api/brick-schema.js';
 import type { Attachment, Transceiver } from '../../src/agent/api/schemas.js';
 import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
@@ -232,6 +233,7 @@ describe('random memports', () => {
       .filter(({ port }) => taken.every((other) => other.port !== port));
 
     const model = join(work, 'model');
+    writeFileSync(model, Buffer.alloc(BLOCK_MAX));
     native.formatRegisters({ path: model }, { profile: 'zynq', ...header });
     const block = native.openRegisters({ path: model });
     let expected: number[];
