@@ -14,6 +14,13 @@ const COMMAND_MS = 240_000;
 /** Where programs lie in a brick. */
 const PROGRAMS = '/brick';
 
+/** The only brick of a rack. */
+export interface Brick {
+  readonly rack: Rack;
+  /** Ends whatever is waited for. */
+  readonly signal: AbortSignal;
+}
+
 /** What a step of an attachment took, by the agent's own clock. */
 export interface StepTime {
   readonly step: string;
@@ -35,11 +42,11 @@ export interface Attachment {
  * @throws SDM_BENCH with what it said, if it fails.
  */
 export async function inBrick(
-  rack: Rack,
+  { rack, signal }: Brick,
   command: string | readonly string[],
   input?: string,
 ): Promise<string> {
-  const options = { timeoutMs: COMMAND_MS, ...(input === undefined ? {} : { input }) };
+  const options = { signal, timeoutMs: COMMAND_MS, ...(input === undefined ? {} : { input }) };
   const { code, stdout, stderr } = await rack.exec(BRICK, command, options);
   if (code === 0) return stdout;
   const words = typeof command === 'string' ? command : command.join(' ');
@@ -47,8 +54,8 @@ export async function inBrick(
 }
 
 /** What the brick's agent answers to one of its own commands. */
-export async function askAgent(rack: Rack, ...argv: readonly string[]): Promise<Attachment> {
-  return JSON.parse(await inBrick(rack, ['sdm-agent', ...argv, '--json'])) as Attachment;
+export async function askAgent(brick: Brick, ...argv: readonly string[]): Promise<Attachment> {
+  return JSON.parse(await inBrick(brick, ['sdm-agent', ...argv, '--json'])) as Attachment;
 }
 
 /** One way there and back again, of which nothing is left. */
@@ -59,10 +66,10 @@ export interface RoundTrip {
 }
 
 /** Attaches and detaches system RAM once. */
-export async function roundTrip(rack: Rack, size: bigint, node: number): Promise<RoundTrip> {
+export async function roundTrip(brick: Brick, size: bigint, node: number): Promise<RoundTrip> {
   const of = ['--size', `0x${size.toString(16)}`, '--node', String(node)];
-  const { id, start, steps: up } = await askAgent(rack, 'attach', ...of);
-  const { steps } = await askAgent(rack, 'detach', id);
+  const { id, start, steps: up } = await askAgent(brick, 'attach', ...of);
+  const { steps } = await askAgent(brick, 'detach', id);
   // A detach answers with the steps of both ways.
   return { start, up, down: steps.slice(up.length) };
 }

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SdmError } from '../../src/common/errors.js';
-import type { Rack } from '../../src/rack/index.js';
-import { inBrick, roundTrip } from '../harness/brick.js';
+import { inBrick, roundTrip, type Brick } from '../harness/brick.js';
 import type {
   CaseOptions,
   Cases,
@@ -30,9 +29,9 @@ const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
 /** Attaches and detaches once; readings in ms by step, and the sum of each way. */
-function ours(rack: Rack, size: bigint, seen: (start: string) => void): Workload {
+function ours(brick: Brick, size: bigint, seen: (start: string) => void): Workload {
   const run = async (): Promise<Readings> => {
-    const { start, up, down } = await roundTrip(rack, size, NODE);
+    const { start, up, down } = await roundTrip(brick, size, NODE);
     seen(start);
     const named = new Map([...up, ...down].map(({ step, ms }) => [step, ms]));
     return {
@@ -45,11 +44,11 @@ function ours(rack: Rack, size: bigint, seen: (start: string) => void): Workload
 }
 
 /** The same range by hand. */
-function theirs(rack: Rack, size: bigint, start: () => string): Workload {
+function theirs(brick: Brick, size: bigint, start: () => string): Workload {
   const script = readFileSync(SCRIPT, 'utf8');
   const run = async (): Promise<Readings> => {
     const argv = ['sh', '-s', start(), `0x${size.toString(16)}`, String(NODE)];
-    const text = await inBrick(rack, argv, script);
+    const text = await inBrick(brick, argv, script);
     const ms = new Map(
       text
         .trim()
@@ -78,6 +77,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
   const { rackUp } = await import('../../src/rack/index.js');
   const name = `bench-${process.pid}`;
   const rack = await rackUp({ name, bricks: 1, onProgress: log, signal });
+  const brick = { rack, signal };
   const size = quick ? QUICK_SIZE : SIZE;
   let start: string | undefined;
   const known = (): string => {
@@ -87,7 +87,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
     return start;
   };
   return {
-    workloads: [ours(rack, size, (address) => (start = address)), theirs(rack, size, known)],
+    workloads: [ours(brick, size, (address) => (start = address)), theirs(brick, size, known)],
     comparisons: COMPARISONS,
     close: () => rack.down(),
   };

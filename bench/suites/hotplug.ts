@@ -1,7 +1,6 @@
 import { SdmError } from '../../src/common/errors.js';
 import { formatSize } from '../../src/common/units.js';
-import type { Rack } from '../../src/rack/index.js';
-import { guestPath, guestProgram, inBrick } from '../harness/brick.js';
+import { guestPath, guestProgram, inBrick, type Brick } from '../harness/brick.js';
 import type {
   CaseOptions,
   Cases,
@@ -62,7 +61,7 @@ export function stepTimes(text: string): Record<Step, number> {
 
 /** Every size once, by one of the two ways; readings in ms. */
 function workload(
-  rack: Rack,
+  brick: Brick,
   way: 'module' | 'kmem',
   name: string,
   base: bigint,
@@ -71,7 +70,7 @@ function workload(
   const runs = async (): Promise<Readings> => {
     const readings: Record<string, number> = {};
     for (const size of sizes) {
-      const text = await inBrick(rack, `${PROGRAM} ${way} ${base} ${size} ${NODE} ${USED}`);
+      const text = await inBrick(brick, `${PROGRAM} ${way} ${base} ${size} ${NODE} ${USED}`);
       const ms = stepTimes(text);
       for (const step of STEPS) readings[series(name, size, step)] = ms[step];
     }
@@ -99,10 +98,11 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
     onProgress: log,
     signal,
   });
+  const brick = { rack, signal };
   try {
-    const bar = await inBrick(rack, `sed -n 3p ${POOL_DEVICE}/resource`);
+    const bar = await inBrick(brick, `sed -n 3p ${POOL_DEVICE}/resource`);
     const base = BigInt(bar.split(' ')[0] ?? '');
-    await inBrick(rack, `echo 1 >${POOL_DEVICE}/enable; echo ${base} ${POOL} >${WINDOW}`);
+    await inBrick(brick, `echo 1 >${POOL_DEVICE}/enable; echo ${base} ${POOL} >${WINDOW}`);
     const sizes = quick ? QUICK_SIZES : SIZES;
     const start = base + OFFSET;
     const comparisons = sizes.flatMap((size) =>
@@ -116,8 +116,8 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
     );
     return {
       workloads: [
-        workload(rack, 'module', 'sdmc_mem', start, sizes),
-        workload(rack, 'kmem', 'dax/kmem', start, sizes),
+        workload(brick, 'module', 'sdmc_mem', start, sizes),
+        workload(brick, 'kmem', 'dax/kmem', start, sizes),
       ],
       comparisons,
       close: () => rack.down(),

@@ -1,6 +1,5 @@
-import type { Rack } from '../../src/rack/index.js';
 import { SdmError } from '../../src/common/errors.js';
-import { askAgent, guestPath, inBrick } from '../harness/brick.js';
+import { askAgent, guestPath, inBrick, type Brick } from '../harness/brick.js';
 import { numbersOf } from '../harness/commands.js';
 import type { Comparison, Workload } from '../harness/types.js';
 
@@ -87,12 +86,12 @@ export function speeds(way: Way, areas: Areas, text: string): Record<string, num
 }
 
 /** Attaches the window both ways, for as long as the rack is there, and gives the workload. */
-export async function memoryWorkload(rack: Rack, way: Way, quick: boolean): Promise<Workload> {
+export async function memoryWorkload(brick: Brick, way: Way, quick: boolean): Promise<Workload> {
   const { chase, copy, loads, slices } = quick ? QUICK : FULL;
   const size = chase + copy;
   const ram = ((size + SPARE + BLOCK - 1n) / BLOCK) * BLOCK;
-  await askAgent(rack, 'attach', '--size', String(ram), '--node', String(WINDOW_NODE));
-  const mapped = await askAgent(rack, 'attach', '--size', String(size), '--mode', 'device');
+  await askAgent(brick, 'attach', '--size', String(ram), '--node', String(WINDOW_NODE));
+  const mapped = await askAgent(brick, 'attach', '--size', String(size), '--mode', 'device');
   if (mapped.device === undefined)
     throw new SdmError('SDM_INTERNAL', 'an attachment of mode device that no program can map');
   const areas: Areas = {
@@ -105,7 +104,7 @@ export async function memoryWorkload(rack: Rack, way: Way, quick: boolean): Prom
   const argv = [guestPath(SPEED_PROGRAM), ...amounts, ...Object.values(areas)];
   return {
     name: `memory, ${way}`,
-    run: async () => speeds(way, areas, await inBrick(rack, argv)),
+    run: async () => speeds(way, areas, await inBrick(brick, argv)),
   };
 }
 

@@ -1,6 +1,5 @@
 import { SdmError } from '../../src/common/errors.js';
-import type { Rack } from '../../src/rack/index.js';
-import { guestPath, inBrick } from '../harness/brick.js';
+import { guestPath, inBrick, type Brick } from '../harness/brick.js';
 import { numbersOf } from '../harness/commands.js';
 import type { Comparison, Workload } from '../harness/types.js';
 
@@ -55,26 +54,26 @@ export function cycleTimes(place: Place, text: string): Record<string, number> {
   );
 }
 
-function workload(rack: Rack, place: Place, cycles: number): Workload {
+function workload(brick: Brick, place: Place, cycles: number): Workload {
   const { name, busy } = PLACES[place];
   const run = async (): Promise<Record<string, number>> => {
     const argv = [guestPath(CYCLES_PROGRAM), DEVICE, PORTS, cycles, busy].map(String);
-    return cycleTimes(place, await inBrick(rack, argv));
+    return cycleTimes(place, await inBrick(brick, argv));
   };
   return { name: `memports, ${name}`, run };
 }
 
 /** @throws SDM_BENCH: QEMU or the kernel took no notice of the second one, and nothing would tell. */
-async function checkCpus(rack: Rack, wanted: number): Promise<void> {
-  const found = Number(await inBrick(rack, 'nproc'));
+async function checkCpus(brick: Brick, wanted: number): Promise<void> {
+  const found = Number(await inBrick(brick, 'nproc'));
   if (found === wanted) return;
   throw new SdmError('SDM_BENCH', `the brick has ${found} CPUs; expected ${wanted}`);
 }
 
 /** Setting and clearing memports, in bricks of which no agent uses the device. */
 export async function memportWorkloads(
-  one: Rack,
-  two: Rack,
+  one: Brick,
+  two: Brick,
   quick: boolean,
 ): Promise<readonly Workload[]> {
   await checkCpus(one, 1);

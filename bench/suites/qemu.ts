@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { formatSize } from '../../src/common/units.js';
 import type { Rack, RackUpOptions } from '../../src/rack/index.js';
-import { guestProgram, roundTrip, type RoundTrip } from '../harness/brick.js';
+import { guestProgram, roundTrip, type Brick, type RoundTrip } from '../harness/brick.js';
 import { makeScratch } from '../harness/scratch.js';
 import type { CaseOptions, Cases, Comparison, Suite, Workload } from '../harness/types.js';
 import {
@@ -55,9 +55,9 @@ export function attachTimes(size: bigint, way: Way, trip: RoundTrip): Record<str
   );
 }
 
-function attachWorkload(rack: Rack, size: bigint, way: Way): Workload {
+function attachWorkload(brick: Brick, size: bigint, way: Way): Workload {
   const run = async (): Promise<Record<string, number>> =>
-    attachTimes(size, way, await roundTrip(rack, size, NODE));
+    attachTimes(size, way, await roundTrip(brick, size, NODE));
   return { name: `attach, ${way}`, run };
 }
 
@@ -103,7 +103,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
     for (const rack of racks.splice(0)) await rack.down();
     scratch.remove();
   };
-  const boot = async (name: string, options: RackUpOptions): Promise<Rack> => {
+  const boot = async (name: string, options: RackUpOptions): Promise<Brick> => {
     const whole = { name: `bench-${process.pid}-${name}`, bricks: 1, signal };
     const rack = await rackUp({
       ...whole,
@@ -111,7 +111,7 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
       onProgress: (text) => log(`${name}: ${text}`),
     });
     racks.push(rack);
-    return rack;
+    return { rack, signal };
   };
   try {
     const size = quick ? QUICK_SIZE : SIZE;
@@ -121,19 +121,29 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
       ownNode(LARGE.memory, path.join(scratch.memory, file));
     const append = 'sdm.agent=no sdm.module=no';
     const bare = { ...SMALL, qemu: 'patched', append, extra: cycles } as const;
-    const [one, two, translation, identity] = await onOneQemu(signal, async () => [
-      await boot('one', bare),
-      await boot('two', { ...bare, qemuArgs: SECOND_CPU }),
-      await boot('translation', { ...LARGE, qemu: 'patched', qemuArgs: own('t'), extra: speed }),
-      await boot('identity', { ...LARGE, qemu: 'stock', qemuArgs: own('i'), extra: speed }),
-    ]);
+    const { one, two, translation, identity } = await onOneQemu(signal, async () => ({
+      one: await boot('one', bare),
+      two: await boot('two', { ...bare, qemuArgs: SECOND_CPU }),
+      translation: await boot('translation', {
+        ...LARGE,
+        qemu: 'patched',
+        qemuArgs: own('t'),
+        extra: speed,
+      }),
+      identity: await boot('identity', {
+        ...LARGE,
+        qemu: 'stock',
+        qemuArgs: own('i'),
+        extra: speed,
+      }),
+    }));
     return {
       workloads: [
-        ...(await memportWorkloads(one!, two!, quick)),
-        await memoryWorkload(translation!, 'translation', quick),
-        await memoryWorkload(identity!, 'identity', quick),
-        attachWorkload(translation!, size, 'translation'),
-        attachWorkload(identity!, size, 'identity'),
+        ...(await memportWorkloads(one, two, quick)),
+        await memoryWorkload(translation, 'translation', quick),
+        await memoryWorkload(identity, 'identity', quick),
+        attachWorkload(translation, size, 'translation'),
+        attachWorkload(identity, size, 'identity'),
       ],
       comparisons: [...MEMPORT_COMPARISONS, ...MEMORY_COMPARISONS, ...attachComparisons(size)],
       close,
