@@ -1,4 +1,3 @@
-import { sdmCommand } from '../common/called.js';
 import { SdmError } from '../common/errors.js';
 import { run } from '../common/exec.js';
 import type { ArtifactOptions } from './artifacts/index.js';
@@ -89,8 +88,7 @@ async function checkParts(binary: string, signal?: AbortSignal): Promise<void> {
     throw new SdmError(
       'SDM_RACK_QEMU',
       `${binary} has no ${part}, so bricks of a patched QEMU cannot run on it: name one in SDM_QEMU ` +
-        `that has this project's patches, unset SDM_QEMU to have it built, or leave --qemu out of ` +
-        `"${sdmCommand()} rack up"`,
+        "that has this project's patches, unset SDM_QEMU to have it built, or leave out --qemu",
       { details: { binary, missing: part } },
     );
   }
