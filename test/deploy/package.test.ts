@@ -69,7 +69,6 @@ describe('the package', () => {
       'qemu-patches/build',
       'qemu-patches/run-tests',
       'qemu-patches/10.0/series',
-      'qemu-patches/devices/aarch64.mak',
       'scripts/code-cache.mjs',
       'scripts/install-addon.mjs',
       'src/rack/guest',

@@ -10,7 +10,7 @@ import type { ArtifactOptions } from './index.js';
 import { ensureQemuSource, QEMU_SERIES, type QemuSource } from './qemu-source.js';
 
 /** What the build is made of, in this project. */
-const INPUTS = ['build', 'devices', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
+const INPUTS = ['build', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
 /** Minutes on two idle cores; machines are slower and busier. */
 const BUILD_TIMEOUT_MS = 90 * 60_000;
 /** Each patch is a build, though of little more than it changes. */

@@ -1,6 +1,0 @@
-
-CONFIG_I440FX=y
-CONFIG_Q35=y
-CONFIG_VIRTIO_PMEM=y
-# qtests end machines by it.
-CONFIG_ISA_DEBUG=y
