@@ -11,6 +11,9 @@ import { COMMAND_MS, inBrick } from './rack.js';
 export const DEVICE = '0000:00:02.0';
 export const WINDOW_BAR = `/sys/bus/pci/devices/${DEVICE}/resource2`;
 
+/** For a hook or test that is the first to want our QEMU: it may have to be built. */
+export const BUILD_MS = 90 * 60_000;
+
 /** What QEMU says of it (query-sdm-memory), as far as tests look. */
 export interface SdmDevice {
   readonly 'window-base': number;

@@ -17,6 +17,7 @@ import { contractBundle } from '../support/contract-bundle.js';
 import { compileForGuest, guestProgram } from '../support/guest-tests.js';
 import { HandAgent } from '../support/hand-agent.js';
 import {
+  BUILD_MS,
   DEVICE,
   deviceOf,
   mapInBrick,
@@ -90,7 +91,7 @@ beforeAll(async () => {
   });
   agent = new HandAgent(rack, 1);
   await mount();
-});
+}, BUILD_MS);
 afterAll(() => rack?.down());
 
 // Before the module has the window.

@@ -7,6 +7,7 @@ import { waitFor } from '../../src/common/wait.js';
 import { findFilledPages } from '../../src/demo/pool-pages.js';
 import type { Rack } from '../../src/rack/index.js';
 import {
+  BUILD_MS,
   deviceOf,
   mapInBrick,
   WINDOW_BAR,
@@ -71,7 +72,7 @@ const scratch = scratchDir('patched');
 beforeAll(async () => {
   rack = await testRack('patched', { qemu: 'patched', extra: [await windowProgram(scratch)] });
   window = BigInt((await deviceOf(rack, 1))['window-base']);
-});
+}, BUILD_MS);
 afterAll(() => rack?.down());
 
 describe('a brick on our QEMU', () => {
