@@ -43,6 +43,13 @@ static irqreturn_t sdmc_links_changed(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
+/* Has arrived when this returns: nothing rings when nobody answers. */
+static void silence(struct sdmc_block *block)
+{
+	writeq(0, block->regs + SDM_REG_INT_ENABLE);
+	readq(block->regs + SDM_REG_INT_ENABLE);
+}
+
 /**
  * sdmc_irq_request() - be told of links
  * @block: the device, whose FEATURES promise interrupts; its links are not polled
@@ -59,6 +66,11 @@ int sdmc_irq_request(struct sdmc_block *block, unsigned int irq, bool level,
 
 	block->irq_level = level;
 	snprintf(block->irq_name, sizeof(block->irq_name), "sdmc:%s", dev_name(block->dev));
+	/*
+	 * A kernel before this one may have left it enabled, with a cause that has
+	 * rung there and does not ring again: what is enabled below is to be an edge.
+	 */
+	silence(block);
 	ret = request_threaded_irq(irq, sdmc_interrupt, sdmc_links_changed, flags,
 				   block->irq_name, block);
 	if (ret)
@@ -66,6 +78,7 @@ int sdmc_irq_request(struct sdmc_block *block, unsigned int irq, bool level,
 	block->irq = irq;
 	writeq(CAUSES, block->regs + SDM_REG_INT_ENABLE);
 	/* A first look, for what changed before there was a handler. */
+	acknowledge(block);
 	irq_wake_thread(irq, block);
 	return 0;
 }
@@ -78,9 +91,7 @@ void sdmc_irq_free(struct sdmc_block *block)
 {
 	if (!block->irq)
 		return;
-	writeq(0, block->regs + SDM_REG_INT_ENABLE);
-	/* Has arrived: nothing rings when nobody answers any more. */
-	readq(block->regs + SDM_REG_INT_ENABLE);
+	silence(block);
 	free_irq(block->irq, block);
 	block->irq = 0;
 }
