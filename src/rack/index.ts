@@ -75,13 +75,13 @@ const DOWN_LOCK_TIMEOUT_MS = 30_000;
  * @throws SdmError SDM_INPUT, SDM_RACK_RUNNING, SDM_RACK_BUSY, SDM_RACK_SPACE.
  */
 export async function checkRack(
-  options: Pick<RackUpOptions, 'name' | keyof PlanOptions> = {},
+  options: Pick<RackUpOptions, 'name' | 'onProgress' | keyof PlanOptions> = {},
 ): Promise<void> {
   const layout = rackLayout(options.name ?? DEFAULT_RACK);
   const plan = planRack({ ...options, bricks: options.bricks ?? DEFAULT_BRICKS });
   const lock = await lockRack(layout, 'up');
   try {
-    await makeWay(layout, plan, () => {});
+    await makeWay(layout, plan, options.onProgress ?? (() => {}));
   } finally {
     await lock.release();
   }
@@ -100,13 +100,17 @@ export async function rackUp(options: RackUpOptions = {}): Promise<Rack> {
   const onProgress = options.onProgress ?? (() => {});
   signal?.throwIfAborted();
   const qemu = options.qemu ?? 'stock';
-  const found = await findQemu(qemu, signal);
+  const progress = options.progress ?? new Progress({ stream: process.stderr });
+  const making = { progress, ...(signal && { signal }) };
+  let binary = await findQemu(qemu, signal);
+  if (binary === undefined) {
+    // A build takes minutes: not for a rack that is refused anyway, and nobody is to wait for its lock.
+    await checkRack(options);
+    binary = await builtQemu(making);
+  }
   const lock = await lockRack(layout, 'up');
   try {
     const fresh = await makeWay(layout, plan, onProgress);
-    const progress = options.progress ?? new Progress({ stream: process.stderr });
-    const making = { progress, ...(signal && { signal }) };
-    const binary = found ?? (await builtQemu(making));
     const artifacts = options.artifacts ?? (await ensureArtifacts(making));
     try {
       await buildRack({
