@@ -100,8 +100,13 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
   const scratch = makeScratch();
   const racks: Rack[] = [];
   const close = async (): Promise<void> => {
-    for (const rack of racks.splice(0)) await rack.down();
+    const ends = await Promise.allSettled(racks.splice(0).map((rack) => rack.down()));
     scratch.remove();
+    const failed = ends
+      .filter((end) => end.status === 'rejected')
+      .map((end): unknown => end.reason);
+    if (failed.length > 0)
+      throw new AggregateError(failed, 'racks are left: see "sdm rack status"');
   };
   const boot = async (name: string, options: RackUpOptions): Promise<Brick> => {
     const whole = { name: `bench-${process.pid}-${name}`, bricks: 1, signal };
@@ -149,7 +154,8 @@ async function cases({ quick, log, signal }: CaseOptions): Promise<Cases> {
       close,
     };
   } catch (error) {
-    await close();
+    // Why it failed is of more use than what then stood in the way.
+    await close().catch((left: unknown) => log(String(left)));
     throw error;
   }
 }
