@@ -16,8 +16,9 @@ import { native, STAGING, type RegisterBlock } from '../../src/native/index.js';
 import { EMPTY } from '../abi/examples.js';
 import { Model, type Request } from '../abi/model.js';
 import { anyRequest, often } from '../abi/requests.js';
+import { BUILD_MS } from '../support/patched.js';
 import { memoryDir } from '../support/scratch.js';
-import { patchedQemu, QEMU_MS, startMachine, type Machine } from './machine.js';
+import { patchedQemu, startMachine, type Machine } from './machine.js';
 
 const GRANULE = 2n << 20n;
 const POOL = 32n * GRANULE;
@@ -36,7 +37,7 @@ beforeAll(async () => {
     pool: POOL,
     properties: [`window=${WINDOW}`, `granule=${GRANULE}`, `ports=${NPORTS}`, 'grant-granule=4M'],
   });
-}, QEMU_MS);
+}, BUILD_MS);
 afterAll(() => machine?.end());
 
 const at = (port: number, register: number): number =>

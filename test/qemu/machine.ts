@@ -5,9 +5,6 @@ import { Qmp } from '../../src/rack/qmp.js';
 import { MemportDevice } from './memport-device.js';
 import { QtestMachine } from './qtest.js';
 
-/** Building QEMU once, where nobody did yet; in a whole run of the tests it is there. */
-export const QEMU_MS = 60 * 60_000;
-
 export interface Options {
   readonly binary: string;
   /** For sockets and memory; short. */

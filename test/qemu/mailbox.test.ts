@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ANSWER, GRANTS_MAX, INT, REG, REPLY, REQUEST } from '../../src/abi/codec.js';
 import { waitFor } from '../../src/common/wait.js';
 import { hexdump, mailboxDumps } from '../abi/examples.js';
+import { BUILD_MS } from '../support/patched.js';
 import { memoryDir } from '../support/scratch.js';
-import { patchedQemu, QEMU_MS, startMachine, type Machine } from './machine.js';
+import { patchedQemu, startMachine, type Machine } from './machine.js';
 
 const GIB = 1n << 30n;
 const COOKIE = 0x5dc0_0001n;
@@ -23,7 +24,7 @@ beforeAll(async () => {
     pool: 4n * GIB,
     properties: ['window=64G', 'grant-granule=256M', 'request-timeout=30000'],
   });
-}, QEMU_MS);
+}, BUILD_MS);
 afterAll(() => machine?.end());
 
 async function dump(first: number, last: number): Promise<string> {

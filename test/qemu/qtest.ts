@@ -14,15 +14,10 @@ export class QtestMachine {
   readonly #process: ChildProcess;
   readonly #socket: Socket;
   readonly #waiting: ((line: string) => void)[] = [];
-  #said = '';
+  readonly #said: () => string;
 
   /** @param dir for the socket; short. */
-  static async start(
-    binary: string,
-    dir: string,
-    args: readonly string[],
-    { signal }: { readonly signal?: AbortSignal } = {},
-  ): Promise<QtestMachine> {
+  static async start(binary: string, dir: string, args: readonly string[]): Promise<QtestMachine> {
     const path = join(dir, 'qtest');
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
@@ -34,10 +29,13 @@ export class QtestMachine {
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-accel', 'qtest'],
         ...['-qtest', `unix:${path}`, '-qtest-log', '/dev/null', ...args],
       ],
-      { stdio: ['ignore', 'ignore', 'pipe'], signal },
+      { stdio: ['ignore', 'ignore', 'pipe'] },
     );
+    let text = '';
+    child.stderr.setEncoding('utf8').on('data', (more: string) => (text += more));
+    const said = (): string => text;
     try {
-      return new QtestMachine(child, await connected(server, child));
+      return new QtestMachine(child, await connected(server, child, said), said);
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -46,10 +44,10 @@ export class QtestMachine {
     }
   }
 
-  private constructor(child: ChildProcess, socket: Socket) {
+  private constructor(child: ChildProcess, socket: Socket, said: () => string) {
     this.#process = child;
     this.#socket = socket;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
+    this.#said = said;
     createInterface(socket).on('line', (line) => {
       // an interrupt line that changed, which nobody asked for
       if (!line.startsWith('IRQ ')) this.#waiting.shift()?.(line);
@@ -63,7 +61,7 @@ export class QtestMachine {
 
   /** What QEMU wrote to its standard error. */
   get said(): string {
-    return this.#said;
+    return this.#said();
   }
 
   /** Sends commands at once and gives the words behind each OK. */
@@ -78,7 +76,7 @@ export class QtestMachine {
           this.#waiting.push((line) => {
             clearTimeout(timer);
             if (line === 'OK' || line.startsWith('OK ')) resolve(line.slice(3));
-            else reject(new Error(`qtest: "${command}" got "${line}": ${this.#said}`));
+            else reject(new Error(`qtest: "${command}" got "${line}": ${this.#said()}`));
           });
         }),
     );
@@ -116,11 +114,9 @@ export class QtestMachine {
   }
 }
 
-function connected(server: Server, child: ChildProcess): Promise<Socket> {
+function connected(server: Server, child: ChildProcess, said: () => string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    let said = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const failed = (why: string): void => reject(new Error(`QEMU ${why}: ${said}`));
+    const failed = (why: string): void => reject(new Error(`QEMU ${why}: ${said()}`));
     const timer = setTimeout(() => failed(`did not come in ${ANSWER_MS} ms`), ANSWER_MS);
     child.once('error', (error) => failed(`did not start: ${error.message}`));
     child.once('exit', (code) => failed(`ended with ${code}`));

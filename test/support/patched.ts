@@ -11,7 +11,7 @@ import { COMMAND_MS, inBrick } from './rack.js';
 export const DEVICE = '0000:00:02.0';
 export const WINDOW_BAR = `/sys/bus/pci/devices/${DEVICE}/resource2`;
 
-/** For a hook or test that is the first to want our QEMU: it may have to be built. */
+/** For a hook or test that is the first to want our QEMU: it may have to be built, beside other work. */
 export const BUILD_MS = 90 * 60_000;
 
 /** What QEMU says of it (query-sdm-memory), as far as tests look. */
@@ -118,10 +118,18 @@ export async function whileExposed(
 ): Promise<void> {
   const range = `0x${start.toString(16)} 0x${size.toString(16)}`;
   const say = (file: string): string => `echo ${range} >/sys/class/misc/sdm-window/${file}`;
-  await inBrick(rack, n, `${say('claim')} && ${say('expose')}`);
+  let failed: { readonly error: unknown } | undefined;
   try {
+    await inBrick(rack, n, `${say('claim')} && ${say('expose')}`);
     await work();
-  } finally {
-    await inBrick(rack, n, `${say('conceal')} && ${say('release')}`);
+  } catch (error) {
+    failed = { error };
   }
+  try {
+    await inBrick(rack, n, `${say('conceal')} && ${say('release')}`);
+  } catch (error) {
+    // After a failure this may well fail, too: what came first is what is wrong.
+    failed ??= { error };
+  }
+  if (failed) throw failed.error;
 }
