@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { projectDir } from '../../src/common/paths.js';
 import type { CpioEntry } from '../../src/rack/artifacts/index.js';
 import type { Rack } from '../../src/rack/index.js';
 import { compileForGuest, guestProgram } from './guest-tests.js';
-import { COMMAND_MS, inBrick } from './rack.js';
+import { GuestLines } from './guest-lines.js';
+import { inBrick } from './rack.js';
 
 /** The sdm-memport of a brick, and the file of its window: BAR 2. */
 export const DEVICE = '0000:00:02.0';
@@ -67,43 +66,11 @@ export async function mapInBrick(
   offset: bigint | number | string,
   size: number,
 ): Promise<GuestMapping> {
-  const [program, ...args] = rack.sshArgv(n, [
-    '/brick/tests/window',
-    file,
-    String(offset),
-    String(size),
-  ]);
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
-  const lines = createInterface({ input: child.stdout });
-  const next = (what: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => {
-        child.kill();
-        reject(new Error(`${file} in brick ${n}: no answer to "${what}" within ${COMMAND_MS} ms`));
-      }, COMMAND_MS);
-      lines.once('line', (line) => {
-        clearTimeout(deadline);
-        resolve(line);
-      });
-      void ended.then((code) => {
-        clearTimeout(deadline);
-        reject(new Error(`the program that maps ${file} in brick ${n} ended with ${code}`));
-      });
-    });
-  const first = await next('map');
+  const args = [file, String(offset), String(size)];
+  const map = new GuestLines(rack, n, ['/brick/tests/window', ...args]);
+  const first = await map.next('map');
   if (first !== 'mapped') throw new Error(first);
-  return {
-    ask: (line) => {
-      const answer = next(line);
-      child.stdin.write(`${line}\n`);
-      return answer;
-    },
-    end: () => {
-      child.stdin.end();
-      return ended;
-    },
-  };
+  return map;
 }
 
 /**

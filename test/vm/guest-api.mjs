@@ -4,10 +4,13 @@
 //   node guest-api.mjs run OPS      carries out the memport commands of a JSON file, in order
 //   node guest-api.mjs clear        clears every memport that was set by hand
 //   node guest-api.mjs ask          what the agent says of brick, attachments and transceivers
+//   node guest-api.mjs serve        carries out requests as they come: {"method", "path", "body"}
 //
-// Prints one JSON value.
+// Prints one JSON value; `serve` a line for each line of its input: {"status", "body"}. The body of a
+// stream of events is a list.
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { createInterface } from 'node:readline';
 
 const SOCKET = '/run/sdm/agent.sock';
 
@@ -18,11 +21,16 @@ function ask(method, path, body) {
     const sent = request({ socketPath: SOCKET, method, path, headers }, (answer) => {
       let got = '';
       answer.setEncoding('utf8').on('data', (part) => (got += part));
-      answer.on('end', () => resolve({ status: answer.statusCode, body: JSON.parse(got) }));
+      answer.on('end', () => {
+        const stream = answer.headers['content-type']?.startsWith('text/event-stream');
+        resolve({ status: answer.statusCode, body: stream ? events(got) : JSON.parse(got) });
+      });
     });
     sent.on('error', reject).end(text);
   });
 }
+
+const events = (text) => [...text.matchAll(/^data: ?(.*)$/gm)].map(([, data]) => JSON.parse(data));
 
 const hex = (value) => `0x${value.toString(16)}`;
 
@@ -45,6 +53,15 @@ async function carryOut(base, granule, { port, set, first, count, astray, skew, 
     ...{ outId: hex(BigInt(outId)), inId: hex(BigInt(inId)) },
   };
   return essence(await ask('PUT', path, body));
+}
+
+/** Goes on where an agent cannot be reached: it may be between two lives. */
+async function serve() {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { method, path, body } = JSON.parse(line);
+    const answer = await ask(method, path, body).catch(({ message }) => ({ failed: message }));
+    console.log(JSON.stringify(answer));
+  }
 }
 
 const MODES = {
@@ -75,4 +92,5 @@ const MODES = {
 };
 
 const [mode, ...args] = process.argv.slice(2);
-console.log(JSON.stringify(await MODES[mode](...args)));
+if (mode === 'serve') await serve();
+else console.log(JSON.stringify(await MODES[mode](...args)));

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Brick } from '../../src/agent/api/brick-schema.js';
-import type { Attachment, Memport, Transceiver } from '../../src/agent/api/schemas.js';
+import type { AttachBody, Attachment, Memport } from '../../src/agent/api/schemas.js';
 import { waitFor } from '../../src/common/wait.js';
 import { findFilledPages } from '../../src/demo/pool-pages.js';
 import type { Rack } from '../../src/rack/index.js';
+import { GuestApi, guestApiProgram } from '../support/guest-api.js';
 import {
   BUILD_MS,
   deviceOf,
@@ -15,7 +16,6 @@ import {
   windowProgram,
 } from '../support/patched.js';
 import {
-  agentJson,
   COMMAND_MS,
   expectCleanKernelLog,
   holdInBrick,
@@ -36,17 +36,19 @@ const SHARED = { remote: 32n * MIB, size: 32n * MIB };
 let rack: Rack;
 /** Where the window is, the same in both. */
 let window: bigint;
+/** Of the bricks' agents, from brick 1 on. */
+const apis: GuestApi[] = [];
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
-const attach = (n: number, args: string): Promise<Attachment> =>
-  agentJson(rack, n, `attach ${args}`);
-const detach = (n: number, id: string): Promise<Attachment> => agentJson(rack, n, `detach ${id}`);
+const api = (n: number): GuestApi => apis[n - 1]!;
+const attach = (n: number, body: AttachBody): Promise<Attachment> => api(n).attach(body);
 const attachShared = (n: number, start: bigint): Promise<Attachment> =>
-  attach(
-    n,
-    `--id shared --mode device --shared --size ${SHARED.size} --remote ${hex(SHARED.remote)} ` +
-      `--start ${hex(start)}`,
-  );
+  attach(n, {
+    ...{ id: 'shared', mode: 'device', shared: true, start: hex(start) },
+    ...{ size: hex(SHARED.size), remote: hex(SHARED.remote) },
+  });
+/** Where each brick sees what they share. */
+const places = (): readonly [bigint, bigint] => [window + 8n * GIB, window + 41n * GIB + 6n * MIB];
 const fill = ({ device, size }: Attachment, seed: number, how: 'write' | 'check'): string =>
   `memfill --device ${device?.path} --offset ${device?.offset} --size ${BigInt(size)} ` +
   `--seed ${seed} --${how}`;
@@ -70,7 +72,11 @@ async function poolWord(at: bigint): Promise<bigint> {
 
 const scratch = scratchDir('patched');
 beforeAll(async () => {
-  rack = await testRack('patched', { qemu: 'patched', extra: [await windowProgram(scratch)] });
+  rack = await testRack('patched', {
+    qemu: 'patched',
+    extra: [await windowProgram(scratch), guestApiProgram()],
+  });
+  apis.push(...BRICKS.map((n) => new GuestApi(rack, n)));
   window = BigInt((await deviceOf(rack, 1))['window-base']);
 }, BUILD_MS);
 afterAll(() => rack?.down());
@@ -93,12 +99,13 @@ describe('a brick on our QEMU', () => {
   });
 
   it('sees the same part of the pool as another one, at an address of its own', async () => {
-    const places = [window + 8n * GIB, window + 41n * GIB + 6n * MIB] as const;
-    const [one, two] = [await attachShared(1, places[0]), await attachShared(2, places[1])];
-    expect([one.start, two.start]).toEqual(places.map(hex));
+    const at = 0x1238n;
+    const starts = places();
+    const [one, two] = [await attachShared(1, starts[0]), await attachShared(2, starts[1])];
+    expect([one.start, two.start]).toEqual(starts.map(hex));
     for (const n of BRICKS) {
       expect((await deviceOf(rack, n)).memports).toMatchObject([
-        { status: 'active', start: Number(places[n - 1]), remote: Number(SHARED.remote) },
+        { status: 'active', start: Number(starts[n - 1]), remote: Number(SHARED.remote) },
       ]);
     }
     await inBrick(rack, 1, fill(one, 7, 'write'));
@@ -106,7 +113,6 @@ describe('a brick on our QEMU', () => {
     await inBrick(rack, 2, fill(two, 8, 'write'));
     await inBrick(rack, 1, fill(one, 8, 'check'));
 
-    const at = 0x1238n;
     const [a, b] = await Promise.all(
       [one, two].map(({ device }, i) =>
         mapInBrick(rack, i + 1, DEVICE_FILE, device!.offset, 0x4000),
@@ -125,6 +131,23 @@ describe('a brick on our QEMU', () => {
     );
   });
 
+  it('is shown by the monitor of its QEMU: memports, regions, and memory behind them', async () => {
+    for (const n of BRICKS) {
+      const start = places()[n - 1]!.toString(16);
+      const shown = await rack.monitor(n, 'info sdm');
+      expect(shown).toMatch(/target pool: brick 0 and all others, 0x100000000 bytes/);
+      expect(shown).toMatch(
+        new RegExp(`memport 0: active, 0x2000000 bytes at 0x${start} -> 0x2000000 of pool,`),
+      );
+      const regions = await rack.monitor(n, 'info mtree');
+      const row = new RegExp(`0*${start}-\\w+ .*memory-backend-remote0 `);
+      expect(regions).toMatch(row);
+      expect(await rack.monitor(n, 'info memdev')).toMatch(
+        /memory backend: pool\s+size: +4294967296\s/,
+      );
+    }
+  });
+
   it('has parts of the pool side by side that lie apart there', async () => {
     const { start, end } = ownShare();
     const size = 4n * MIB;
@@ -132,8 +155,8 @@ describe('a brick on our QEMU', () => {
     const remotes = [end - size, start + 514n * MIB, start + 2n * MIB, start + 1026n * MIB];
     const pieces: Attachment[] = [];
     for (const [i, remote] of remotes.entries()) {
-      const place = `--start ${hex(window + 16n * GIB + BigInt(i) * size)} --remote ${hex(remote)}`;
-      pieces.push(await attach(1, `--id p${i} --mode device --size ${size} ${place}`));
+      const place = { start: hex(window + 16n * GIB + BigInt(i) * size), remote: hex(remote) };
+      pieces.push(await attach(1, { id: `p${i}`, mode: 'device', size: hex(size), ...place }));
     }
     await inBrick(rack, 1, pieces.map((piece, i) => fill(piece, 20 + i, 'write')).join(' && '));
     await inBrick(rack, 1, pieces.map((piece, i) => fill(piece, 20 + i, 'check')).join(' && '));
@@ -144,81 +167,94 @@ describe('a brick on our QEMU', () => {
         { seed: BigInt(20 + i), pages: Number(size / 4096n) },
       );
     }
-    await inBrick(rack, 1, pieces.map(({ id }) => `sdm-agent detach ${id}`).join(' && '));
+    for (const { id } of pieces) await api(1).detach(id);
     for (const remote of remotes) expect(await poolIsZero(rack, remote, size)).toBe(true);
   });
 
-  it('reaches nothing that no memport maps, not even where the kernel lets a program map it', async () => {
-    const beyond = { start: window + 8n * GIB + SHARED.size, size: 2n * MIB };
-    await whileExposed(rack, 1, beyond, async () => {
-      const map = await mapInBrick(
-        rack,
-        1,
-        DEVICE_FILE,
-        beyond.start - window,
-        Number(beyond.size),
+  it.each(BRICKS)(
+    'reaches nothing that no memport maps, not even where the kernel lets a program map it: brick %i',
+    async (n) => {
+      const beyond = { start: places()[n - 1]! + SHARED.size, size: 2n * MIB };
+      await whileExposed(rack, n, beyond, async () => {
+        const at = beyond.start - window;
+        const map = await mapInBrick(rack, n, DEVICE_FILE, at, Number(beyond.size));
+        for (const line of [
+          'read 0 8',
+          'write 8 1',
+          'read 0x1fffff 1',
+          'odd 0 0x10000',
+          'read 0 8',
+        ]) {
+          expect([line, await map.ask(line)]).toEqual([line, 'SIGBUS']);
+        }
+        expect(await map.end()).toBe(0);
+      });
+      // the module keeps the BAR to itself
+      await expect(mapInBrick(rack, n, WINDOW_BAR, beyond.start - window, 4096)).rejects.toThrow(
+        'EINVAL',
       );
-      for (const line of [
-        'read 0 8',
-        'write 8 1',
-        'read 0x1fffff 1',
-        'odd 0 0x10000',
-        'read 0 8',
-      ]) {
-        expect([line, await map.ask(line)]).toEqual([line, 'SIGBUS']);
-      }
-      expect(await map.end()).toBe(0);
-    });
-    // the module keeps the BAR to itself
-    await expect(mapInBrick(rack, 1, WINDOW_BAR, beyond.start - window, 4096)).rejects.toThrow(
-      'EINVAL',
-    );
-    expect(await agentJson<Attachment[]>(rack, 1, 'list')).toMatchObject([{ id: 'shared' }]);
-    await expectCleanKernelLog(rack, 1);
-  });
+      expect(await api(n).attachments()).toMatchObject([{ id: 'shared', state: 'present' }]);
+      await expectCleanKernelLog(rack, n);
+    },
+  );
 });
 
 describe('what the device refuses', () => {
   it('comes as the code that the ABI gives it, with the agent’s error', async () => {
     const { start } = ownShare();
     await rack.link(1, 3, false);
-    const set = (at: bigint, remote: bigint, more = ''): string =>
-      `sdm-agent memport set 9 --start ${hex(at)} --size 2M --remote ${hex(remote)} ${more}`;
+    const set = (at: bigint, remote: bigint, { outId = 0n, query = '' } = {}) =>
+      [
+        'PUT',
+        `/v1/memports/9${query}`,
+        { start: hex(at), size: hex(2n * MIB), remote: hex(remote), outId: hex(outId) },
+      ] as const;
+    const override = { query: '?override=true' };
+    const link = { outId: 7n };
     const place = window + 20n * GIB;
     const cases = [
       [set(window + 64n * GIB, start), 'window'],
       [set(window - 2n * MIB, start), 'window'],
       [set(window + 8n * GIB + 16n * MIB, start), 'overlap'],
-      [set(place, 4n * GIB, '--override'), 'remote'],
-      [set(place, 4n * GIB - MIB, '--override'), 'alignment'],
+      [set(place, 4n * GIB, override), 'remote'],
+      [set(place, 4n * GIB - MIB, override), 'alignment'],
       [set(place + MIB, start), 'alignment'],
-      [set(place, start, '--out-id 7'), 'link'],
+      [set(place, start, link), 'link'],
     ] as const;
-    for (const [command, status] of cases) {
-      const { stdout } = await rack.exec(1, `${command} --json`, { timeoutMs: COMMAND_MS });
-      expect({ command, ...(JSON.parse(stdout) as object) }).toMatchObject({
-        command,
-        code: 'SDM_MEMPORT_REFUSED',
-        details: { statusName: status },
+    for (const [request, status] of cases) {
+      expect({ request, ...(await api(1).request(...request)) }).toMatchObject({
+        request,
+        body: { code: 'SDM_MEMPORT_REFUSED', details: { statusName: status } },
       });
       expect((await deviceOf(rack, 1)).memports.find(({ port }) => port === 9)).toMatchObject({
         status,
       });
     }
     await rack.link(1, 3, true);
-    expect(
-      JSON.parse(await inBrick(rack, 1, `${set(place, start, '--out-id 7')} --json`)),
-    ).toMatchObject({ set: true, statusName: 'active' });
-    await inBrick(rack, 1, 'sdm-agent memport clear 9');
+    // and by the command, which says the same
+    const { stdout } = await rack.exec(
+      1,
+      `sdm-agent memport set 9 --json --start ${hex(place + MIB)} --size 2M --remote ${hex(start)}`,
+      { timeoutMs: COMMAND_MS },
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ details: { statusName: 'alignment' } });
+    expect(await api(1).request(...set(place, start, link))).toMatchObject({
+      status: 200,
+      body: { set: true, statusName: 'active' },
+    });
+    expect(await api(1).request('DELETE', '/v1/memports/9')).toMatchObject({
+      status: 200,
+      body: { set: false },
+    });
   });
 });
 
 describe('a link that is pulled while memory is attached over it', () => {
   it('cuts that memory and no other, counts, and is restored with all its bytes', async () => {
-    const attachment = await attach(1, '--id cut --mode device --size 4M --out-id 2');
-    const memport = async (): Promise<Memport> =>
-      (await agentJson<Memport[]>(rack, 1, 'memport list'))[attachment.memport]!;
-    const links = (): Promise<Transceiver[]> => agentJson(rack, 1, 'transceiver list');
+    const attachment = await attach(1, {
+      ...{ id: 'cut', mode: 'device', size: hex(4n * MIB), outId: '0x2' },
+    });
+    const memport = async (): Promise<Memport> => (await api(1).memports())[attachment.memport]!;
     const map = await mapInBrick(rack, 1, DEVICE_FILE, attachment.device!.offset, 0x10000);
     const other = await mapInBrick(rack, 1, DEVICE_FILE, hex(8n * GIB), 0x1000);
     expect(await map.ask('write 0x8008 0xfeed')).toBe('ok');
@@ -232,10 +268,15 @@ describe('a link that is pulled while memory is attached over it', () => {
     // the agent sees it, and so does who asks QEMU
     expect(await memport()).toMatchObject({ set: true, statusName: 'active' });
     expect(BigInt((await memport()).faults)).toBeGreaterThanOrEqual(2n);
-    expect((await links())[2]).toMatchObject({ up: false, downs: '0x1', attachments: ['cut'] });
-    expect(
-      (await agentJson<Attachment[]>(rack, 1, 'list')).find(({ id }) => id === 'cut'),
-    ).toMatchObject({ state: 'present', link: 'down' });
+    expect((await api(1).transceivers())[2]).toMatchObject({
+      up: false,
+      downs: '0x1',
+      attachments: ['cut'],
+    });
+    expect((await api(1).attachments()).find(({ id }) => id === 'cut')).toMatchObject({
+      state: 'present',
+      link: 'down',
+    });
     const device = await deviceOf(rack, 1);
     expect(device.transceivers[2]).toMatchObject({ up: false, downs: 1 });
     expect(device.memports.find(({ port }) => port === attachment.memport)).toMatchObject({
@@ -245,16 +286,18 @@ describe('a link that is pulled while memory is attached over it', () => {
 
     expect(await rack.link(1, 2, true)).toBe(true);
     expect(await map.ask('read 0x8008 8')).toBe('0xfeed');
-    expect((await links())[2]).toMatchObject({ up: true, downs: '0x1' });
-    const events = await inBrick(rack, 1, 'sdm-agent events --json');
-    const seen = events
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { kind: string; transceiver?: number; up?: boolean })
-      .filter(({ kind, transceiver }) => kind === 'link' && transceiver === 2);
-    expect(seen.map(({ up }) => up)).toEqual([false, true]);
+    expect((await api(1).transceivers())[2]).toMatchObject({ up: true, downs: '0x1' });
+    // the agent may tell of it a moment later than the registers
+    const told = async (): Promise<unknown[] | undefined> => {
+      const events = await api(1).linkEvents(2);
+      return events.length >= 2 ? events : undefined;
+    };
+    expect(await waitFor('events of the link', told, { timeoutMs: COMMAND_MS })).toEqual([
+      false,
+      true,
+    ]);
     expect([await map.end(), await other.end()]).toEqual([0, 0]);
-    await detach(1, 'cut');
+    await api(1).detach('cut');
     await expectCleanKernelLog(rack, 1);
   });
 });
@@ -263,8 +306,9 @@ describe('system RAM', () => {
   it('comes into nodes 1 and 2, is used, and goes while a program uses it', async () => {
     const { end } = ownShare();
     // far apart in the pool, and not in the order of the window
-    const one = await attach(1, `--id one --size 256M --remote ${hex(end - 256n * MIB)}`);
-    const two = await attach(1, '--id two --size 256M --node 2');
+    const size = hex(256n * MIB);
+    const one = await attach(1, { id: 'one', size, remote: hex(end - 256n * MIB) });
+    const two = await attach(1, { id: 'two', size, node: 2 });
     await inBrick(
       rack,
       1,
@@ -280,9 +324,9 @@ describe('system RAM', () => {
     await inBrick(rack, 1, 'umount /tmp/far');
 
     const churn = await holdInBrick(rack, 1, `memchurn --node 2 --size ${64n * MIB}`);
-    expect(await detach(1, 'two')).toMatchObject({ state: 'free' });
+    expect(await api(1).detach('two')).toMatchObject({ state: 'free' });
     expect(await churn.release()).toBe(0);
-    expect(await detach(1, 'one')).toMatchObject({ state: 'free' });
+    expect(await api(1).detach('one')).toMatchObject({ state: 'free' });
     for (const { remote } of [one, two]) {
       expect(await poolIsZero(rack, BigInt(remote), 256n * MIB)).toBe(true);
     }
@@ -292,7 +336,7 @@ describe('system RAM', () => {
 
 describe('a brick whose QEMU is killed', () => {
   it('takes no byte with it, and begins with no memport set', async () => {
-    const [one] = await agentJson<Attachment[]>(rack, 1, 'list');
+    const [one] = await api(1).attachments();
     await inBrick(rack, 1, fill(one!, 9, 'write'));
     process.kill((await rack.status()).bricks[1]!.pid!, 'SIGKILL');
     await waitFor(
@@ -308,11 +352,13 @@ describe('a brick whose QEMU is killed', () => {
     await inBrick(rack, 1, fill(one!, 9, 'check'));
 
     await rack.boot(2);
+    apis[1] = new GuestApi(rack, 2);
     await expectNothingAttached(rack, 2);
     const two = await attachShared(2, window + 3n * GIB);
     await inBrick(rack, 2, fill(two, 9, 'check'));
     for (const n of BRICKS) {
-      await detach(n, 'shared');
+      await api(n).detach('shared');
+      expect(await api(n).end()).toBe(0);
       await expectNothingAttached(rack, n);
       await expectCleanKernelLog(rack, n);
     }
