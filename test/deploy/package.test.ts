@@ -67,6 +67,7 @@ describe('the package', () => {
       'kernel/module/sdmc/main.c',
       'kernel/module/sdmc_mem/main.c',
       'qemu-patches/build',
+      'qemu-patches/devices/aarch64.mak',
       'qemu-patches/run-tests',
       'qemu-patches/10.0/series',
       'scripts/code-cache.mjs',

@@ -57,6 +57,7 @@ describe('qemu-patches/build', () => {
     [['--nonsense', 'a', 'b'], /there is no option --nonsense/],
     [['/nowhere/qemu.tar.xz', 'b'], /there are no sources \/nowhere/],
     [['/etc/hostname', '/etc'], /\/etc is not empty/],
+    [['--few-devices', '--target', 'x86_64', '/etc/hostname', 'b'], /there is no devices\/x86_64/],
   ])('refuses %j', (args, sentence) => {
     const { code, stdout, stderr } = run(build, args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -69,20 +70,53 @@ describe('qemu-patches/build', () => {
     expect(stderr).toContain('holds no sources of QEMU');
   });
 
-  it('names the patch that does not apply', () => {
-    const own = join(scratch, 'own');
+  /** The script beside a series of other files. */
+  function buildWith(series: Readonly<Record<string, string>>): string {
+    const own = mkdtempSync(join(scratch, 'own-'));
     cpSync(build, join(own, 'build'));
     mkdirSync(join(own, '10.0'));
+    for (const [name, text] of Object.entries(series)) {
+      writeFileSync(join(own, '10.0', name), text);
+    }
+    return join(own, 'build');
+  }
+
+  it('names the patch that does not apply, and says what it has left', () => {
     const patch = (to: string): string =>
       `--- a/VERSION\n+++ b/VERSION\n@@ -1,1 +1,1 @@\n-${to === '2' ? 'first' : 'second'}\n+${to}\n`;
-    writeFileSync(join(own, '10.0/1.patch'), patch('2'));
-    writeFileSync(join(own, '10.0/2.patch'), patch('3'));
-    writeFileSync(join(own, '10.0/series'), '# a comment\n\n1.patch\n2.patch\n');
+    const own = buildWith({
+      '1.patch': patch('2'),
+      '2.patch': patch('3'),
+      series: '# a comment\n\n1.patch\n2.patch\n',
+    });
     const source = archive({ VERSION: 'first\n', configure: '', 'pc-bios/meson.build': '' });
-    const { code, stdout, stderr } = run(join(own, 'build'), [source, join(scratch, 'bad')]);
+    const out = join(scratch, 'bad');
+    const { code, stdout, stderr } = run(own, [source, out]);
     expect(code).toBe(1);
     expect(stdout).toContain('patch 1.patch\npatch 2.patch\n');
     expect(stderr).toContain('2.patch does not apply');
+    expect(run(own, [source, out])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`remove ${out}`) as string,
+    });
+  });
+
+  it.each([
+    ['there is no series', { '1.patch': '' }, /there is no .*10\.0\/series/],
+    ['a series is empty', { series: '# nothing\n\n' }, /names no patch/],
+    ['a patch is not in the series', { '1.patch': '', '2.patch': '', series: '1.patch\n' }, /> 2/],
+    ['a patch of the series is not there', { '1.patch': '', series: '1.patch\n2.patch\n' }, /< 2/],
+    ['a patch is in it twice', { '1.patch': '', series: '1.patch\n1.patch\n' }, /< 1\.patch/],
+  ])('builds no QEMU where %s', (_name, series, sentence) => {
+    const source = archive({ VERSION: 'first\n', configure: '', 'pc-bios/meson.build': '' });
+    for (const args of [
+      [source, join(scratch, 'none')],
+      ['--checkpatch', source],
+    ]) {
+      const { code, stdout, stderr } = run(buildWith(series), args);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(sentence);
+    }
   });
 });
 
@@ -129,6 +163,12 @@ describe('qemu-patches/run-tests', () => {
     ['it crashes', 'echo 1..2; echo "ok 1 /a"; kill -ABRT $$', /ended with 134 after 1 of 2 cases/],
     ['cases are missing', 'echo 1..2; echo "ok 1 /a"', /ended with 0 after 1 of 2 cases/],
     ['it has no cases', 'echo 1..0', /ended with 0 after 0 of 0 cases/],
+    [
+      'all cases are skipped',
+      'echo 1..1; echo "ok 1 /a # SKIP no KVM"',
+      /\(skipped all of its 1 cases\)/,
+    ],
+    ['others kill it', 'echo 1..1; kill -KILL $$', /ended with 137 after 0 of 1 cases/],
     ['it says nothing', ':', /ended with 0 after 0 of no cases/],
     ['it fails at the end', 'echo 1..1; echo "ok 1 /a"; exit 3', /ended with 3 after 1 of 1 cases/],
     ['it hangs', 'echo 1..1; exec tail -f /dev/null', /did not end within 2 s/],
@@ -139,7 +179,7 @@ describe('qemu-patches/run-tests', () => {
     expect(stdout).toContain('\n    # why\n');
     // The next program is not the worse for it.
     expect(stdout).toContain('ok - mips b-test /a\n');
-    expect(stdout).toMatch(/\n\d passed, 1 failed, 1 skipped\n$/);
+    expect(stdout).toMatch(/\n\d passed, 1 failed, [12] skipped\n$/);
   });
 
   it('says where there are no programs', () => {
