@@ -11,6 +11,8 @@ import { settled } from './settled.js';
 export const QEMU_SERIES = '10.0';
 /** What builds it and is too new for Debian 12 itself: unpacked, not installed. */
 const TOOLS: readonly string[] = ['meson', 'python3-pycotap'];
+/** 40 MB; whoever waits for another's may wait for a slow network. */
+const FETCH_TIMEOUT_MS = 30 * 60_000;
 
 interface QemuResolution {
   readonly source: SourcePackage;
@@ -37,7 +39,7 @@ export interface QemuSource {
 export async function ensureQemuSource(context: Context): Promise<QemuSource> {
   const apt = await PrivateApt.open(context, { sourcePackages: true });
   const resolution = await settled<QemuResolution>(context, {
-    file: join(context.cache, `settled-qemu-${QEMU_SERIES}.json`),
+    file: join(context.cache, settledFile()),
     architecture: apt.architecture,
     has: (known) => existsSync(join(context.cache, KIND, keyOf(known))),
     nameOf: ({ source }) => `QEMU ${archiveVersion(source)}`,
@@ -65,6 +67,11 @@ export async function ensureQemuSource(context: Context): Promise<QemuSource> {
 }
 
 const KIND = 'qemu-source';
+
+/** What was settled with other tools must not be taken for this. */
+function settledFile(): string {
+  return `settled-qemu-${QEMU_SERIES}-${hashOf(...TOOLS).slice(0, 8)}.json`;
+}
 
 function keyOf({ source, tools }: QemuResolution): string {
   return hashOf('1', source.archive, source.sha256, ...tools.map(versionOf));
@@ -108,6 +115,7 @@ function fetchSource(
     kind: KIND,
     key: keyOf({ source, tools }),
     signal: context.signal,
+    lockTimeoutMs: FETCH_TIMEOUT_MS,
     make: async (to) => {
       const name = `Fetch the sources of QEMU ${archiveVersion(source)}`;
       await context.progress.step(name, async () => {

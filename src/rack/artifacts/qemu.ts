@@ -10,13 +10,13 @@ import type { ArtifactOptions } from './index.js';
 import { ensureQemuSource, QEMU_SERIES, type QemuSource } from './qemu-source.js';
 
 /** What the build is made of, in this project. */
-const INPUTS = ['build', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
-/** Minutes on two idle cores; machines are slower and busier. */
+const INPUTS = ['build', 'devices', QEMU_SERIES].map((name) => `qemu-patches/${name}`);
+/** What of Debian, besides the compiler, is in QEMU or in what it is linked with. */
+const LIBRARIES = ['libc6-dev', 'libfdt-dev', 'libglib2.0-dev', 'libslirp-dev', 'zlib1g-dev'];
+/** Minutes on two idle cores, twenty with five others at work there; machines are slower, too. */
 const BUILD_TIMEOUT_MS = 90 * 60_000;
 /** Each patch is a build, though of little more than it changes. */
 const SERIES_TIMEOUT_MS = 6 * 3_600_000;
-/** Whoever waits for another's build waits for its sources, too. */
-const FETCH_TIMEOUT_MS = 30 * 60_000;
 /** One build takes 60 MB of it; shared with the kernels of our own. */
 const CCACHE_SIZE = '1G';
 
@@ -25,7 +25,7 @@ export type QemuTarget = 'aarch64' | 'x86_64';
 export interface QemuOptions extends ArtifactOptions {
   /** What the machines are. Default aarch64, as bricks are. */
   readonly target?: QemuTarget;
-  /** With ASan and UBSan: for tests, several times slower. */
+  /** With ASan and UBSan, and few devices: for the series' own tests, several times slower. */
   readonly sanitize?: boolean;
 }
 
@@ -69,15 +69,15 @@ async function ensureBuilt(
 ): Promise<string> {
   const { cache, progress, project, signal } = context;
   const source = await ensureQemuSource(context);
-  const { stdout: compiler } = await run(['gcc', '--version'], { signal });
-  const args = ['--target', target, '--test-programs', ...(sanitize ? ['--asan'] : [])];
+  const args = ['--target', target, '--test-programs'];
+  if (sanitize) args.push('--asan', '--few-devices');
   const dir = await cached({
     cache,
     // One kind each: of a kind only the newest entries are kept.
     kind: `qemu-${target}${sanitize ? '-sanitized' : ''}`,
-    key: hashOf(source.key, compiler, hashFiles(project, INPUTS), ...args),
+    key: hashOf(source.key, await machineKey(signal), hashFiles(project, INPUTS), ...args),
     signal,
-    lockTimeoutMs: BUILD_TIMEOUT_MS + FETCH_TIMEOUT_MS,
+    lockTimeoutMs: BUILD_TIMEOUT_MS,
     make: async (to) => {
       const name = `Build QEMU ${source.version} for ${target}${sanitize ? ', with sanitizers' : ''}`;
       await progress.step(name, async (report) => {
@@ -93,6 +93,17 @@ async function ensureBuilt(
   return join(dir, 'out');
 }
 
+/** What of this machine is in what it builds. */
+async function machineKey(signal: AbortSignal | undefined): Promise<string> {
+  const { stdout: compiler } = await run(['gcc', '--version'], { signal });
+  // A library that is not there is left out; if it is needed, QEMU's configure says so.
+  const { stdout: libraries } = await run(
+    ['dpkg-query', '--show', '--showformat', '${Package} ${Version}\n', ...LIBRARIES],
+    { signal, okCodes: [0, 1] },
+  );
+  return hashOf(process.arch, compiler, libraries);
+}
+
 function runBuild(
   { cache, env, project, signal }: Context,
   source: QemuSource,
@@ -106,6 +117,8 @@ function runBuild(
       CCACHE_DIR: join(cache, 'ccache'),
       CCACHE_MAXSIZE: CCACHE_SIZE,
       ...env,
+      // Debian's: tools are for it, and the cache's key knows of no other.
+      PYTHON: '/usr/bin/python3',
       PYTHONPATH: source.tools,
     },
     ...options,
