@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import type { Brick } from '../../src/agent/api/brick-schema.js';
 import type { Attachment, AttachBody, Memport, Transceiver } from '../../src/agent/api/schemas.js';
 import { projectDir } from '../../src/common/paths.js';
 import type { CpioEntry } from '../../src/rack/artifacts/index.js';
@@ -34,6 +35,10 @@ export class GuestApi {
 
   async request(method: string, path: string, body?: unknown): Promise<Answer> {
     return JSON.parse(await this.#lines.ask(JSON.stringify({ method, path, body }))) as Answer;
+  }
+
+  brick(): Promise<Brick> {
+    return this.#look('brick');
   }
 
   attach(body: AttachBody): Promise<Attachment> {
