@@ -21,6 +21,7 @@ const USER_HZ = 100;
 
 interface ProcStat {
   readonly state: string;
+  readonly threads: number;
   readonly startTicks: number;
 }
 
@@ -31,9 +32,10 @@ interface ProcStat {
 export function parseStat(line: string): ProcStat | undefined {
   const rest = line.slice(line.lastIndexOf(')') + 2).split(' ');
   const state = rest[0];
+  const threads = Number(rest[17]);
   const startTicks = Number(rest[19]);
   if (state === undefined || state === '' || !Number.isSafeInteger(startTicks)) return undefined;
-  return { state, startTicks };
+  return { state, threads, startTicks };
 }
 
 function statOf(pid: number): ProcStat | undefined {
@@ -54,13 +56,16 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks, bootId: bootId() };
 }
 
-/** Whether exactly this process still runs. A zombie does not: nobody may be there to reap it. */
+/**
+ * Whether exactly this process still runs. A zombie does not: nobody may be there to reap it. But one
+ * with other threads is on its way out only, and they still hold its files, locks and ports.
+ */
 export function isAlive(identity: ProcessIdentity): boolean {
   const stat = statOf(identity.pid);
   return (
     stat !== undefined &&
     stat.startTicks === identity.startTicks &&
-    stat.state !== 'Z' &&
+    (stat.state !== 'Z' || stat.threads > 1) &&
     stat.state !== 'X' &&
     identity.bootId === bootId()
   );

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../src/common/wait.js';
 import {
   findProcesses,
   identify,
@@ -43,7 +44,11 @@ describe('identity of a process', () => {
 
   it('reads a command with spaces and parentheses in it', () => {
     const fields = Array.from({ length: 49 }, (_, i) => String(i + 4));
-    expect(parseStat(`17 (a) b (c) S ${fields.join(' ')}`)).toEqual({ state: 'S', startTicks: 22 });
+    expect(parseStat(`17 (a) b (c) S ${fields.join(' ')}`)).toEqual({
+      state: 'S',
+      threads: 20,
+      startTicks: 22,
+    });
     expect(parseStat('17 (cut')).toBeUndefined();
   });
 
@@ -52,6 +57,30 @@ describe('identity of a process', () => {
     writeIdentity(file, self());
     expect(readIdentity(file)).toEqual(self());
     expect(readFileSync(file, 'utf8')).toMatch(/\n$/);
+  });
+
+  it('counts on one whose first thread has ended, while others hold what it has open', async () => {
+    const script = [
+      'import ctypes, sys, threading',
+      'threading.Thread(target=sys.stdin.read).start()',
+      'ctypes.CDLL(None).pthread_exit(None)',
+    ].join('\n');
+    const child = spawn('python3', ['-c', script], { stdio: ['pipe', 'inherit', 'inherit'] });
+    const ended = once(child, 'exit');
+    try {
+      const identity = identify(child.pid!);
+      const state = (): string | undefined =>
+        parseStat(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))?.state;
+      await waitFor('the first thread to end', () => (state() === 'Z' ? true : undefined), {
+        timeoutMs: 20_000,
+      });
+      expect(isAlive(identity!)).toBe(true);
+      child.kill('SIGKILL');
+      await ended;
+      expect(isAlive(identity!)).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('does not take a recycled pid for the process that had it', () => {
