@@ -254,7 +254,7 @@ part_ram() {
 
 # --- All of it ---------------------------------------------------------------
 
-is "its version" 1.1 "$(cat /sys/module/sdmc_mem/version)"
+is "its version" 1.2 "$(cat /sys/module/sdmc_mem/version)"
 does "park" window "$window"
 does "claim" claim "$A"
 does "claim beside it" claim "$B"

@@ -71,7 +71,7 @@ describe('a brick that lacks something', () => {
       await inBrick(
         rack,
         1,
-        `sed 's/version=1\\.1/version=${version}/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && ` +
+        `sed 's/version=1\\.2/version=${version}/' /opt/sdm/sdmc_mem.ko >/tmp/other.ko && ` +
           `insmod /tmp/other.ko && grep -x ${version} /sys/module/sdmc_mem/version`,
       );
       const { line } = await agentRefuses(rack, 1, 'attach --size 256M');
