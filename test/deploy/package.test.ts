@@ -86,7 +86,7 @@ describe('the package', () => {
     const wanted =
       /^(bin|deploy|docs|qemu-patches|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
     expect([...top].filter((path) => !wanted.test(path))).toEqual([]);
-    const junk = /(^|\/)(test|tests|fuzz|node_modules|cache)\/|\.(o|ko|cmd|stamp|log|tgz)$/;
+    const junk = /(^|\/)(test|tests|fuzz|node_modules|cache)\/|\.(o|ko|cmd|stamp|log|tgz|map)$/;
     expect(paths().filter((path) => junk.test(path))).toEqual([]);
   });
 
