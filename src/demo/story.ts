@@ -1,56 +1,29 @@
 import { SdmError } from '../common/errors.js';
-import type { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { formatSize, hex } from '../common/units.js';
-import type { Rack } from '../rack/index.js';
-import {
-  BrickCommands,
-  type AttachmentJson,
-  type FillJson,
-  type MemoryJson,
-} from './brick-commands.js';
+import type { AttachmentJson, FillJson, MemoryJson } from './brick-commands.js';
+import { BrickTeller } from './brick-teller.js';
 import { checkZero, findFilledPages, type PoolRange } from './pool-pages.js';
-import { Transcript, type Teller } from './transcript.js';
 
 const PAGE_BYTES = 4096n;
 
 /** One brick's part of the demo, and the time that each step took. */
-export class BrickStory implements Teller {
-  readonly n: number;
-  readonly times = new Map<string, number>();
-  readonly #rack: Rack;
-  readonly #progress: Progress;
-  readonly #commands: BrickCommands;
-  #transcript: Transcript;
+export class BrickStory extends BrickTeller {
   #before: MemoryJson | undefined;
   #attachment: AttachmentJson | undefined;
   #fill: { result: FillJson; seed: bigint; release: () => Promise<void> } | undefined;
 
-  constructor(rack: Rack, n: number, progress: Progress, signal: AbortSignal) {
-    this.n = n;
-    this.#rack = rack;
-    this.#progress = progress;
-    this.#transcript = new Transcript(progress);
-    this.#commands = new BrickCommands(rack, n, signal);
-  }
-
-  begin(): Transcript {
-    this.#transcript = new Transcript(this.#progress);
-    this.#transcript.say(`\nBrick ${this.n}`);
-    return this.#transcript;
-  }
-
   /** Memory before, attach, memory after, and a program that uses it. */
   async borrow(size: bigint): Promise<void> {
-    const say = (text: string): void => this.#transcript.say(text);
-    this.#before = await this.#time('look at memory', () => this.#commands.memory());
+    const say = (text: string): void => this.transcript.say(text);
+    this.#before = await this.time('look at memory', () => this.commands.memory());
     say(memoryTable(this.#before));
     if (nodesWithMemory(this.#before).length !== 1) {
       throw new SdmError('SDM_DEMO', `brick ${this.n} has remote memory before the attach`);
     }
 
-    const attachment = await this.#time(`attach ${formatSize(size)}`, () =>
-      this.#commands.attach(String(size)),
+    const attachment = await this.time(`attach ${formatSize(size)}`, () =>
+      this.commands.attach(String(size)),
     );
     this.#attachment = attachment;
     this.#timesOf(attachment, 'attach');
@@ -59,7 +32,7 @@ export class BrickStory implements Teller {
         `${attachment.start}-${attachment.end} to ${attachment.remote} of the pool`,
     );
 
-    const after = await this.#commands.memory();
+    const after = await this.commands.memory();
     say(memoryTable(after));
     const node = after.nodes.find((candidate) => candidate.node === attachment.node);
     if (node === undefined || BigInt(node.totalBytes) !== BigInt(attachment.size)) {
@@ -73,8 +46,8 @@ export class BrickStory implements Teller {
     // The kernel keeps some pages of a node on lists of its own: leave it a sixteenth.
     const bytes = (((BigInt(node.freeBytes) / 16n) * 15n) / PAGE_BYTES) * PAGE_BYTES;
     const seed = BigInt(Date.now()) * 16n + BigInt(this.n);
-    const fill = await this.#time(`fill and verify ${formatSize(bytes)}`, () =>
-      this.#commands.fill(attachment.node, bytes, seed),
+    const fill = await this.time(`fill and verify ${formatSize(bytes)}`, () =>
+      this.commands.fill(attachment.node, bytes, seed),
     );
     this.#fill = { ...fill, seed };
     say(
@@ -86,13 +59,13 @@ export class BrickStory implements Teller {
   /** On the host: every page that the program filled is in the pool where the attachment says. */
   async lookFromHost(): Promise<void> {
     const fill = present(this.#fill);
-    const { first, last } = await this.#time('find its pages in the pool', () =>
-      findFilledPages(this.#rack.poolPath, this.#range(), {
+    const { first, last } = await this.time('find its pages in the pool', () =>
+      findFilledPages(this.rack.poolPath, this.#range(), {
         seed: fill.seed,
         pages: fill.result.pages,
       }),
     );
-    this.#transcript.say(
+    this.transcript.say(
       `  all ${fill.result.pages} pages of brick ${this.n} are in the pool file, at ${hex(first)} ` +
         `to ${hex(last + PAGE_BYTES - 1n)}`,
     );
@@ -103,10 +76,10 @@ export class BrickStory implements Teller {
     const before = present(this.#before);
     const attachment = present(this.#attachment);
     await present(this.#fill).release();
-    const detached = await this.#time('detach', () => this.#commands.detach(attachment.id));
+    const detached = await this.time('detach', () => this.commands.detach(attachment.id));
     this.#timesOf({ steps: detached.steps.slice(attachment.steps.length) }, 'detach');
-    const after = await this.#commands.memory();
-    this.#transcript.say(memoryTable(after));
+    const after = await this.commands.memory();
+    this.transcript.say(memoryTable(after));
     const sizes = (memory: MemoryJson): string =>
       nodesWithMemory(memory)
         .map((node) => `${node.node}:${node.totalBytes}`)
@@ -117,23 +90,14 @@ export class BrickStory implements Teller {
         `memory of brick ${this.n} is not as before: ${sizes(before)} then, ${sizes(after)} now`,
       );
     }
-    await this.#time('see that its range reads zero', () =>
-      checkZero(this.#rack.poolPath, this.#range()),
+    await this.time('see that its range reads zero', () =>
+      checkZero(this.rack.poolPath, this.#range()),
     );
   }
 
   #range(): PoolRange {
     const { remote, size } = present(this.#attachment);
     return { start: BigInt(remote), size: BigInt(size) };
-  }
-
-  async #time<T>(step: string, work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    const result = await work();
-    const ms = performance.now() - began;
-    this.times.set(step, ms);
-    this.#transcript.say(`✓ ${step}  ${(ms / 1000).toFixed(1)} s`);
-    return result;
   }
 
   #timesOf({ steps }: Pick<AttachmentJson, 'steps'>, direction: string): void {

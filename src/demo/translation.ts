@@ -1,11 +1,9 @@
 import { SdmError } from '../common/errors.js';
-import type { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { hex } from '../common/units.js';
-import type { Rack } from '../rack/index.js';
-import { BrickCommands, type AttachmentJson } from './brick-commands.js';
+import type { AttachmentJson } from './brick-commands.js';
+import { BrickTeller } from './brick-teller.js';
 import { findFilledPages } from './pool-pages.js';
-import { Transcript, type Teller } from './transcript.js';
 
 const MIB = 1n << 20n;
 const GIB = 1n << 30n;
@@ -23,48 +21,28 @@ export const PIECES_BYTES = 128n * MIB;
  * What only bricks on a QEMU with our device can show: memports lead from any address to any part of
  * the pool, and what none of them maps is not there.
  */
-export class TranslationStory implements Teller {
-  readonly n: number;
-  readonly times = new Map<string, number>();
-  readonly #rack: Rack;
-  readonly #progress: Progress;
-  readonly #commands: BrickCommands;
-  #transcript: Transcript;
+export class TranslationStory extends BrickTeller {
   /** The last is the one that all bricks have. */
   #pieces: AttachmentJson[] = [];
   /** Right behind the pieces; no memport maps it. */
   #nowhere = 0n;
   #window = 0n;
 
-  constructor(rack: Rack, n: number, progress: Progress, signal: AbortSignal) {
-    this.n = n;
-    this.#rack = rack;
-    this.#progress = progress;
-    this.#transcript = new Transcript(progress);
-    this.#commands = new BrickCommands(rack, n, signal);
-  }
-
-  begin(): Transcript {
-    this.#transcript = new Transcript(this.#progress);
-    this.#transcript.say(`\nBrick ${this.n}`);
-    return this.#transcript;
-  }
-
   /** Parts of the pool that lie apart, one after another in this brick's window. */
   async place(): Promise<void> {
-    const window = (await this.#commands.memory()).module.window;
+    const window = (await this.commands.memory()).module.window;
     if (window === undefined) {
       throw new SdmError('SDM_DEMO', `brick ${this.n} has no window`);
     }
     this.#window = BigInt(window.start);
-    const own = this.#rack.state().bricks[this.n - 1]?.shares.find((share) => !share.shared);
+    const own = this.rack.state().bricks[this.n - 1]?.shares.find((share) => !share.shared);
     const end = BigInt(own?.start ?? 0) + BigInt(own?.size ?? 0);
     const remotes = [end - PIECE, end - 3n * PIECE, SHARED_REMOTE];
     const start = this.#window + (BigInt(this.n) + 7n) * PLACE;
-    await this.#time(`attach ${remotes.length} parts of the pool`, async () => {
+    await this.time(`attach ${remotes.length} parts of the pool`, async () => {
       for (const [i, remote] of remotes.entries()) {
         this.#pieces.push(
-          await this.#commands.attachDevice({
+          await this.commands.attachDevice({
             size: PIECE,
             start: start + BigInt(i) * PIECE,
             remote,
@@ -74,22 +52,22 @@ export class TranslationStory implements Teller {
       }
     });
     this.#nowhere = start + BigInt(remotes.length) * PIECE;
-    this.#transcript.say(placesTable(this.#pieces));
-    await this.#time('fill the first, and find it in the pool', () => this.#fillFirst());
+    this.transcript.say(placesTable(this.#pieces));
+    await this.time('fill the first, and find it in the pool', () => this.#fillFirst());
   }
 
   /** Writes the part that all bricks have, or finds there what another one wrote. */
   async use(how: 'write' | 'check', seed: bigint): Promise<void> {
     const shared = this.#pieces.at(-1)!;
     const step = how === 'write' ? 'write the part that all have' : 'find in it what brick 1 wrote';
-    await this.#time(step, () => this.#commands.fillDevice(shared, how, seed));
-    this.#transcript.say(`  at ${shared.start}, which is ${shared.remote} of the pool`);
+    await this.time(step, () => this.commands.fillDevice(shared, how, seed));
+    this.transcript.say(`  at ${shared.start}, which is ${shared.remote} of the pool`);
   }
 
   /** The kernel lets a program map the address, and still there is nothing. */
   async reachBeyond(): Promise<void> {
-    const outcome = await this.#time('touch an address that no memport maps', () =>
-      this.#commands.touchUnmapped(this.#window, this.#nowhere, PAGE_BYTES * 512n),
+    const outcome = await this.time('touch an address that no memport maps', () =>
+      this.commands.touchUnmapped(this.#window, this.#nowhere, PAGE_BYTES * 512n),
     );
     if (outcome !== 'SIGBUS') {
       throw new SdmError(
@@ -97,33 +75,24 @@ export class TranslationStory implements Teller {
         `a program in brick ${this.n} reached ${hex(this.#nowhere)}, which no memport maps: ${outcome}`,
       );
     }
-    this.#transcript.say(`  at ${hex(this.#nowhere)} a program ends with ${outcome}`);
+    this.transcript.say(`  at ${hex(this.#nowhere)} a program ends with ${outcome}`);
   }
 
   async giveBack(): Promise<void> {
-    await this.#time('detach the parts', async () => {
-      for (const { id } of this.#pieces) await this.#commands.detach(id);
+    await this.time('detach the parts', async () => {
+      for (const { id } of this.#pieces) await this.commands.detach(id);
     });
   }
 
   async #fillFirst(): Promise<void> {
     const first = this.#pieces[0]!;
     const seed = BigInt(Date.now()) * 16n + BigInt(this.n);
-    await this.#commands.fillDevice(first, 'write', seed);
+    await this.commands.fillDevice(first, 'write', seed);
     await findFilledPages(
-      this.#rack.poolPath,
+      this.rack.poolPath,
       { start: BigInt(first.remote), size: PIECE },
       { seed, pages: Number(PIECE / PAGE_BYTES) },
     );
-  }
-
-  async #time<T>(step: string, work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    const result = await work();
-    const ms = performance.now() - began;
-    this.times.set(step, ms);
-    this.#transcript.say(`✓ ${step}  ${(ms / 1000).toFixed(1)} s`);
-    return result;
   }
 }
 

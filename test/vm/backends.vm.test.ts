@@ -8,7 +8,7 @@ import type { Attachment, Transceiver } from '../../src/agent/api/schemas.js';
 import type { CheckId, Finding } from '../../src/agent/doctor/finding.js';
 import { projectDir } from '../../src/common/paths.js';
 import type { Rack } from '../../src/rack/index.js';
-import { contractBundle } from '../support/contract-bundle.js';
+import { contractBundle, expectContract } from '../support/contract-bundle.js';
 import { HandAgent } from '../support/hand-agent.js';
 import {
   agentJson,
@@ -105,20 +105,7 @@ describe('the contract of backends', () => {
   afterAll(() => brick(uio.remove));
   it.each(WAYS)('is kept by $kind', async ({ kind, bind }) => {
     await brick(bind());
-    const { stdout } = await rack.exec(
-      1,
-      `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
-        `node ${TESTS}/contract.mjs`,
-      { timeoutMs: COMMAND_MS },
-    );
-    const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
-    const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
-    expect(ours.length, stdout).toBeGreaterThan(5);
-    expect(
-      lines.filter((line) => line.startsWith('not')),
-      stdout,
-    ).toEqual([]);
-    expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
+    await expectContract(rack, 1, `${TESTS}/contract.mjs`, kind);
   });
 });
 

@@ -12,7 +12,7 @@ import type { Rack } from '../../src/rack/index.js';
 import { kernelModules } from '../../src/rack/kernel-modules.js';
 import { anyOffset, type Request } from '../abi/model.js';
 import { anyRequest } from '../abi/requests.js';
-import { contractBundle } from '../support/contract-bundle.js';
+import { contractBundle, expectContract } from '../support/contract-bundle.js';
 import { GuestApi, guestApiProgram } from '../support/guest-api.js';
 import { compileForGuest, guestProgram } from '../support/guest-tests.js';
 import { HandAgent } from '../support/hand-agent.js';
@@ -155,20 +155,7 @@ describe('the contract of backends', () => {
   afterAll(() => brick('rmmod sdmc'));
   it.each(WAYS)('is kept by $kind, on the device', async ({ kind, bind }) => {
     await brick(bind);
-    const { stdout } = await rack.exec(
-      1,
-      `SDM_CONTRACT=${kind} SDM_NATIVE=/opt/sdm/build/Release/sdm_native.node ` +
-        `node ${TESTS}/contract.mjs`,
-      { timeoutMs: COMMAND_MS },
-    );
-    const lines = stdout.split('\n').filter((line) => /^(not )?ok /.test(line));
-    const ours = lines.filter((line) => line.includes(`backend ${kind}: `));
-    expect(ours.length, stdout).toBeGreaterThan(5);
-    expect(
-      lines.filter((line) => line.startsWith('not')),
-      stdout,
-    ).toEqual([]);
-    expect(stdout).toMatch(new RegExp(`^1\\.\\.${lines.length}$`, 'm'));
+    await expectContract(rack, 1, `${TESTS}/contract.mjs`, kind);
   });
 });
 

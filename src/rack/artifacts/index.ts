@@ -2,14 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheDir, projectDir } from '../../common/paths.js';
-import { Progress } from '../../common/progress.js';
+import type { Progress } from '../../common/progress.js';
 import { PrivateApt } from './apt.js';
-import type { Context } from './context.js';
 import { writeCpio, type CpioEntry } from './cpio.js';
 import { ensureBase } from './initrd.js';
 import { ensureHeaders, ensureKernel } from './kernel.js';
 import { ensureModule } from './module.js';
+import { contextOf } from './open.js';
 import { ensurePayload, ensurePrograms } from './payload.js';
 import { resolvePackages, type Resolution } from './resolution.js';
 import { ensureRoot } from './root.js';
@@ -68,13 +67,10 @@ export interface Artifacts {
  * failed (with the end of its log); SDM_TIMEOUT.
  */
 export async function ensureArtifacts(options: ArtifactOptions = {}): Promise<Artifacts> {
-  const { env = process.env, progress = new Progress() } = options;
-  const cache = options.cache ?? cacheDir(env);
-  await mkdir(cache, { recursive: true });
   // The first part that fails ends the work on the others.
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
+  const context = await contextOf({ ...options, signal });
 
   // What only this project decides comes first: a mistake there must not wait for downloads.
   const programs = ensurePrograms(context);

@@ -14,12 +14,17 @@ export interface Opened {
   readonly resolution: Resolution;
 }
 
-/** @throws as ensureArtifacts() does. */
-export async function openArtifacts(options: ArtifactOptions = {}): Promise<Opened> {
+/** Makes the cache's directory; looks at nothing else yet. */
+export async function contextOf(options: ArtifactOptions): Promise<Context> {
   const { env = process.env, progress = new Progress(), signal } = options;
   const cache = options.cache ?? cacheDir(env);
   await mkdir(cache, { recursive: true });
-  const context: Context = { cache, project: projectDir(), progress, signal, env };
+  return { cache, project: projectDir(), progress, signal, env };
+}
+
+/** @throws as ensureArtifacts() does. */
+export async function openArtifacts(options: ArtifactOptions = {}): Promise<Opened> {
+  const context = await contextOf(options);
   const apt = await PrivateApt.open(context);
   return { context, apt, resolution: await resolvePackages(context, apt) };
 }

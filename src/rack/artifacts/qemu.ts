@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cached, hashFiles, hashOf } from '../../common/cache.js';
 import { run, type RunOptions, type RunResult } from '../../common/exec.js';
-import { cacheDir, projectDir } from '../../common/paths.js';
-import { Progress } from '../../common/progress.js';
 import type { Context } from './context.js';
 import type { ArtifactOptions } from './index.js';
+import { contextOf } from './open.js';
 import { ensureQemuSource, QEMU_SERIES, type QemuSource } from './qemu-source.js';
 
 /** What the build is made of, in this project. */
@@ -53,13 +51,6 @@ export async function ensureQemu(options: QemuOptions = {}): Promise<Qemu> {
     version: readFileSync(join(out, 'version'), 'utf8').trim(),
     out,
   };
-}
-
-async function contextOf(options: ArtifactOptions): Promise<Context> {
-  const { env = process.env, progress = new Progress(), signal } = options;
-  const cache = options.cache ?? cacheDir(env);
-  await mkdir(cache, { recursive: true });
-  return { cache, project: projectDir(), progress, signal, env };
 }
 
 async function ensureBuilt(
