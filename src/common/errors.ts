@@ -98,6 +98,25 @@ export const ERRORS = {
   SDM_JOURNAL_CORRUPT: { status: 500, when: 'a part of the journal that was safe is damaged' },
   SDM_JOURNAL_FOREIGN: { status: 409, when: 'the journal is of another brick or other registers' },
 
+  // Controller: refusals of a reservation; details say the resource, where, asked and found
+  SDM_NO_CORES: { status: 507, when: 'no coherent island has as many free cores' },
+  SDM_NO_LOCAL_MEMORY: { status: 507, when: 'no compute brick has as much free local memory' },
+  SDM_NO_SEGMENTS: { status: 507, when: 'not as many segments are free' },
+  SDM_NO_PATH: { status: 507, when: 'no path has as much capacity left on every link and switch' },
+  SDM_NO_TRANSCEIVER: { status: 507, when: 'every transceiver that could be used is taken' },
+  SDM_NO_COMBINATION: {
+    status: 507,
+    when: 'each resource is there, but no compute brick comes to all of them',
+  },
+  // Controller: API
+  SDM_KEY_REUSED: { status: 422, when: 'an idempotency key came again with another request' },
+  SDM_KEY_RUNNING: {
+    status: 409,
+    when: 'the request that first came with an idempotency key still runs',
+  },
+  SDM_FORBIDDEN: { status: 403, when: 'the role of the caller does not allow it' },
+  SDM_GONE: { status: 410, when: 'a command names a resource that this rack does not have' },
+
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },
   SDM_RACK_RUNNING: { status: 409, when: 'a rack of this name is up already' },
