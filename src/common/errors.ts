@@ -117,6 +117,12 @@ export const ERRORS = {
   SDM_FORBIDDEN: { status: 403, when: 'the role of the caller does not allow it' },
   SDM_GONE: { status: 410, when: 'a command names a resource that this rack does not have' },
 
+  // Controller: store
+  SDM_STORE: { status: 503, when: 'the store cannot be written or read, so the controller ends' },
+  SDM_STORE_CORRUPT: { status: 500, when: 'the database of the controller is damaged, or no store' },
+  SDM_STORE_NEWER: { status: 500, when: 'the database was written by a newer controller' },
+  SDM_STORE_COMPACTED: { status: 410, when: 'changes that are asked for are no longer known' },
+
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },
   SDM_RACK_RUNNING: { status: 409, when: 'a rack of this name is up already' },
