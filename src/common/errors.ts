@@ -119,9 +119,29 @@ export const ERRORS = {
 
   // Controller: store
   SDM_STORE: { status: 503, when: 'the store cannot be written or read, so the controller ends' },
-  SDM_STORE_CORRUPT: { status: 500, when: 'the database of the controller is damaged, or no store' },
+  SDM_STORE_CORRUPT: {
+    status: 500,
+    when: 'the database of the controller is damaged, or no store',
+  },
   SDM_STORE_NEWER: { status: 500, when: 'the database was written by a newer controller' },
   SDM_STORE_COMPACTED: { status: 410, when: 'changes that are asked for are no longer known' },
+
+  // dBMC
+  SDM_NO_RESOURCE: { status: 410, when: 'a tray has no such brick, switch or port' },
+  SDM_RESOURCE_UNREACHABLE: {
+    status: 404,
+    when: 'a brick or switch of a tray is there and does not answer',
+  },
+  SDM_PORT_CONNECTED: { status: 409, when: 'a port of a circuit switch is in another circuit' },
+  SDM_PORT_FAULT: {
+    status: 502,
+    when: 'a port does not connect, or the link behind it stays down',
+  },
+  SDM_BOARD_STATE: {
+    status: 500,
+    when: 'what a tray keeps of its board cannot be read or written',
+  },
+  SDM_IAAS: { status: 500, when: 'what the test of platforms saw is not what it must see' },
 
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },
