@@ -98,6 +98,12 @@ export const ERRORS = {
   SDM_JOURNAL_CORRUPT: { status: 500, when: 'a part of the journal that was safe is damaged' },
   SDM_JOURNAL_FOREIGN: { status: 409, when: 'the journal is of another brick or other registers' },
 
+  // Lender
+  SDM_NOT_CLEAN: {
+    status: 409,
+    when: 'a segment is not proven to be zero, or its bytes are kept: it cannot be granted',
+  },
+
   // Controller: refusals of a reservation; details say the resource, where, asked and found
   SDM_NO_CORES: { status: 507, when: 'no coherent island has as many free cores' },
   SDM_NO_LOCAL_MEMORY: { status: 507, when: 'no compute brick has as much free local memory' },
