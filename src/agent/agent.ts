@@ -169,7 +169,7 @@ export class Agent implements AgentCore {
     const id = request.id ?? `a-${randomBytes(5).toString('hex')}`;
     checkRequest(id, request);
     const task = (turn: Turn): Promise<Ensured> =>
-      this.#commands.attach(this.#commander.context(turn), id, request, caller);
+      this.#commands.attach(this.#commander.context(turn, { caller }), id, request, caller);
     return this.#commander.run(`attach ${id}`, caller, task, [id], () =>
       this.#commander.budgetMs(request.size),
     );
@@ -187,8 +187,9 @@ export class Agent implements AgentCore {
     options: DetachOptions = {},
     caller: Caller = LOCAL,
   ): Promise<Attachment> {
+    const context = { ...options, caller };
     const task = (turn: Turn): Promise<Attachment> =>
-      this.#commands.detach(this.#commander.context(turn, options), id, options, caller);
+      this.#commands.detach(this.#commander.context(turn, context), id, options, caller);
     const budget = (): number =>
       this.#commander.budgetMs(this.#table.find(id)?.request.size ?? 0n, options.offlineTimeoutMs);
     return this.#commander.run(`detach ${id}`, caller, task, [id], budget);

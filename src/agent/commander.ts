@@ -79,7 +79,7 @@ export class Commander {
         name,
         caller,
         // it changed hands while this command waited: its new owner is to be waited for, too
-        async (turn) => (owner() === id ? task(this.context(turn)) : undefined),
+        async (turn) => (owner() === id ? task(this.context(turn, { caller })) : undefined),
         keys,
       );
       if (done !== undefined) return done;
@@ -120,9 +120,10 @@ export class Commander {
   context(
     turn: Turn,
     {
+      caller,
       linkTimeoutMs,
       offlineTimeoutMs,
-    }: Partial<Pick<StageContext, 'linkTimeoutMs' | 'offlineTimeoutMs'>> = {},
+    }: Partial<Pick<StageContext, 'caller' | 'linkTimeoutMs' | 'offlineTimeoutMs'>> = {},
   ): StageContext {
     const { backend, memory, journal } = this.#parts;
     return {
@@ -133,6 +134,7 @@ export class Commander {
       checks: this.#config.checks ?? ALL_CHECKS,
       journal,
       turn,
+      caller,
       linkTimeoutMs: linkTimeoutMs ?? this.#config.linkTimeoutMs ?? LINK_MS,
       offlineTimeoutMs: offlineTimeoutMs ?? this.#config.offlineTimeoutMs ?? OFFLINE_MS,
     };

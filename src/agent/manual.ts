@@ -12,7 +12,7 @@ import { expectedStatus } from './memport-check.js';
 import { ownedElsewhere } from './memport-errors.js';
 import type { RangeUse } from './memory/index.js';
 import { isSpec, type Memports } from './memports.js';
-import { checkOwner, mayCommand } from './owners.js';
+import { checkOwner, isControllers, mayCommand } from './owners.js';
 import type { Caller, Checks, MemportOptions, MemportSpec, MemportView, Share } from './types.js';
 
 export interface ManualOptions {
@@ -177,18 +177,20 @@ export class ManualMemports {
     if (found.set || found.owner === 'attachment') throw ownedElsewhere(found);
     const asked: Span = { start: spec.remote, end: spec.remote + spec.size };
     const named = `remote ${spanText(asked)} of memport ${port}`;
+    const controller = isControllers(caller.owner);
     const inside = shares.some(({ start, size }) => within(asked, { start, end: start + size }));
-    if (shares.length > 0 && !inside) {
+    if (shares.length > 0 && !inside && !controller) {
       throw new SdmError(
         'SDM_NOT_OURS',
         `${named} is not in the shares of this brick; override to set it anyway`,
         { details: { memport: port, remote: hex(spec.remote) } },
       );
     }
-    if (checks.remoteOverlap === false) return;
+    const off = checks.remoteOverlap === false;
     const clash = memports
       .taken()
-      .remote.find((span) => span.memport !== port && overlaps(span, asked));
+      .remote.filter((span) => !off || (span.controller === true && !controller))
+      .find((span) => span.memport !== port && overlaps(span, asked));
     if (clash === undefined) return;
     throw new SdmError(
       'SDM_RANGE_TAKEN',

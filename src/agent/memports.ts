@@ -6,6 +6,7 @@ import { isOurs } from './attachments/stages.js';
 import type { AttachmentTable } from './attachments/table.js';
 import type { NumberedMemport, RegisterBackend } from './backend/types.js';
 import { noMemport, ownedElsewhere } from './memport-errors.js';
+import { isControllers } from './owners.js';
 import type { MemportOwner, MemportSpec, MemportView, TransceiverView } from './types.js';
 
 export interface MemportsOptions {
@@ -72,13 +73,21 @@ export class Memports {
   taken(set: readonly NumberedMemport[] = this.#options.backend.setMemports()): Taken {
     const { table } = this.#options;
     const taken: Taken = { local: [...table.local], remote: [...table.remote] };
-    const add = (memport: number, size: bigint, start: bigint, remote?: bigint): void => {
+    const add = (
+      memport: number,
+      size: bigint,
+      start: bigint,
+      remote?: bigint,
+      controller = false,
+    ): void => {
       insert(taken.local, { start, end: start + size, memport });
       if (remote !== undefined) {
-        insert(taken.remote, { start: remote, end: remote + size, memport });
+        insert(taken.remote, { start: remote, end: remote + size, memport, controller });
       }
     };
-    for (const [port, { spec }] of this.held) add(port, spec.size, spec.start, spec.remote);
+    for (const [port, { spec, by }] of this.held) {
+      add(port, spec.size, spec.start, spec.remote, isControllers(by));
+    }
     for (const found of set) {
       const record = table.byMemport(found.port);
       if (record !== undefined && isOurs(found, record)) continue;

@@ -14,6 +14,11 @@ export function checkCaller({ owner, epoch }: Caller): void {
   );
 }
 
+/** Whether what has this owner is a controller's. */
+export function isControllers(owner: string): boolean {
+  return owner !== LOCAL.owner;
+}
+
 /**
  * Whether a caller may command what `owner` has. Whoever holds the term commands, and owns from
  * then on, what controllers before it had; people and controllers keep out of each other's way.

@@ -1,20 +1,18 @@
 import { hasFeature, hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import { formatSize } from '../../common/units.js';
-import type { RegisterBlockInfo } from '../../native/types.js';
-import type { Checks, Share } from '../types.js';
+import type { Checks } from '../types.js';
+import { checkInPool, checkInShares, checkInWindow, spans, type Bounds } from './bounds.js';
 import type { NormalRequest } from './record.js';
-import { firstFit, inOrder, overlaps, spanText, within, type Span } from './spans.js';
+import { firstFit, overlaps, spanText, type Span } from './spans.js';
 import { blockText, ownUnit, unitOf } from './units.js';
 
 export type { Span } from './spans.js';
 
 /** What is in use and where something new may go. */
-export interface PlacementSpace {
-  readonly info: RegisterBlockInfo;
-  /** Bytes; undefined where there is no pool, whose end then bounds nothing. */
-  readonly poolSize: bigint | undefined;
-  readonly shares: readonly Share[];
+export interface PlacementSpace extends Bounds {
+  /** Whether a controller asks: a remote that it names is its decision, whatever the shares are. */
+  readonly controller?: boolean;
   /** Memory block for system-ram, bytes; undefined where there is none. */
   readonly blockSize: bigint | undefined;
   /** Of the kernel, bytes, which memory blocks go by; undefined where it is not known. */
@@ -60,24 +58,6 @@ function checkSize(request: NormalRequest, unit: bigint, block: string): void {
   );
 }
 
-/** The shares to choose from, cut to what the pool and the block reach; never the pool's header. */
-function spans(
-  request: NormalRequest,
-  space: Pick<PlacementSpace, 'info' | 'poolSize' | 'shares'>,
-): readonly Span[] {
-  const { granule, remoteSize } = space.info;
-  const { poolSize } = space;
-  const limit = poolSize !== undefined && poolSize < remoteSize ? poolSize : remoteSize;
-  const cut = space.shares
-    .filter((share) => share.shared === request.shared)
-    .map((share) => ({
-      start: share.start < granule ? granule : share.start,
-      end: share.start + share.size < limit ? share.start + share.size : limit,
-    }))
-    .filter((span) => span.start < span.end);
-  return inOrder(cut);
-}
-
 function noSpace(request: NormalRequest, space: PlacementSpace, why: string): SdmError {
   const kind = request.shared ? 'shared' : 'own';
   const shares = space.shares.filter((share) => share.shared === request.shared);
@@ -100,42 +80,20 @@ function noSpace(request: NormalRequest, space: PlacementSpace, why: string): Sd
   );
 }
 
-/** @throws unless [remote, remote + size) lies in a share, is aligned and is free. */
+/**
+ * @throws unless [remote, remote + size) is aligned, free, and in a share: what a controller decides
+ * need only be in the pool. A local one keeps clear of a controller's whatever is switched off.
+ */
 function checkRemote(remote: bigint, request: NormalRequest, space: PlacementSpace): void {
   const asked = { start: remote, end: remote + request.size };
   const named = `remote ${spanText(asked)}`;
   if (space.checks?.alignment !== false) checkAligned(named, remote, space.info.granule);
-  checkInShares(remote, request, space);
-  if (space.checks?.remoteOverlap === false) return;
-  const clash = space.remote.find((span) => overlaps(span, asked));
+  if (space.controller === true) checkInPool(remote, request, space);
+  else checkInShares(remote, request, space);
+  const may = (span: Span): boolean =>
+    space.checks?.remoteOverlap === false && (space.controller === true || !span.controller);
+  const clash = space.remote.find((span) => overlaps(span, asked) && !may(span));
   if (clash !== undefined) throw taken(named, clash);
-}
-
-/** @throws SDM_NOT_OURS unless [remote, remote + size) lies in a share, and in the pool. */
-export function checkInShares(
-  remote: bigint,
-  request: NormalRequest,
-  space: Pick<PlacementSpace, 'info' | 'poolSize' | 'shares'>,
-): void {
-  const asked = { start: remote, end: remote + request.size };
-  const named = `remote ${spanText(asked)}`;
-  const { granule } = space.info;
-  if (remote < granule) {
-    throw new SdmError(
-      'SDM_NOT_OURS',
-      `${named} touches the header of the pool, which is never lent: the first ${hex(granule)} bytes`,
-    );
-  }
-  const inside = spans(request, space);
-  if (!inside.some((span) => within(asked, span))) {
-    const list = inside.map(spanText).join(', ');
-    throw new SdmError(
-      'SDM_NOT_OURS',
-      `${named} is not in ${request.shared ? 'a shared share' : 'an own share'} of this brick; ` +
-        `these are: ${list === '' ? 'none' : list}`,
-      { details: { remote: hex(remote), size: hex(request.size) } },
-    );
-  }
 }
 
 /** @throws unless [start, start + size) lies in the window, is aligned and is free. */
@@ -146,24 +104,6 @@ function checkStart(start: bigint, request: NormalRequest, space: PlacementSpace
   checkInWindow(start, request, space);
   const clash = space.local.find((span) => overlaps(span, asked));
   if (clash !== undefined) throw taken(named, clash);
-}
-
-/** @throws SDM_INPUT unless [start, start + size) lies in the window. */
-export function checkInWindow(
-  start: bigint,
-  request: NormalRequest,
-  { info: { windowBase, windowSize } }: Pick<PlacementSpace, 'info'>,
-): void {
-  const window = { start: windowBase, end: windowBase + windowSize };
-  const asked = { start, end: start + request.size };
-  const named = `start ${spanText(asked)}`;
-  if (!within(asked, window)) {
-    throw new SdmError(
-      'SDM_INPUT',
-      `${named} is not in the window of this brick, ${spanText(window)}`,
-      { details: { start: hex(start), size: hex(request.size), window: hex(windowBase) } },
-    );
-  }
 }
 
 function checkAligned(named: string, address: bigint, unit: bigint, block: string = ''): void {

@@ -4,12 +4,21 @@ import type { EventBody } from '../events.js';
 import type { ManualMemports } from '../manual.js';
 import { codeOf, errorView, messageOf } from '../memory/errors.js';
 import { isSpec, type Memports } from '../memports.js';
+import { isControllers } from '../owners.js';
 import type { StepName } from '../types.js';
 import type { JournalIdentity, JournalledAttachment } from './journal.js';
 import type { Machine } from './machine.js';
 import { afterBoot, rewriteForBoot } from './reboot.js';
 import { copyRecord, type AttachmentRecord } from './record.js';
-import { isHeld, isOurs, PROGRAM_MS, rangeOf, STAGES, type StageContext } from './stages.js';
+import {
+  isHeld,
+  isOurs,
+  isReached,
+  PROGRAM_MS,
+  rangeOf,
+  STAGES,
+  type StageContext,
+} from './stages.js';
 import { checkStillOurs } from './still-ours.js';
 import type { Tools } from './steps.js';
 import type { AttachmentTable } from './table.js';
@@ -176,7 +185,7 @@ export class Reconciler {
     interrupted: boolean,
   ): Promise<void> {
     const { machine } = this.#options;
-    if (isInUse(context, record)) {
+    if (isReached(context, record)) {
       await machine.undo(context, record);
       record.steps = [];
       record.state = 'reserved';
@@ -195,7 +204,12 @@ export class Reconciler {
     try {
       checkStillOurs(context, record);
     } catch (error) {
-      await machine.markFailed(context, record, notAsLeft(record, 'reserved', error));
+      // somebody has taken it out of reach: whose its bytes are now, the controller knows
+      const lost = codeOf(error) === 'SDM_NOT_OURS' && !isReached(context, record);
+      if (lost && isControllers(record.owner)) {
+        Object.assign(record, { waits: 'controller', reached: 0, device: undefined });
+        await machine.wait(context, record, error);
+      } else await machine.markFailed(context, record, notAsLeft(record, 'reserved', error));
       return;
     }
     const held = isHeld(context.memory, rangeOf(record));
@@ -272,12 +286,6 @@ function notAsLeft(record: AttachmentRecord, step: StepName, cause: unknown): Sd
     `attachment ${id} is not as it was left: ${messageOf(cause)}. Remove the cause, then detach ${id}`,
     { details: { attachment: id, step, cause: errorView(cause) }, cause },
   );
-}
-
-/** Whether brick or kernel have anything of it. */
-function isInUse({ backend, memory }: StageContext, record: AttachmentRecord): boolean {
-  const found = backend.memport(record.memport);
-  return isHeld(memory, rangeOf(record)) || (found.set && isOurs(found, record));
 }
 
 /**

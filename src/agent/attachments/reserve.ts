@@ -5,7 +5,7 @@ import type { RegisterBackend } from '../backend/types.js';
 import { blocksOf } from '../memory/blocks.js';
 import type { MemoryPath } from '../memory/types.js';
 import type { Memports } from '../memports.js';
-import { mayCommand } from '../owners.js';
+import { isControllers, mayCommand } from '../owners.js';
 import {
   ATTACHMENT_MODES,
   type AttachRequest,
@@ -46,7 +46,9 @@ export function reserve(
     insert(local, { start: held.start, end: held.start + held.size });
   }
   const { shares, checks } = parts;
-  const space = { info, poolSize: pool?.size, shares, blockSize, pageSize, local, remote, checks };
+  const controller = isControllers(caller.owner);
+  const limits = { info, poolSize: pool?.size, shares, controller, checks };
+  const space = { ...limits, blockSize, pageSize, local, remote };
   const placed = place(request, space);
   const ram = request.mode === 'system-ram' && blockSize !== undefined;
   return {

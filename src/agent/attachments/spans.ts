@@ -6,6 +6,8 @@ export interface Span {
   readonly end: bigint;
   /** That leads there, where the range is one in use. */
   readonly memport?: number;
+  /** Where it is a controller's. */
+  readonly controller?: boolean;
 }
 
 export function alignUp(value: bigint, unit: bigint): bigint {

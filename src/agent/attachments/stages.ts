@@ -14,7 +14,7 @@ import type { Turn } from '../queue.js';
 import { codeOf } from '../memory/errors.js';
 import type { Range } from '../memory/blocks.js';
 import type { MappedRange, MemoryPath } from '../memory/types.js';
-import type { AttachmentMode, AttachmentState, Checks, Share, StepName } from '../types.js';
+import type { AttachmentMode, AttachmentState, Caller, Checks, Share, StepName } from '../types.js';
 import { usedByOthers } from './overlap.js';
 import type { Journal } from './journal.js';
 import type { AttachmentRecord } from './record.js';
@@ -34,6 +34,8 @@ export interface StageContext {
   readonly journal: Pick<Journal, 'state'>;
   /** Of the command: given away only while nothing is looked at or changed. */
   readonly turn: Turn;
+  /** Who commands; undefined where the agent acts by itself, as at its start. */
+  readonly caller?: Caller | undefined;
   readonly linkTimeoutMs: number;
   readonly offlineTimeoutMs: number;
 }
@@ -176,6 +178,15 @@ const programming: Stage = {
 /** Whether the kernel's side holds exactly this range. */
 export function isHeld(memory: MemoryPath, range: Range): boolean {
   return memory.held().some(({ start, size }) => start === range.start && size === range.size);
+}
+
+/** Whether brick or kernel have anything of it. */
+export function isReached(
+  { backend, memory }: Pick<StageContext, 'backend' | 'memory'>,
+  record: AttachmentRecord,
+): boolean {
+  const found = backend.memport(record.memport);
+  return isHeld(memory, rangeOf(record)) || (found.set && isOurs(found, record));
 }
 
 /** What the attachment had there is released by now: any region left is someone else's. */

@@ -1,4 +1,5 @@
 import { SdmError } from '../../common/errors.js';
+import { isControllers } from '../owners.js';
 import type { Attachment } from '../types.js';
 import type { AttachmentRecord } from './record.js';
 import { insert, type Span } from './spans.js';
@@ -94,7 +95,13 @@ export class AttachmentTable {
     const { size } = record.request;
     const reach = {
       local: { start, end: start + size, memport },
-      remote: { start: remote, end: remote + size, memport },
+      remote: {
+        start: remote,
+        end: remote + size,
+        memport,
+        // never changes: people and controllers do not take over from each other
+        controller: isControllers(record.owner),
+      },
     };
     this.#reaches.set(record, reach);
     insert(this.#local, reach.local);
