@@ -123,6 +123,10 @@ export const ERRORS = {
   SDM_FORBIDDEN: { status: 403, when: 'the role of the caller does not allow it' },
   SDM_GONE: { status: 410, when: 'a command names a resource that this rack does not have' },
 
+  // Controller: commands
+  SDM_STEP: { status: 502, when: 'a brick, lender or switch refused a step; the rest is undone' },
+  SDM_RECORD: { status: 500, when: 'what the store has does not go with the topology or itself' },
+
   // Controller: store
   SDM_STORE: { status: 503, when: 'the store cannot be written or read, so the controller ends' },
   SDM_STORE_CORRUPT: {
