@@ -127,6 +127,10 @@ export const ERRORS = {
   SDM_STEP: { status: 502, when: 'a brick, lender or switch refused a step; the rest is undone' },
   SDM_RECORD: { status: 500, when: 'what the store has does not go with the topology or itself' },
 
+  // Controller: topology
+  SDM_TOPOLOGY: { status: 400, when: 'a topology cannot be: its form, or what it says of itself' },
+  SDM_BRICK_IN_USE: { status: 409, when: 'a brick or link that platforms use was to change' },
+
   // Controller: store
   SDM_STORE: { status: 503, when: 'the store cannot be written or read, so the controller ends' },
   SDM_STORE_CORRUPT: {

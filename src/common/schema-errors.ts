@@ -59,6 +59,8 @@ export function explainOne(error: ErrorObject): Explanation {
       const expected = allowed.map((value) => JSON.stringify(value)).join(' or ');
       return { key: at, expected, found: error.data };
     }
+    case 'const':
+      return { key: at, expected: JSON.stringify(params['allowedValue']), found: error.data };
     case 'pattern': {
       const expected = schema.expected ?? `a match of ${String(params['pattern'])}`;
       return { key: at, expected, found: error.data };
