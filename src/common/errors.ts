@@ -54,7 +54,16 @@ export const ERRORS = {
   },
   SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
   SDM_USAGE: { status: 400, when: 'a command line is not understood' },
-  SDM_RUNNING: { status: 409, when: 'another agent already answers on this socket' },
+  SDM_RUNNING: { status: 409, when: 'another daemon already answers on this socket' },
+  SDM_UNAUTHENTICATED: {
+    status: 401,
+    when: 'who asks is not known: no certificate or token, or one that is not valid',
+  },
+  SDM_FORBIDDEN: { status: 403, when: 'who asks is known and may not do this' },
+
+  // PKI
+  SDM_PKI: { status: 500, when: 'a certificate, key or list of the PKI cannot be used' },
+  SDM_PEER: { status: 502, when: 'a daemon that answers is not the one that was meant' },
 
   // Set-up
   SDM_COMMAND: { status: 500, when: 'a command that was run could not start or failed' },
@@ -116,11 +125,6 @@ export const ERRORS = {
   },
   // Controller: API
   SDM_KEY_REUSED: { status: 422, when: 'an idempotency key came again with another request' },
-  SDM_KEY_RUNNING: {
-    status: 409,
-    when: 'the request that first came with an idempotency key still runs',
-  },
-  SDM_FORBIDDEN: { status: 403, when: 'the role of the caller does not allow it' },
   SDM_GONE: { status: 410, when: 'a command names a resource that this rack does not have' },
 
   // Controller: commands
