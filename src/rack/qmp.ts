@@ -26,6 +26,9 @@ export class Qmp {
   #buffer = '';
   #nextId = 1;
   #lost: SdmError | undefined;
+  #tellLost: (why: SdmError) => void = () => {};
+  /** Resolves when the connection is no more, with the reason. */
+  readonly lost = new Promise<SdmError>((resolve) => (this.#tellLost = resolve));
 
   private constructor(socket: Socket, path: string) {
     this.#socket = socket;
@@ -137,6 +140,7 @@ export class Qmp {
       details: { socket: this.#path },
       cause,
     });
+    this.#tellLost(this.#lost);
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
     for (const waiter of waiters) waiter.reject(this.#lost);

@@ -1,9 +1,13 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { BLOCK_MAX, MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, REG, STATUS } from '../abi/constants.js';
 import { SdmError } from '../common/errors.js';
+import { waitFor } from '../common/wait.js';
+import type { Native } from '../native/types.js';
 import { POOL_GRANULE } from './plan.js';
 
 export const REGISTER_FILE_SIZE = BLOCK_MAX;
+/** Whoever else writes links has done so within microseconds. */
+const LINK_LOCK_MS = 2000;
 
 /** The addon is loaded only where it is needed: help and status must work before it is built. */
 async function addon(): Promise<typeof import('../native/index.js').native> {
@@ -56,13 +60,36 @@ export function attachedBytes(path: string): bigint | undefined {
 
 /**
  * Takes a link up or down: the rack is the other side of a brick's transceivers, so LINK_STATUS and
- * LINK_DOWNS are its to write. Aligned 64-bit accesses through a mapping, as for hardware. Whoever
- * calls holds the rack's lock: reading and writing back is not atomic.
+ * LINK_DOWNS are its to write. Aligned 64-bit accesses through a mapping, as for hardware. Reading and
+ * writing back is not atomic, so that the rack's commands and a tray's daemon take turns by a lock file
+ * beside the registers, `PATH.links`.
  * @returns whether anything changed.
- * @throws SdmError SDM_INPUT if the block has no such transceiver.
+ * @throws SdmError SDM_INPUT if the block has no such transceiver, SDM_TIMEOUT if another process holds
+ *   the lock, SDM_NOT_FOUND if there is no such file.
  */
 export async function setLink(path: string, transceiver: number, up: boolean): Promise<boolean> {
-  const map = (await addon()).mapMemory({
+  const native = await addon();
+  const lock = await waitFor(
+    `the lock of the links of ${path}`,
+    () => {
+      try {
+        return native.lockFile(`${path}.links`);
+      } catch (error) {
+        if (error instanceof SdmError && error.code === 'SDM_LOCKED') return undefined;
+        throw error;
+      }
+    },
+    { timeoutMs: LINK_LOCK_MS, intervalMs: 2 },
+  );
+  try {
+    return writeLink(native, path, transceiver, up);
+  } finally {
+    lock.close();
+  }
+}
+
+function writeLink(native: Native, path: string, transceiver: number, up: boolean): boolean {
+  const map = native.mapMemory({
     path,
     length: BigInt(REGISTER_FILE_SIZE),
     writable: true,

@@ -45,14 +45,17 @@ export async function setDeviceLink(
   transceiver: number,
   up: boolean,
 ): Promise<boolean> {
-  return withQmp(brick, async (qmp) => {
-    const transceivers = (await look(qmp))?.transceivers ?? [];
-    const now = transceivers[transceiver];
-    if (now === undefined) throw noTransceiver(transceiver, transceivers.length);
-    if (now.up === up) return false;
-    await qmp.execute('sdm-link-set', { device: SDM_DEVICE, transceiver, up }, LOOK_MS);
-    return true;
-  });
+  return withQmp(brick, (qmp) => setLinkThrough(qmp, transceiver, up));
+}
+
+/** The same over a connection that is open. */
+export async function setLinkThrough(qmp: Qmp, transceiver: number, up: boolean): Promise<boolean> {
+  const transceivers = (await look(qmp))?.transceivers ?? [];
+  const now = transceivers[transceiver];
+  if (now === undefined) throw noTransceiver(transceiver, transceivers.length);
+  if (now.up === up) return false;
+  await qmp.execute('sdm-link-set', { device: SDM_DEVICE, transceiver, up }, LOOK_MS);
+  return true;
 }
 
 /** Speaks to a brick's QEMU. It hears one at a time, so this is to be short. */
