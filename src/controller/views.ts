@@ -20,8 +20,8 @@ export interface Who {
 export interface Remember {
   /** In the store: "idempotency/…". */
   readonly key: string;
-  /** @param view the platform as the command leaves it; undefined: it is gone then. */
-  value(view: PlatformView | undefined): string;
+  /** @param result what the command resolves with. */
+  value(result: PlatformView | GrowResult | ShrinkResult | undefined): string;
 }
 
 export interface CommandOptions {

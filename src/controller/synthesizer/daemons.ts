@@ -1,0 +1,94 @@
+import type { Headers } from './transport.js';
+import { Limiter } from './limiter.js';
+import { retry } from './retry.js';
+import type { OpenTransport, Transport } from './transport.js';
+
+/** ms; how long each kind of call may take, and for how long a passing failure is tried again. */
+export interface Timeouts {
+  /** Grants, ports, questions. */
+  readonly callMs: number;
+  /** The agent waits for its link and onlines each block. */
+  readonly attachMs: number;
+  /** The agent offlines each block. */
+  readonly detachMs: number;
+  /** The lender zeroes and reads back. */
+  readonly scrubMs: number;
+  readonly retryMs: number;
+}
+
+export const TIMEOUTS: Timeouts = {
+  callMs: 10_000,
+  attachMs: 60_000,
+  detachMs: 120_000,
+  scrubMs: 120_000,
+  retryMs: 3_000,
+};
+
+/** Calls under way at one daemon; the others wait. */
+export const AT_ONCE = 8;
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+  /** Default: the configured one. */
+  readonly retryMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface DaemonsOptions {
+  readonly open: OpenTransport;
+  /** Who commands: the controller's name and term. */
+  readonly headers: Headers;
+  readonly timeouts: Timeouts;
+  readonly atOnce?: number;
+}
+
+/** The daemons of the rack by their addresses: one connection pool and one queue for each. */
+export class Daemons {
+  readonly timeouts: Timeouts;
+  readonly #options: DaemonsOptions;
+  readonly #peers = new Map<string, { readonly transport: Transport; readonly limiter: Limiter }>();
+
+  constructor(options: DaemonsOptions) {
+    this.#options = options;
+    this.timeouts = options.timeouts;
+  }
+
+  /**
+   * Asks until it is answered, at most for `retryMs` beyond the first failure.
+   * @returns the answer's body.
+   * @throws SDM_UNREACHABLE, SDM_TIMEOUT; the other side's own error.
+   */
+  async call(address: string, call: Call): Promise<unknown> {
+    const { transport, limiter } = this.#peer(address);
+    const { method, path, body, timeoutMs, signal } = call;
+    const { headers } = this.#options;
+    const retryMs = call.retryMs ?? this.timeouts.retryMs;
+    return retry({ retryMs, signal }, () =>
+      limiter.run(() =>
+        transport.request({
+          ...{ method, path, headers, timeoutMs },
+          ...(body === undefined ? {} : { body }),
+          ...(signal === undefined ? {} : { signal }),
+        }),
+      ),
+    );
+  }
+
+  close(): void {
+    for (const { transport } of this.#peers.values()) transport.close();
+    this.#peers.clear();
+  }
+
+  #peer(address: string): { readonly transport: Transport; readonly limiter: Limiter } {
+    let peer = this.#peers.get(address);
+    if (peer === undefined) {
+      const { open, atOnce = AT_ONCE } = this.#options;
+      peer = { transport: open(address), limiter: new Limiter(atOnce) };
+      this.#peers.set(address, peer);
+    }
+    return peer;
+  }
+}
