@@ -1,7 +1,7 @@
 /** The configuration file as it is written; docs/agent-cli.md has it for people. */
 import { Type, type Static } from 'typebox';
 import { LOG_LEVELS } from '../common/log.js';
-import { closed, Hex, Milliseconds } from './api/forms.js';
+import { closed, Hex, Milliseconds } from '../common/server/forms.js';
 import {
   DEFAULT_NODE,
   DEFAULT_SOCKET,

@@ -1,8 +1,11 @@
-import { createLog, type Logger } from '../common/log.js';
-import { native, type FileLock } from '../native/index.js';
+import { createLog } from '../common/log.js';
+import { closeWith, drainThenClose, untilSignal } from '../common/server/closing.js';
+import { listenOn, type Listening } from '../common/server/listen.js';
+import { socketGroupId } from '../common/server/socket.js';
+import { Watchdog } from '../common/server/watchdog.js';
+import { native } from '../native/index.js';
 import { Agent } from './agent.js';
 import { createServer, type Server } from './api/server.js';
-import { claimSocketPath, listen, socketGroupId } from './api/socket.js';
 import type { ServeConfig } from './config.js';
 import { LINK_POLL_MS, OFFLINE_MS } from './defaults.js';
 import { faultsFromEnvironment } from './faults.js';
@@ -11,14 +14,11 @@ import { Observation } from './observe/index.js';
 import { LinkMonitor } from './observe/link-monitor.js';
 import { statusLine } from './observe/status-line.js';
 import { probeThroughAgent } from './probe/collect.js';
-import { Watchdog } from './watchdog.js';
 
 /** Beyond the offlining that a running detach may still need: scrub, flush and answers. */
 const STOP_MARGIN_MS = 30_000;
 /** Whoever waited for the agent is answered first. */
 const PREPARE_MS = 200;
-/** For the last answers to reach their clients. */
-const FLUSH_MS = 1_000;
 
 /**
  * Serves until SIGTERM or SIGINT. The running command is finished, those that wait are refused; what
@@ -51,11 +51,9 @@ export async function serve(config: ServeConfig): Promise<number> {
   // Looks before the agent reconciles, so that no change after that is missed.
   const links = new LinkMonitor(agent, observation, log.child({ part: 'links' }));
   let server: Server | undefined;
-  let claim: FileLock | undefined;
+  let listening: Listening | undefined;
   watchdog.starting();
   try {
-    // With the registers locked: whoever loses that race must not touch the winner's socket.
-    claim = await claimSocketPath(native, config.socket, log);
     server = await createServer(
       {
         brick: config.brick,
@@ -66,13 +64,14 @@ export async function serve(config: ServeConfig): Promise<number> {
       },
       log.child({ part: 'api' }),
     );
-    await listen(server.app, config.socket, gid);
+    // With the registers locked: whoever loses that race must not touch the winner's socket.
+    listening = await listenOn(server, { kind: 'unix', path: config.socket }, { log, native, gid });
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
   } catch (error) {
     watchdog.stop();
-    await (server === undefined ? agent.close() : finish(server.app, agent));
-    claim?.close();
+    await (server === undefined ? agent.close() : closeWith(server, () => agent.close()));
+    listening?.release();
     throw error;
   }
 
@@ -88,54 +87,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   watchdog.stopping(deadlineMs + STOP_MARGIN_MS);
   log.info({ signal }, 'stopping: the running command is finished first');
   links.stop();
-  const code = await stop(server, agent, deadlineMs, log);
-  claim.close();
+  const code = await drainThenClose(server, () => agent.close(), deadlineMs, log);
+  listening.release();
   return code;
-}
-
-/** Resolves with the first signal; the second one ends the process. */
-function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let first = true;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (!first) process.exit(1);
-      first = false;
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
-}
-
-async function stop(
-  { app, drain }: Server,
-  agent: Agent,
-  deadlineMs: number,
-  log: Logger,
-): Promise<number> {
-  drain();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), deadlineMs);
-  });
-  const done = finish(app, agent);
-  const result = await Promise.race([done, late]);
-  clearTimeout(timer);
-  if (result === 'late') {
-    log.error({ deadlineMs }, 'a command did not end in time; what it did is left as it is');
-    process.exit(1);
-  }
-  log.info('stopped');
-  return 0;
-}
-
-/** Closing the server waits for answers, and those wait for the agent's commands: both at once. */
-async function finish(app: Server['app'], agent: Agent): Promise<void> {
-  const closed = app.close();
-  await agent.close();
-  // Every command has its answer now. Who has not read it soon, or lies there without a word (which
-  // node does not count as idle), must not keep the agent from ending.
-  const timer = setTimeout(() => app.server.closeAllConnections(), FLUSH_MS);
-  await closed;
-  clearTimeout(timer);
 }

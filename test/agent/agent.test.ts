@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Agent } from '../../src/agent/agent.js';
 import { MemoryJournal, type JournalStats } from '../../src/agent/attachments/journal.js';
 import { JOURNAL_BUDGET_MS } from '../../src/agent/budget.js';
-import { toJson } from '../../src/agent/json.js';
+import { toJson } from '../../src/common/json.js';
 import { LINK_STATUS_OFFSET, makeBrick, MIB, type TestBrick } from './brick.js';
 
 let brick: TestBrick;

@@ -1,7 +1,7 @@
 /** What a brick has, as `GET /v1/brick` answers and `sdm-agent probe` prints. */
 import { Type, type Static } from 'typebox';
 import { BACKENDS } from '../types.js';
-import { closed, Hex, named, Nullable, ref } from './forms.js';
+import { closed, Hex, named, Nullable, ref } from '../../common/server/forms.js';
 import { NodeView } from './schemas.js';
 
 const Range = Type.Object({ start: Hex('first address'), size: Hex('bytes') }, closed);

@@ -1,30 +1,10 @@
 /** What `GET /v1/events` tells. */
-import { Type, type Static, type TSchema } from 'typebox';
-import { EVENT_ID_PATTERN } from '../observe/event-log.js';
-import { closed, Hex, ref } from './forms.js';
+import { Type, type Static } from 'typebox';
+import { event, GapEvent } from '../../common/server/event-schema.js';
+import { Hex, ref } from '../../common/server/forms.js';
 import { Attachment } from './schemas.js';
 
-const EventId = Type.String({
-  pattern: EVENT_ID_PATTERN,
-  expected: 'the id of an event, such as "1f2e3d4c-17"',
-});
 const Ids = (description: string) => Type.Array(Type.String(), { description });
-
-/** Head of every event, then what its kind has. */
-const event = <const K extends string, P extends Record<string, TSchema>>(
-  kind: K,
-  description: string,
-  properties: P,
-) =>
-  Type.Object(
-    {
-      event: { ...EventId, description: 'id of the event' },
-      time: Type.String({ format: 'date-time' }),
-      kind: Type.Literal(kind),
-      ...properties,
-    },
-    { ...closed, description },
-  );
 
 export const Event = Type.Union(
   [
@@ -57,28 +37,8 @@ export const Event = Type.Union(
       failed: Ids('see `error`'),
       foreign: Type.Array(Type.Integer({ minimum: 0 }), { description: 'memports of nobody' }),
     }),
-    event('gap', 'events are missing here: read the state again, then go on', {
-      reason: Type.Enum(['restarted', 'dropped'], {
-        description: 'the agent was started again; or more happened than is kept',
-      }),
-    }),
+    GapEvent,
   ],
   { $id: 'Event', description: 'the data of one event' },
 );
 export type Event = Static<typeof Event>;
-export const EventRef = Type.Unsafe<Event>({ $ref: 'Event#' });
-
-export const EventsQuery = Type.Object(
-  {
-    after: Type.Optional({ ...EventId, description: 'only those after it; default: all kept' }),
-    follow: Type.Optional(
-      Type.Boolean({ default: true, description: 'false: end with the last one that is there' }),
-    ),
-  },
-  closed,
-);
-
-/** What a browser's EventSource sends when it comes back; goes before `after`. */
-export const EventsHeaders = Type.Object({
-  'last-event-id': Type.Optional({ ...EventId, description: 'as `after`, and goes before it' }),
-});

@@ -3,10 +3,9 @@
  * A route compiles only if what the core (../types.ts) gives fits the schema of its answer.
  */
 import { Type, type Static } from 'typebox';
-import { ERRORS, type ErrorCode } from '../../common/errors.js';
 import { ID_EXPECTED, ID_PATTERN } from '../attachment-id.js';
 import { ATTACHMENT_MODES, ATTACHMENT_STATES } from '../types.js';
-import { closed, Hex, Milliseconds, named, ref } from './forms.js';
+import { closed, Hex, Milliseconds, named, ref } from '../../common/server/forms.js';
 
 const Id = Type.String({
   pattern: ID_PATTERN,
@@ -14,19 +13,6 @@ const Id = Type.String({
 });
 const Node = Type.Integer({ minimum: 0, maximum: 1023, description: 'NUMA node' });
 const Port = Type.Integer({ minimum: 0, maximum: 511 });
-
-/** Every answer that is no success has this form. */
-export const ErrorAnswer = named('Error', 'Why a request was refused or failed', {
-  code: Type.Enum(Object.keys(ERRORS) as ErrorCode[], {
-    description: 'stable; programs match on it',
-  }),
-  message: Type.String({ description: 'what was asked, what was found, what to do' }),
-  details: Type.Optional(
-    Type.Record(Type.String(), Type.Unknown(), {
-      description: 'what a program needs; addresses are "0x…" strings',
-    }),
-  ),
-});
 
 export const AttachBody = Type.Object(
   {

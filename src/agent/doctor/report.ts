@@ -1,6 +1,6 @@
 /** What `sdm-agent doctor --json` prints. Only types of it are needed to examine a brick. */
 import { Type, type Static } from 'typebox';
-import { closed, Nullable } from '../api/forms.js';
+import { closed, Nullable } from '../../common/server/forms.js';
 import { AREAS, CHECKS, LEVELS, type CheckId } from './finding.js';
 
 export const Finding = Type.Object(

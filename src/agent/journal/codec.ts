@@ -2,7 +2,7 @@ import { hex } from '../../abi/numbers.js';
 import { explain, show } from '../../common/schema-errors.js';
 import type { HeldMemport, JournalEntry } from '../attachments/journal.js';
 import type { AttachmentRecord, NormalRequest } from '../attachments/record.js';
-import { toJson } from '../json.js';
+import { toJson } from '../../common/json.js';
 import { validatorOf } from './entry-validator.js';
 import {
   ENTRY_SCHEMAS,

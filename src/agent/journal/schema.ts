@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { closed, Hex } from '../api/forms.js';
+import { closed, Hex } from '../../common/server/forms.js';
 import { ATTACHMENT_MODES, ATTACHMENT_STATES, type StepName } from '../types.js';
 
 /**

@@ -2,7 +2,7 @@ import { formatPairs, formatTable } from '../../common/table.js';
 import { formatSize, hex } from '../../common/units.js';
 import { JournalModel, type JournalEntry, type JournalState } from '../attachments/journal.js';
 import type { AttachmentRecord } from '../attachments/record.js';
-import { toJson } from '../json.js';
+import { toJson } from '../../common/json.js';
 import { FORMAT, type LogContents } from './lines.js';
 
 /** A journal as programs get it: what `sdm-agent journal show --json` prints. */

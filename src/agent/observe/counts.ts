@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode } from '../../common/errors.js';
 import type { EventBody } from '../events.js';
 import { ATTACHMENT_STATES, type StepName } from '../types.js';
-import { Durations, Tally } from './tallies.js';
+import { Durations, Tally } from '../../common/server/tallies.js';
 
 const KINDS = [
   'attachment',

@@ -1,11 +1,11 @@
 import type { EventBody, Observer } from '../events.js';
 import type { StepName } from '../types.js';
 import { Counts } from './counts.js';
-import { EventLog } from './event-log.js';
+import { EventLog } from '../../common/server/event-log.js';
 
 /** What the core tells, for those who look at it: `/v1/events` and `/metrics`. */
 export class Observation implements Observer {
-  readonly events = new EventLog();
+  readonly events = new EventLog<EventBody>();
   readonly counts = new Counts();
 
   event(body: EventBody): void {

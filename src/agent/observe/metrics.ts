@@ -1,71 +1,37 @@
-import type { Counter, Gauge, Metric, Registry } from 'prom-client';
 import { isLinkUp } from '../../abi/codec.js';
+import { Metrics, type Define } from '../../common/server/metrics.js';
 import type { AgentCore, Attachment } from '../types.js';
 import { ATTACHMENT_STATES } from '../types.js';
 import type { Counts } from './counts.js';
-import { processMetrics } from './process-metrics.js';
-import type { Durations } from './tallies.js';
-
-/** Says one value; to be called once per combination of labels. */
-type Put<L extends string> = (value: number, labels?: Readonly<Record<L, string>>) => void;
-
-/** Defines one metric, whose values are looked up at every scrape. */
-export type Define = <const L extends string = never>(
-  name: string,
-  help: string,
-  labels: readonly L[],
-  look: (put: Put<L>) => void | Promise<void>,
-) => void;
 
 const OWNERS = ['none', 'attachment', 'manual', 'foreign'] as const;
 
-/** What an operator graphs, in Prometheus's text format. docs/metrics.md has the list. */
-export class Metrics {
-  readonly #agent: AgentCore;
-  readonly #counts: Counts;
-  #registry: Promise<Registry> | undefined;
-
-  constructor(agent: AgentCore, counts: Counts) {
-    this.#agent = agent;
-    this.#counts = counts;
-  }
-
-  /** As of now. */
-  async text(): Promise<{ readonly contentType: string; readonly text: string }> {
-    const registry = await (this.#registry ??= this.#define());
-    return { contentType: registry.contentType, text: await registry.metrics() };
-  }
-
-  async #define(): Promise<Registry> {
-    // Loading it takes a tenth of a start, and many agents are never asked.
-    // Of CommonJS a bundle gives the default export only.
-    const { default: prometheus } = await import('prom-client');
-    const registry = new prometheus.Registry();
-    const gauge = definer(prometheus.Gauge, registry);
-    const counter = definer(prometheus.Counter, registry);
-    attachments(gauge, this.#agent);
-    hardware(gauge, counter, this.#agent);
-    journal(gauge, counter, this.#agent);
-    this.#counted(counter, registry);
-    processMetrics(gauge, counter);
-    return registry;
-  }
-
-  #counted(counter: Define, registry: Registry): void {
-    const { events, refusals, steps, failedSteps } = this.#counts;
-    registry.registerMetric(
-      histogram('sdm_step_duration_seconds', 'Steps of attach and detach that succeeded.', steps),
+/** What an operator graphs of a brick. docs/metrics.md has the list. */
+export function agentMetrics(agent: AgentCore, counts: Counts): Metrics {
+  return new Metrics(({ gauge, counter, histogram }) => {
+    attachments(gauge, agent);
+    hardware(gauge, counter, agent);
+    journal(gauge, counter, agent);
+    histogram(
+      'sdm_step_duration_seconds',
+      'Steps of attach and detach that succeeded.',
+      'step',
+      counts.steps,
     );
-    counter('sdm_steps_failed_total', 'Steps that were refused or failed.', ['step'], (put) => {
-      for (const [step, n] of failedSteps.entries()) put(n, { step });
-    });
-    counter('sdm_refusals_total', 'Error answers of the API.', ['code'], (put) => {
-      for (const [code, n] of refusals.entries()) put(n, { code });
-    });
-    counter('sdm_events_total', 'Events, as GET /v1/events tells them.', ['kind'], (put) => {
-      for (const [kind, n] of events.entries()) put(n, { kind });
-    });
-  }
+    counted(counter, counts);
+  });
+}
+
+function counted(counter: Define, { events, refusals, failedSteps }: Counts): void {
+  counter('sdm_steps_failed_total', 'Steps that were refused or failed.', ['step'], (put) => {
+    for (const [step, n] of failedSteps.entries()) put(n, { step });
+  });
+  counter('sdm_refusals_total', 'Error answers of the API.', ['code'], (put) => {
+    for (const [code, n] of refusals.entries()) put(n, { code });
+  });
+  counter('sdm_events_total', 'Events, as GET /v1/events tells them.', ['kind'], (put) => {
+    for (const [kind, n] of events.entries()) put(n, { kind });
+  });
 }
 
 function attachments(gauge: Define, agent: AgentCore): void {
@@ -140,40 +106,4 @@ function journal(gauge: Define, counter: Define, agent: AgentCore): void {
   gauge('sdm_epoch', 'Highest term of a controller so far; 0: none.', [], (put) =>
     put(Number(agent.journal().epoch?.epoch ?? 0n)),
   );
-}
-
-/** Gauges and counters alike: emptied and filled at every scrape. */
-function definer(kind: typeof Gauge | typeof Counter, registry: Registry): Define {
-  return (name, help, labelNames, look) => {
-    new kind<string>({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      async collect(this: Gauge | Counter) {
-        this.reset();
-        await look((value, labels) => this.inc(labels ?? {}, value));
-      },
-    });
-  };
-}
-
-/** prom-client's own histogram can only observe; this one shows what was observed before it came. */
-function histogram<L extends string>(name: string, help: string, durations: Durations<L>): Metric {
-  const get = () => {
-    const values = durations
-      .entries()
-      .flatMap(([step, { cumulative, sum, count }]) => [
-        ...durations.bounds.map((le, i) => bucket(name, step, String(le), cumulative[i] ?? 0)),
-        bucket(name, step, '+Inf', count),
-        { metricName: `${name}_sum`, labels: { step }, value: sum },
-        { metricName: `${name}_count`, labels: { step }, value: count },
-      ]);
-    return Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });
-  };
-  return { name, get } as unknown as Metric;
-}
-
-function bucket(name: string, step: string, le: string, value: number) {
-  return { metricName: `${name}_bucket`, labels: { le, step }, value };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { hex } from '../../abi/codec.js';
-import { toJson } from '../json.js';
+import { toJson } from '../../common/json.js';
 import type { Brick } from '../api/brick-schema.js';
 import { chooseRegisters } from '../backend/choose.js';
 import type { RangeUse } from '../memory/types.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { toJson } from '../json.js';
+import { toJson } from '../../common/json.js';
 import type { Numa } from '../api/brick-schema.js';
 import { possibleNodes, readNodes } from '../memory/nodes.js';
 

@@ -50,7 +50,7 @@ describe('the path of the socket', () => {
       ...['serve', '--config', other.config, '--socket', brick.socket],
     ]);
     expect(code).toBe(1);
-    expect(stderr).toContain(`SDM_RUNNING: an agent already answers on ${brick.socket}`);
+    expect(stderr).toContain(`SDM_RUNNING: a daemon already answers on ${brick.socket}`);
     expect((await brick.ask({ path: '/healthz' })).status).toBe(200);
   });
 
@@ -102,7 +102,7 @@ describe('two agents with registers of their own that want one socket at once', 
       const refused = starts.flatMap((start) =>
         start.status === 'rejected' ? [String(start.reason)] : [],
       );
-      expect(refused).toEqual([expect.stringContaining('SDM_RUNNING: an agent already answers')]);
+      expect(refused).toEqual([expect.stringContaining('SDM_RUNNING: a daemon already answers')]);
       expect(serving).toHaveLength(1);
       const winner = starts[0].status === 'fulfilled' ? 'one' : 'two';
       expect((await one.ask({ path: '/v1/brick' })).body).toMatchObject({ brick: winner });

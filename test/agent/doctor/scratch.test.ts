@@ -9,7 +9,7 @@ import { examine } from '../../../src/agent/doctor/index.js';
 import { scratchDirectly } from '../../../src/agent/doctor/scratch/direct.js';
 import { scratchThroughAgent } from '../../../src/agent/doctor/scratch/through-agent.js';
 import type { Ask, Surroundings } from '../../../src/agent/doctor/surroundings.js';
-import { toJson } from '../../../src/agent/json.js';
+import { toJson } from '../../../src/common/json.js';
 import { probeThroughAgent } from '../../../src/agent/probe/collect.js';
 import { SdmError } from '../../../src/common/errors.js';
 import { native } from '../../../src/native/index.js';

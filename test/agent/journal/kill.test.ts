@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openJournal } from '../../../src/agent/journal/index.js';
-import { toJson } from '../../../src/agent/json.js';
+import { toJson } from '../../../src/common/json.js';
 import { listen, record } from './entries.js';
 
 const RECORDER = join(import.meta.dirname, 'recorder.mjs');

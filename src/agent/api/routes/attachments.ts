@@ -1,8 +1,10 @@
-import { toJson } from '../../json.js';
+import { toJson } from '../../../common/json.js';
 import type { AttachRequest, DetachOptions } from '../../types.js';
 import { callerOf, CallerHeaders } from '../caller.js';
-import { answers, type ApiContext, type App } from '../context.js';
-import { ref } from '../forms.js';
+import { answers } from '../../../common/server/answers.js';
+import type { App } from '../../../common/server/app.js';
+import type { ApiContext } from '../context.js';
+import { ref } from '../../../common/server/forms.js';
 import { AttachBody, Attachment, Attachments, DetachQuery, IdParams } from '../schemas.js';
 
 const tags = ['attachments'];

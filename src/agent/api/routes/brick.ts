@@ -1,8 +1,10 @@
-import { toJson } from '../../json.js';
+import { toJson } from '../../../common/json.js';
 import { problemsOf } from '../../observe/health.js';
 import { Brick } from '../brick-schema.js';
-import { answers, type ApiContext, type App } from '../context.js';
-import { ref } from '../forms.js';
+import { answers } from '../../../common/server/answers.js';
+import type { App } from '../../../common/server/app.js';
+import type { ApiContext } from '../context.js';
+import { ref } from '../../../common/server/forms.js';
 import { Health, Memory } from '../schemas.js';
 
 export function brickRoutes(app: App, { agent, brick, probe }: ApiContext): void {

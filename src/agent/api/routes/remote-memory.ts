@@ -2,10 +2,12 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { ACTIONS, parseCommand, SEGMENTS_MAX, TEXT_MAX } from '../../../abi/d44/index.js';
 import { RemoteMemory } from '../../d44.js';
-import { toJson } from '../../json.js';
+import { toJson } from '../../../common/json.js';
 import { callerOf, CallerHeaders } from '../caller.js';
-import { answers, type ApiContext, type App } from '../context.js';
-import { closed, ref } from '../forms.js';
+import { answers } from '../../../common/server/answers.js';
+import type { App } from '../../../common/server/app.js';
+import type { ApiContext } from '../context.js';
+import { closed, ref } from '../../../common/server/forms.js';
 import { Attachment } from '../schemas.js';
 
 const Address = (description: string) =>

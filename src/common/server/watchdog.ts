@@ -1,6 +1,5 @@
-import { SdmError } from '../common/errors.js';
-import type { Native } from '../native/types.js';
-import type { Log } from './types.js';
+import { SdmError } from '../errors.js';
+import type { Native } from '../../native/types.js';
 
 /** Between two requests for more time, and what each asks for: twice that, and a margin. */
 const EXTEND_EVERY_MS = 10_000;
@@ -10,8 +9,8 @@ const START_LIMIT_MS = 30 * 60_000;
 
 export interface WatchdogOptions {
   readonly native: Pick<Native, 'sdNotify'>;
-  readonly log: Log;
-  /** Why the agent no longer works as it should, as a sentence; undefined: it does. */
+  readonly log: Record<'error' | 'warn', (fields: object, text: string) => void>;
+  /** Why the daemon no longer works as it should, as a sentence; undefined: it does. */
   readonly overdue: () => string | undefined;
   /** One line for `systemctl status`. */
   readonly status: () => string;
@@ -19,7 +18,7 @@ export interface WatchdogOptions {
 }
 
 /**
- * What the agent tells systemd (sd_notify(3)): that it needs more time to start or stop, that it is
+ * What a daemon tells systemd (sd_notify(3)): that it needs more time to start or stop, that it is
  * ready, and, at half the interval of the unit's WatchdogSec, that it is alive. The pings come from the
  * event loop, so one that hangs sends none, and they stop when a command is far beyond its deadlines.
  * Without systemd all of this does nothing.
@@ -34,7 +33,7 @@ export class Watchdog {
     this.#options = options;
   }
 
-  /** The agent starts: asks for more time until {@link ready}, but not forever. */
+  /** The daemon starts: asks for more time until {@link ready}, but not forever. */
   starting(): void {
     const began = performance.now();
     this.#every(EXTEND_EVERY_MS, () => {
@@ -44,7 +43,7 @@ export class Watchdog {
   }
 
   /**
-   * The agent serves. Pings begin.
+   * The daemon serves. Pings begin.
    * @throws SdmError SDM_SYSTEM if $NOTIFY_SOCKET cannot be reached: systemd would wait in vain.
    */
   ready(): void {
@@ -56,7 +55,7 @@ export class Watchdog {
     this.#every(interval, () => this.#ping());
   }
 
-  /** The agent stops, which takes `deadlineMs` at most. Pings end: systemd waits for none any more. */
+  /** The daemon stops, which takes `deadlineMs` at most. Pings end: systemd waits for none any more. */
   stopping(deadlineMs: number): void {
     this.stop();
     this.#say(`STOPPING=1\nEXTEND_TIMEOUT_USEC=${deadlineMs * 1000}`);

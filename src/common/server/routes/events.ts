@@ -1,8 +1,11 @@
-import { failures, type App } from '../context.js';
-import { EventRef, EventsHeaders, EventsQuery } from '../event-schema.js';
+import type { TSchema } from 'typebox';
+import { failures } from '../answers.js';
+import type { App } from '../app.js';
+import { EventsHeaders, EventsQuery } from '../event-schema.js';
 import { STREAM_HEADERS, type EventStreams } from '../event-streams.js';
 
-export function eventRoutes(app: App, streams: EventStreams): void {
+/** @param schema of the data of one event: a reference to what is among the components. */
+export function eventRoutes(app: App, streams: EventStreams, schema: TSchema): void {
   app.get(
     '/v1/events',
     {
@@ -18,7 +21,7 @@ export function eventRoutes(app: App, streams: EventStreams): void {
         response: {
           200: {
             description: 'a stream; the schema is that of each `data`',
-            content: { 'text/event-stream': { schema: EventRef } },
+            content: { 'text/event-stream': { schema } },
           },
           ...failures,
         },

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { SdmError } from '../../common/errors.js';
-import type { Logger } from '../../common/log.js';
-import type { EventLog, Position } from '../observe/event-log.js';
+import { SdmError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { EventSource, Position } from './event-log.js';
 
 /** Against clients that are many or do not read. Milliseconds. */
 export interface StreamLimits {
@@ -34,7 +34,7 @@ const CHUNK = 16 * 1024;
  * in the log and not in a buffer of its own; if it is dropped there, the client is told of the gap.
  */
 export class EventStreams {
-  readonly #log: EventLog;
+  readonly #log: EventSource;
   readonly #limits: StreamLimits;
   readonly #logger: Logger;
   readonly #streams = new Set<EventStream>();
@@ -42,7 +42,7 @@ export class EventStreams {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(log: EventLog, limits: StreamLimits, logger: Logger) {
+  constructor(log: EventSource, limits: StreamLimits, logger: Logger) {
     this.#log = log;
     this.#limits = limits;
     this.#logger = logger;
@@ -50,12 +50,13 @@ export class EventStreams {
 
   /** To be asked before an answer is begun. @throws SDM_TOO_MANY, SDM_STOPPING. */
   checkRoom(): void {
-    if (this.#closed) throw new SdmError('SDM_STOPPING', 'the agent is stopping; come back later');
+    if (this.#closed)
+      throw new SdmError('SDM_STOPPING', 'this daemon is stopping; come back later');
     const { maxStreams } = this.#limits;
     if (this.#streams.size < maxStreams) return;
     throw new SdmError(
       'SDM_TOO_MANY',
-      `${maxStreams} event streams are open, and this agent serves no more: end one that is not ` +
+      `${maxStreams} event streams are open, and this daemon serves no more: end one that is not ` +
         'needed',
       { details: { streams: maxStreams } },
     );
@@ -114,7 +115,7 @@ interface StreamOptions {
 }
 
 class EventStream {
-  readonly #log: EventLog;
+  readonly #log: EventSource;
   readonly #response: ServerResponse;
   readonly #options: StreamOptions;
   #next: number;
@@ -122,7 +123,7 @@ class EventStream {
   /** Runs while the client takes nothing. */
   #stalled: NodeJS.Timeout | undefined;
 
-  constructor(log: EventLog, response: ServerResponse, at: Position, options: StreamOptions) {
+  constructor(log: EventSource, response: ServerResponse, at: Position, options: StreamOptions) {
     this.#log = log;
     this.#response = response;
     this.#options = options;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventBody } from '../../../src/agent/events.js';
-import { EventLog } from '../../../src/agent/observe/event-log.js';
+import { EventLog } from '../../../src/common/server/event-log.js';
 
 const body = (epoch: bigint): EventBody => ({ kind: 'epoch', epoch, controller: 'c' });
 
 /** A log with so many events. */
 function logOf(count: number, keep?: number): EventLog {
-  const log = new EventLog(keep);
+  const log = new EventLog<EventBody>(keep);
   for (let i = 1; i <= count; i += 1) log.append(body(BigInt(i)));
   return log;
 }
@@ -42,7 +42,7 @@ describe('an id that names nothing', () => {
 
 describe('an event', () => {
   it('has an id, a time and what happened, in one line', () => {
-    const log = new EventLog();
+    const log = new EventLog<EventBody>();
     const before = Date.now();
     log.append({
       kind: 'link',
@@ -108,7 +108,7 @@ describe('who comes back', () => {
 
 describe('listeners', () => {
   it('are told once of all that happened in a turn, until they leave', async () => {
-    const log = new EventLog();
+    const log = new EventLog<EventBody>();
     const told: number[] = [];
     const leave = log.subscribe(() => told.push(log.next - 1));
     log.append(body(1n));

@@ -1,6 +1,6 @@
 /** The forms that values take in every request and answer. */
 import { Type, type Static, type TObject, type TSchema } from 'typebox';
-import { HEX_EXPECTED, HEX_PATTERN } from '../../common/units.js';
+import { HEX_EXPECTED, HEX_PATTERN } from '../units.js';
 
 /** No unknown property passes: a misspelt one must not be taken for its default. */
 export const closed = { additionalProperties: false } as const;

@@ -1,7 +1,7 @@
 import type { AnySchema, ErrorObject, ValidateFunction } from 'ajv';
 import type { FastifyServerOptions, preValidationHookHandler } from 'fastify';
 import type { Compilers } from './compilers.js';
-import type { App } from './context.js';
+import type { App } from './app.js';
 
 interface Validator {
   (data: unknown): boolean;

@@ -1,23 +1,27 @@
-import type { EventBody } from '../events.js';
 import { toJson } from '../json.js';
 
 /** How many events are kept at least, for those who come back. */
 const KEPT = 4096;
 
-/** What an id looks like: the run of the agent, then the number of the event in it. */
+/** What an id looks like: the run of the daemon, then the number of the event in it. */
 export const EVENT_ID_PATTERN = '^[0-9a-f]{8}-[0-9]{1,15}$';
+
+/** What happened; each daemon has its own kinds. */
+export interface EventBody {
+  readonly kind: string;
+}
 
 export interface LoggedEvent {
   /** "<run>-<seq>". */
   readonly id: string;
-  readonly kind: EventBody['kind'];
+  readonly kind: string;
   /** One line of JSON: `event` (the id), `time` (ISO 8601), `kind`, and what the kind has. */
   readonly data: string;
 }
 
 /** Why somebody who comes back must read the state again. */
 export type Gap =
-  /** The id is of another run of the agent. */
+  /** The id is of another run of the daemon. */
   | 'restarted'
   /** Events after the id are not kept any more. */
   | 'dropped';
@@ -40,8 +44,11 @@ function nameOfRun(): string {
   return (process.hrtime.bigint() & 0xffff_ffffn).toString(16).padStart(8, '0');
 }
 
-/** The last events of this run of the agent, and who waits for the next. */
-export class EventLog {
+/** A log as those see it who read: whatever kinds of events it holds. */
+export type EventSource = Omit<EventLog<never>, 'append'>;
+
+/** The last events of this run of the daemon, and who waits for the next. */
+export class EventLog<B extends EventBody = EventBody> {
   /** Differs from run to run, so that an id of an earlier one is known as such. */
   readonly run = nameOfRun();
   readonly #entries: Entry[] = [];
@@ -67,7 +74,7 @@ export class EventLog {
   }
 
   /** Never throws; listeners are told later, and once for all events of this turn. */
-  append(body: EventBody): void {
+  append(body: B): void {
     this.#entries.push({ time: Date.now(), body, event: undefined });
     // dropped in bulk: shifting a long array at every event would cost more than keeping a few
     if (this.#entries.length > this.#keep * 1.25) this.#drop();
@@ -117,6 +124,6 @@ export class EventLog {
   #write(seq: number, { time, body }: Entry): LoggedEvent {
     const id = `${this.run}-${seq}`;
     const head = { event: id, time: new Date(time).toISOString() };
-    return { id, kind: body.kind, data: JSON.stringify({ ...head, ...toJson(body) }) };
+    return { id, kind: body.kind, data: JSON.stringify({ ...head, ...(toJson(body) as object) }) };
   }
 }

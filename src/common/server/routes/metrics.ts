@@ -1,13 +1,15 @@
 import { Type } from 'typebox';
-import type { Metrics } from '../../observe/metrics.js';
-import { failures, type App } from '../context.js';
+import { failures } from '../answers.js';
+import type { App } from '../app.js';
+import type { Metrics } from '../metrics.js';
 
-export function metricRoutes(app: App, metrics: Metrics): void {
+/** @param tag of the document under which it stands. */
+export function metricRoutes(app: App, metrics: Metrics, tag: string): void {
   app.get(
     '/metrics',
     {
       schema: {
-        tags: ['brick'],
+        tags: [tag],
         summary: 'What an operator graphs',
         response: {
           200: {

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { packageVersion } from '../../common/version.js';
+import { packageVersion } from '../version.js';
 import type { Define } from './metrics.js';
 
 /** The process itself, under the names that Prometheus's own libraries use. */
@@ -9,11 +9,11 @@ export function processMetrics(gauge: Define, counter: Define): void {
   gauge('sdm_build_info', 'Always 1.', ['version', 'nodejs_version'], (put) =>
     put(1, { version, nodejs_version: process.versions.node }),
   );
-  counter('process_cpu_seconds_total', 'CPU time of the agent.', [], (put) => {
+  counter('process_cpu_seconds_total', 'CPU time of the daemon.', [], (put) => {
     const { user, system } = process.cpuUsage();
     put((user + system) / 1e6);
   });
-  gauge('process_resident_memory_bytes', 'Memory of the agent.', [], (put) =>
+  gauge('process_resident_memory_bytes', 'Memory of the daemon.', [], (put) =>
     put(process.memoryUsage.rss()),
   );
   gauge('process_start_time_seconds', 'When it started, since 1970.', [], (put) => put(started));

@@ -1,5 +1,5 @@
 /**
- * What is counted from the start of the agent on. These are plain numbers: prom-client, which takes
+ * What is counted from the start of a daemon on. These are plain numbers: prom-client, which takes
  * as long to load as a tenth of the start, comes in when somebody asks for metrics.
  */
 

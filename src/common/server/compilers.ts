@@ -1,5 +1,5 @@
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
-import { OWN } from '../../common/validators.js';
+import { OWN } from '../validators.js';
 
 export type Compile = (schema: AnySchema) => ValidateFunction;
 

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { commandBudgetMs } from '../../src/agent/budget.js';
-import { CommandQueue } from '../../src/agent/queue.js';
-import { pingInterval, Watchdog } from '../../src/agent/watchdog.js';
-import { projectDir } from '../../src/common/paths.js';
-import { makeBrick } from '../support/agent.js';
-import { scratchDir } from '../support/scratch.js';
+import { commandBudgetMs } from '../../../src/agent/budget.js';
+import { CommandQueue } from '../../../src/agent/queue.js';
+import { pingInterval, Watchdog } from '../../../src/common/server/watchdog.js';
+import { projectDir } from '../../../src/common/paths.js';
+import { makeBrick } from '../../support/agent.js';
+import { scratchDir } from '../../support/scratch.js';
 
 const LOG = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
-import { ERRORS, type ErrorCode } from '../../common/errors.js';
-import { explain, show } from '../../common/schema-errors.js';
+import { ERRORS, type ErrorCode } from '../errors.js';
+import { explain, show } from '../schema-errors.js';
 import { toJson } from '../json.js';
 
 export interface ErrorAnswer {
@@ -21,7 +21,7 @@ interface FastifyFields {
 }
 
 const FROM_FASTIFY: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['SDM_TOO_LARGE', 'the body is longer than this agent reads'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['SDM_TOO_LARGE', 'the body is longer than this daemon reads'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'SDM_MEDIA_TYPE',
     'the body has a content type that is not application/json',
@@ -68,7 +68,7 @@ export function toAnswer(error: unknown): ErrorAnswer {
   ) {
     return answer('SDM_INPUT', `the request cannot be read: ${message}`);
   }
-  return answer('SDM_INTERNAL', "this is a defect in SDM; the agent's log says more");
+  return answer('SDM_INTERNAL', "this is a defect in SDM; the daemon's log says more");
 }
 
 export function statusOf(code: ErrorCode): number {

@@ -1,11 +1,10 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { SdmError } from '../../common/errors.js';
-import { findGroup, lookUpGroup, parseGroups } from '../../common/groups.js';
-import type { Logger } from '../../common/log.js';
+import { SdmError } from '../errors.js';
+import { findGroup, lookUpGroup, parseGroups } from '../groups.js';
+import type { Logger } from '../log.js';
 import type { FileLock, Native } from '../../native/types.js';
-import type { App } from './context.js';
 
 /** A Unix socket that lives answers a connection at once; this only bounds a machine in trouble. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -13,9 +12,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /**
  * Makes `path` this process's to listen on: creates its directory (0755), takes `<path>.lock`, which
  * says whose the path is from before the look at it until after the last answer, and removes the
- * socket that a dead agent left.
+ * socket that a dead daemon left.
  * @returns the lock, to be held while listening.
- * @throws SdmError SDM_RUNNING if the path is another agent's, SDM_CONFIG if it is something else.
+ * @throws SdmError SDM_RUNNING if the path is another daemon's, SDM_CONFIG if it is something else.
  */
 export async function claimSocketPath(
   native: Pick<Native, 'lockFile'>,
@@ -46,7 +45,7 @@ function running(path: string, cause?: unknown): SdmError {
   const who = cause instanceof Error ? ` (${cause.message.replace(/;.*/, '')})` : '';
   return new SdmError(
     'SDM_RUNNING',
-    `an agent already answers on ${path}${who}; stop it, or give this one another "socket"`,
+    `a daemon already answers on ${path}${who}; stop it, or give this one another "socket"`,
     { details: { socket: path }, cause },
   );
 }
@@ -61,10 +60,10 @@ async function clearSocketPath(path: string, log: Logger): Promise<void> {
       { details: { socket: path } },
     );
   }
-  // Something that listens without the lock is no agent of ours, but it lives.
+  // Something that listens without the lock is no daemon of ours, but it lives.
   if (await isAlive(path)) throw running(path);
   unlinkSync(path);
-  log.warn({ socket: path }, 'removed the socket of an agent that is dead');
+  log.warn({ socket: path }, 'removed the socket of a daemon that is dead');
 }
 
 function isAlive(path: string): Promise<boolean> {
@@ -89,24 +88,34 @@ function isAlive(path: string): Promise<boolean> {
 }
 
 /**
- * Listens; whoever may write the socket (owner and group) may command the agent.
- * @param gid null: only the agent's own user and group.
+ * Listens; whoever may write the socket (owner and group) may command the daemon.
+ * @param gid null: only the daemon's own user and group.
  */
-export async function listen(app: App, path: string, gid: number | null): Promise<void> {
-  // The socket must never be open to more people than at the end, not even between two calls.
-  const umask = process.umask(0o117);
-  try {
-    await app.listen({ path });
-  } finally {
-    process.umask(umask);
-  }
+export async function listenOnPath(
+  server: Server,
+  path: string,
+  gid: number | null,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // The socket must never be open to more people than at the end, not even between two calls.
+    const umask = process.umask(0o117);
+    try {
+      server.listen({ path }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
   if (gid === null) return;
   chownSync(path, -1, gid);
   chmodSync(path, 0o660);
 }
 
 /**
- * Number of the group that may command the agent; node has no call for it.
+ * Number of the group that may command the daemon; node has no call for it.
  * @param group name or number.
  * @throws SdmError SDM_CONFIG: there is none of that name.
  */

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { SdmError, type ErrorCode } from '../../common/errors.js';
+import { SdmError, type ErrorCode } from '../errors.js';
 import type { Connections } from './connections.js';
 import { statusOf, toAnswer } from './errors.js';
 
@@ -27,12 +27,12 @@ export class Unreadable {
   watch(server: Server, connections: Connections): void {
     this.#connections = connections;
     server.on('checkExpectation', ({ headers, socket }) => {
-      this.refuse(socket, 'SDM_INPUT', `this agent does not know "Expect: ${headers.expect}"`);
+      this.refuse(socket, 'SDM_INPUT', `this daemon does not know "Expect: ${headers.expect}"`);
     });
     server.on('connect', (_request, socket: Socket) => {
-      // Node has left it to us: a client that is gone must not end the agent.
+      // Node has left it to us: a client that is gone must not end the daemon.
       socket.on('error', () => {});
-      this.refuse(socket, 'SDM_INPUT', 'this agent is no proxy: there is no CONNECT');
+      this.refuse(socket, 'SDM_INPUT', 'this daemon is no proxy: there is no CONNECT');
     });
   }
 

@@ -1,4 +1,4 @@
-import { hex } from '../abi/codec.js';
+import { hex } from '../abi/numbers.js';
 
 /** A type as it looks in JSON: every bigint is a "0x…" string. */
 export type Json<T> = T extends bigint
