@@ -1,5 +1,5 @@
 /** The topology file as it is written; docs/topology.md has it for people. */
-import { Type, type Static, type TProperties } from 'typebox';
+import { Type, type Static, type TProperties, type TSchema } from 'typebox';
 import { HEX_PATTERN } from '../../common/units.js';
 import { MAX_BRICK, MAX_ID, SWITCH_ID_EXPECTED, SWITCH_ID_PATTERN } from './brick-id.js';
 
@@ -132,59 +132,71 @@ export const Link = Type.Object(
 
 export const Brick = Type.Union([ComputeBrick, MemoryBrick, AcceleratorBrick]);
 
-export const Tray = Type.Object(
-  {
-    id: Id('counts within the box'),
-    dbmc: Type.Optional(Address('of its sdm-dbmc')),
-    bricks: Type.Array(Brick),
-  },
-  closed,
-);
 const Switches = Type.Optional(Type.Array(Switch));
-export const Box = Type.Object(
-  {
-    id: Id('counts within the rack'),
-    dbmc: Type.Optional(
-      Address("of what sets the ports of the box's switches; default: its first tray's"),
-    ),
-    switches: Switches,
-    trays: Type.Array(Tray),
-  },
-  closed,
-);
-export const Cluster = Type.Object(
+const Cluster = Type.Object(
   { id: Id('counts within the rack'), boxes: Type.Array(Id('a box of this rack')) },
   closed,
 );
-export const Rack = Type.Object(
-  {
-    id: Id('unique'),
-    dbmc: Type.Optional(Address("of what sets the ports of the rack's own switches")),
-    switches: Switches,
-    clusters: Type.Optional(Type.Array(Cluster)),
-    boxes: Type.Array(Box),
-  },
-  closed,
-);
-export const TopologyFile = Type.Object(
-  {
-    $schema: Type.Optional(Type.String({ description: 'for editors' })),
-    version: Type.Literal(1),
-    rack: Type.Optional(
-      Type.String({
-        pattern: SWITCH_ID_PATTERN,
-        description: 'name of the whole, as certificates have it',
-        expected: SWITCH_ID_EXPECTED,
-      }),
-    ),
-    segmentSize: Type.Optional(Size('of all memory bricks; default 256 MiB')),
-    dbmc: Type.Optional(Address('of what sets the ports of the switches between racks')),
-    switches: Switches,
-    racks: Type.Array(Rack),
-    links: Type.Optional(Type.Array(Link)),
-  },
-  closed,
-);
+
+/** The file, of whatever stands for a brick and a link in it. */
+function fileOf<B extends TSchema, L extends TSchema>(brickSchema: B, link: L) {
+  const Tray = Type.Object(
+    {
+      id: Id('counts within the box'),
+      dbmc: Type.Optional(Address('of its sdm-dbmc')),
+      bricks: Type.Array(brickSchema),
+    },
+    closed,
+  );
+  const Box = Type.Object(
+    {
+      id: Id('counts within the rack'),
+      dbmc: Type.Optional(
+        Address("of what sets the ports of the box's switches; default: its first tray's"),
+      ),
+      switches: Switches,
+      trays: Type.Array(Tray),
+    },
+    closed,
+  );
+  const Rack = Type.Object(
+    {
+      id: Id('unique'),
+      dbmc: Type.Optional(Address("of what sets the ports of the rack's own switches")),
+      switches: Switches,
+      clusters: Type.Optional(
+        Type.Array(Cluster, {
+          description: 'each box is in one; none: all boxes of the rack are in cluster 0',
+        }),
+      ),
+      boxes: Type.Array(Box),
+    },
+    closed,
+  );
+  return Type.Object(
+    {
+      $schema: Type.Optional(Type.String({ description: 'for editors' })),
+      version: Type.Literal(1),
+      rack: Type.Optional(
+        Type.String({
+          pattern: SWITCH_ID_PATTERN,
+          description: 'name of the whole, as certificates have it',
+          expected: SWITCH_ID_EXPECTED,
+        }),
+      ),
+      segmentSize: Type.Optional(Size('of all memory bricks; default 256 MiB')),
+      dbmc: Type.Optional(Address('of what sets the ports of the switches between racks')),
+      switches: Switches,
+      racks: Type.Array(Rack),
+      links: Type.Optional(Type.Array(link)),
+    },
+    closed,
+  );
+}
+
+export const TopologyFile = fileOf(Brick, Link);
+/** The same with bricks and links left open: those are checked one by one, each as what it is. */
+export const TopologySkeleton = fileOf(Type.Unknown(), Type.Unknown());
 
 /** What a tray says of itself; `id` is "rack.box.tray", or "rack" for that rack's own switches. */
 export const TrayRegistration = Type.Object(
@@ -208,12 +220,13 @@ type Deep<T> = T extends readonly (infer E)[]
     : T;
 
 export type Topology = Deep<Static<typeof TopologyFile>>;
-export type RackEntry = Deep<Static<typeof Rack>>;
-export type BoxEntry = Deep<Static<typeof Box>>;
-export type TrayEntry = Deep<Static<typeof Tray>>;
+export type RackEntry = Topology['racks'][number];
+export type BoxEntry = RackEntry['boxes'][number];
+export type TrayEntry = BoxEntry['trays'][number];
 export type SwitchEntry = Deep<Static<typeof Switch>>;
 export type BrickEntry = Deep<Static<typeof Brick>>;
 export type ComputeEntry = Deep<Static<typeof ComputeBrick>>;
 export type MemoryEntry = Deep<Static<typeof MemoryBrick>>;
+export type AcceleratorEntry = Deep<Static<typeof AcceleratorBrick>>;
 export type LinkEntry = Deep<Static<typeof Link>>;
 export type Registration = Deep<Static<typeof TrayRegistration>>;
