@@ -17,7 +17,6 @@ describe('a share that is no longer this brick’s', () => {
     await scene.attach('a');
     await scene.attach('c', 'device', RACK);
     scene.crash('none', 'registers cleared');
-    const before = scene.world.brick.config.shares;
     share(OTHERS);
     const agent = await scene.next();
     expect(agent.getAttachment('a')).toMatchObject({
@@ -25,7 +24,6 @@ describe('a share that is no longer this brick’s', () => {
       waits: 'restore',
       error: { code: 'SDM_NOT_OURS' },
     });
-    await expect(scene.attach('c', 'device', RACK)).rejects.toMatchObject({ code: 'SDM_NOT_OURS' });
     expect(agent.getAttachment('c')).toMatchObject({ waits: 'controller', owner: 'rack' });
     expect(agent.memports().filter((port) => port.set)).toEqual([]);
     await expect(agent.detach('a')).rejects.toMatchObject({
@@ -33,12 +31,24 @@ describe('a share that is no longer this brick’s', () => {
       details: { step: 'scrubbed', cause: { code: 'SDM_NOT_OURS' } },
     });
     expect(scene.world.memory.scrubbed).toEqual([]);
-    // given up, or the share comes back
+    // given up
     expect((await agent.detach('a', { retain: true })).state).toBe('free');
-    scene.mortal.kill();
-    share(before);
-    const remote = (await scene.next()).getAttachment('c').remote;
-    await scene.mortal.agent.detach('c', {}, RACK);
+  });
+
+  test('what waits for its controller is no person’s to zero, and the controller’s to decide', async () => {
+    await scene.attach('c', 'device', RACK);
+    await scene.attach('d', 'device', RACK);
+    scene.crash('none', 'registers cleared');
+    share(OTHERS);
+    const agent = await scene.next();
+    await expect(agent.detach('c', { override: true })).rejects.toMatchObject({
+      code: 'SDM_FAILED',
+      details: { step: 'scrubbed', cause: { code: 'SDM_NOT_OURS' } },
+    });
+    expect(scene.world.memory.scrubbed).toEqual([]);
+    expect((await agent.detach('c', { override: true, retain: true })).state).toBe('free');
+    const { remote } = await scene.attach('d', 'device', RACK);
+    await agent.detach('d', {}, RACK);
     expect(scene.world.memory.scrubbed).toMatchObject([{ remote }]);
   });
 
