@@ -85,7 +85,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       handle = handler;
       return makeServer({ handler, limits, unreadable });
     },
-    clientErrorHandler: (error, socket) => unreadable.clientError(error, socket),
+    clientErrorHandler: () => {}, // every server of ours has its own
     frameworkErrors: (error, _request, reply) => {
       const body = toAnswer(error);
       refused(body.code);

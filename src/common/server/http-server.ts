@@ -1,5 +1,4 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { Connections } from './connections.js';
 import type { Limits } from './limits.js';
@@ -17,14 +16,7 @@ export function makeServer(parts: ServerParts): Server {
   return guarded(createServer(optionsOf(parts.limits)), parts);
 }
 
-/** The same behind TLS. node:https is only loaded where it is needed. */
-export async function makeTlsServer(parts: ServerParts, tls: ServerOptions): Promise<Server> {
-  const { createServer: createTlsServer } = await import('node:https');
-  const { handshakeTimeout } = parts.limits;
-  return guarded(createTlsServer({ ...optionsOf(parts.limits), handshakeTimeout, ...tls }), parts);
-}
-
-function optionsOf({ headersTimeout, requestTimeout, keepAliveTimeout }: Limits) {
+export function optionsOf({ headersTimeout, requestTimeout, keepAliveTimeout }: Limits) {
   return {
     headersTimeout,
     requestTimeout,
@@ -36,7 +28,12 @@ function optionsOf({ headersTimeout, requestTimeout, keepAliveTimeout }: Limits)
   };
 }
 
-function guarded<S extends Server>(server: S, { handler, limits, unreadable }: ServerParts): S {
+/** Has a server hold its clients to the limits. */
+export function guarded<S extends Server>(
+  server: S,
+  { handler, limits, unreadable }: ServerParts,
+): S {
+  server.on('clientError', (error, socket) => unreadable.clientError(error, socket as Socket));
   const { maxConnections, maxPipelined } = limits;
   const most = { ...limits, connections: maxConnections, requests: maxPipelined };
   const tooMany = (socket: Socket): void =>

@@ -3,7 +3,7 @@ import type { FileLock, Native } from '../../native/types.js';
 import { formatAddress, parseAddress, type Address } from '../address.js';
 import type { Logger } from '../log.js';
 import type { Api } from './api.js';
-import { makeServer, makeTlsServer } from './http-server.js';
+import { makeServer } from './http-server.js';
 import { claimSocketPath, listenOnPath } from './socket.js';
 
 export interface ListenOptions {
@@ -44,7 +44,10 @@ export async function listenOn(
     }
     return { address: formatAddress(where), release: () => lock.close() };
   }
-  const server = where.kind === 'http' ? makeServer(api.parts) : await makeTlsServer(api.parts, {});
+  const server =
+    where.kind === 'http'
+      ? makeServer(api.parts)
+      : (await import('./tls-server.js')).makeTlsServer(api.parts, {});
   const port = await listenOnPort(server, where);
   api.add(server);
   return { address: formatAddress({ ...where, port }), release: () => {} };
