@@ -13,7 +13,6 @@ import type { BrickEntry, RackEntry, Topology } from './topology-schema.js';
 /** Of each type; the core's tables are made for it. */
 export const MAX_BRICKS = 65_536;
 const MIB = 1n << 20n;
-const PAGE = 4096n;
 const MAX_SIZE = 1n << 50n;
 const TYPES = ['compute', 'memory', 'accelerator'] as const;
 
@@ -62,7 +61,7 @@ export function brickFault(value: unknown, path: JsonPath): Fault | undefined {
 }
 
 function* crossFaults(topology: Topology): Generator<Fault> {
-  yield* sizeFaults(topology.segmentSize, ['segmentSize'], PAGE, 'whole pages of 4 KiB');
+  yield* sizeFaults(topology.segmentSize, ['segmentSize']);
   yield* idFaults(topology);
   yield* countFaults(topology);
   for (const [r, rack] of topology.racks.entries()) yield* clusterFaults(rack, ['racks', r]);
@@ -76,16 +75,11 @@ function* crossFaults(topology: Topology): Generator<Fault> {
   yield* linkFaults(topology);
 }
 
-function* sizeFaults(
-  text: string | undefined,
-  path: JsonPath,
-  unit: bigint,
-  units: string,
-): Generator<Fault> {
+function* sizeFaults(text: string | undefined, path: JsonPath): Generator<Fault> {
   if (text === undefined) return;
   const size = sizeOf(text);
-  if (size !== undefined && size > 0n && size % unit === 0n && size <= MAX_SIZE) return;
-  yield { path, expected: `more than 0 and at most 1 PiB, in ${units}`, found: text };
+  if (size !== undefined && size > 0n && size % MIB === 0n && size <= MAX_SIZE) return;
+  yield { path, expected: 'more than 0 and at most 1 PiB, in whole MiB', found: text };
 }
 
 /** @returns undefined for what is beyond 64 bits. */
@@ -178,7 +172,7 @@ function* clusterFaults({ id, boxes, clusters }: RackEntry, path: JsonPath): Gen
 
 function* brickFaults(entry: BrickEntry, path: JsonPath): Generator<Fault> {
   if (entry.type !== 'compute') return;
-  yield* sizeFaults(entry.memory, [...path, 'memory'], MIB, 'whole MiB');
+  yield* sizeFaults(entry.memory, [...path, 'memory']);
   if (entry.ip !== undefined && isIP(entry.ip) === 0) {
     yield { path: [...path, 'ip'], expected: 'an IP address', found: entry.ip };
   }

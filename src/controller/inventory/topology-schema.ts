@@ -89,7 +89,7 @@ export const MemoryBrick = brick('memory', {
 });
 
 export const AcceleratorBrick = brick('accelerator', {
-  slots: Count('how many accelerators it has', 1, 4096),
+  slots: Count('how many accelerators it has', 1, 255),
   address: Type.Optional(Address('of its agent')),
 });
 
@@ -184,7 +184,7 @@ function fileOf<B extends TSchema, L extends TSchema>(brickSchema: B, link: L) {
           expected: SWITCH_ID_EXPECTED,
         }),
       ),
-      segmentSize: Type.Optional(Size('of all memory bricks; default 256 MiB')),
+      segmentSize: Type.Optional(Size('of all memory bricks, whole MiB; default 256 MiB')),
       dbmc: Type.Optional(Address('of what sets the ports of the switches between racks')),
       switches: Switches,
       racks: Type.Array(Rack),
