@@ -185,6 +185,40 @@ export interface FileLock {
   close(): void;
 }
 
+/** What a scrub found when it was done; offsets in the file, -1n for none. */
+export interface RangeScrubbed {
+  /** Its pages went back to the file system; false: that has no holes, and zeroes were written. */
+  readonly punched: boolean;
+  /** The first byte of which the file system says that it is data (SEEK_DATA). */
+  readonly dataAt: bigint;
+  /** The first byte that did not read as zero. Bytes behind it were not looked at. */
+  readonly otherAt: bigint;
+}
+
+export interface RangeOptions {
+  /** In the file; whole pages of the range. */
+  readonly offset: bigint;
+  readonly length: bigint;
+  /** Rejects with SDM_ABORTED, whose `cause` is the signal's reason, after the step at hand. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A part of a file or device, locked against others that open any byte of it so. Its calls run on
+ * threads of their own; they reject with SDM_RANGE, SDM_ALIGNMENT, SDM_INPUT (a device), SDM_CLOSED,
+ * SDM_ABORTED, SDM_SYSTEM.
+ */
+export interface FileRange {
+  /** Of a regular file; what is none is to be mapped. */
+  readonly regular: boolean;
+  /** Gives the pages back to the file system, asks that for data, and reads all bytes. */
+  scrub(options: RangeOptions): Promise<RangeScrubbed>;
+  /** Bytes that the file system has pages for. */
+  allocated(options: RangeOptions): Promise<bigint>;
+  /** Unlocks when the last call that runs has ended; new calls reject with SDM_CLOSED. */
+  close(): void;
+}
+
 export interface Native {
   /**
    * @throws SDM_NOT_FOUND (no such file, device or resource), SDM_DEVICE_BUSY (a driver holds the
@@ -226,6 +260,13 @@ export interface Native {
    *   file is there; with `existing` SDM_NOT_FOUND; SDM_SYSTEM.
    */
   lockFile(path: string, options?: { readonly existing?: boolean }): FileLock;
+  /**
+   * Opens a part of a regular file or device for reading and writing, and takes the lock of its bytes
+   * without waiting (an open file description's: the same process is refused, too).
+   * @throws SDM_NOT_FOUND, SDM_INPUT, SDM_RANGE (past the end of the file), SDM_ALIGNMENT (no whole
+   *   pages), SDM_LOCKED, SDM_SYSTEM.
+   */
+  openRange(path: string, part: { readonly offset: bigint; readonly length: bigint }): FileRange;
   /**
    * Sends to $NOTIFY_SOCKET, a path or '@' and an abstract name, without waiting; false where there
    * is none.

@@ -77,7 +77,8 @@ bool ExportFunction(napi_env env, napi_value exports, const char *name, napi_cal
 
 static void DeleteAddon(napi_env env, void *data, void *) {
   sdm::Addon *const addon = static_cast<sdm::Addon *>(data);
-  for (const napi_ref ref : {addon->register_block, addon->memory_map, addon->file_lock}) {
+  for (const napi_ref ref : {addon->register_block, addon->memory_map, addon->file_lock,
+                             addon->file_range}) {
     if (ref != nullptr) napi_delete_reference(env, ref);
   }
   delete addon;
@@ -92,6 +93,7 @@ NAPI_MODULE_INIT() {
   const bool ready = sdm::InitRegisters(env, addon, exports) &&
                      sdm::InitMemoryMap(env, addon, exports) &&
                      sdm::InitFileLock(env, addon, exports) &&
+                     sdm::InitFileRange(env, addon, exports) &&
                      sdm::InitDeadlineWrite(env, exports) && sdm::InitNotify(env, exports);
   return ready ? exports : nullptr;
 }

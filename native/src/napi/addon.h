@@ -17,6 +17,7 @@ struct Addon {
   napi_ref register_block = nullptr;  // constructors
   napi_ref memory_map = nullptr;
   napi_ref file_lock = nullptr;
+  napi_ref file_range = nullptr;
   // What the constructor that is called next wraps. Null whenever JavaScript can call it.
   void *pending = nullptr;
 };
@@ -45,6 +46,7 @@ void *Unwrap(napi_env env, napi_value value, const ClassInfo &type, const char *
 bool InitRegisters(napi_env env, Addon *addon, napi_value exports);
 bool InitMemoryMap(napi_env env, Addon *addon, napi_value exports);
 bool InitFileLock(napi_env env, Addon *addon, napi_value exports);
+bool InitFileRange(napi_env env, Addon *addon, napi_value exports);
 bool InitDeadlineWrite(napi_env env, napi_value exports);
 bool InitNotify(napi_env env, napi_value exports);
 bool ExportFunction(napi_env env, napi_value exports, const char *name, napi_callback function);
