@@ -1,61 +1,58 @@
 import type { FileLock } from '../../native/types.js';
 import type { SdmError } from '../../common/errors.js';
-import {
-  copyEntry,
-  type Journal,
-  type JournalEntry,
-  type JournalModel,
-  type JournalState,
-  type JournalStats,
-} from '../attachments/journal.js';
-import { encodeEntry } from './codec.js';
+import type { JournalStats } from '../attachments/journal.js';
 import { closed } from './errors.js';
-import { modelOf } from './snapshot.js';
+import type { JournalKind, Model } from './kind.js';
 import type { Encoded, Writer } from './writer.js';
 
 /** After this, notes are written though nobody waits for an entry. */
 const NOTE_MS = 50;
 
 /** An entry that was handed in and is not written yet. */
-interface Waiting extends Encoded {
+interface Waiting<E> extends Encoded<E> {
   readonly since: number;
   /** Of who waits for it; undefined for a note. */
   readonly done: { resolve(): void; reject(error: SdmError): void } | undefined;
 }
 
 /** Where a command is. Of those that are not written yet the last one counts: it takes the place. */
-class Place implements Waiting {
+class Place<E> implements Waiting<E> {
   readonly done = undefined;
+  readonly #encode: (entry: E) => string;
 
   constructor(
-    public entry: Extract<JournalEntry, { kind: 'at' }>,
+    public entry: E,
     readonly since: number,
-  ) {}
+    encode: (entry: E) => string,
+  ) {
+    this.#encode = encode;
+  }
 
   /** Made when it is written: most never are. */
   get json(): string {
-    return encodeEntry(this.entry);
+    return this.#encode(this.entry);
   }
 }
 
-const isAwaited = ({ done }: Waiting): boolean => done !== undefined;
+const isAwaited = ({ done }: Waiting<unknown>): boolean => done !== undefined;
 
 /**
  * The journal in a file. Entries that are handed in while others are written go into the next group:
  * one write and one fdatasync each, however many wait for it.
  */
-export class FileJournal implements Journal {
+export class FileJournal<E, M extends Model<E>> {
+  readonly #kind: JournalKind<E, M>;
   readonly #directory: string;
-  readonly #writer: Writer;
+  readonly #writer: Writer<E, M>;
   readonly #lock: FileLock;
   readonly #now: () => number;
   /** What the file holds, and what is waiting. */
-  #model: JournalModel;
-  #queue: Waiting[] = [];
-  /** Those of the queue that may be replaced, by the ids of attachments. */
-  readonly #places = new Map<string, Place>();
+  #model: M;
+  #queue: Waiting<E>[] = [];
+  /** Those of the queue that may be replaced, by what they are about. */
+  readonly #places = new Map<string, Place<E>>();
   /** What is being written. */
-  #group: Waiting[] = [];
+  #group: Waiting<E>[] = [];
   #running: Promise<void> | undefined;
   #noteTimer: NodeJS.Timeout | undefined;
   #notesDue = false;
@@ -63,15 +60,22 @@ export class FileJournal implements Journal {
   #lastSyncMs = 0;
 
   /** @param now milliseconds, for {@link stats}. */
-  constructor(directory: string, writer: Writer, lock: FileLock, now: () => number) {
+  constructor(
+    kind: JournalKind<E, M>,
+    directory: string,
+    writer: Writer<E, M>,
+    lock: FileLock,
+    now: () => number,
+  ) {
+    this.#kind = kind;
     this.#directory = directory;
     this.#writer = writer;
     this.#lock = lock;
     this.#now = now;
-    this.#model = modelOf(writer.state);
+    this.#model = kind.modelOf(writer.state);
   }
 
-  record(entry: JournalEntry): Promise<void> {
+  record(entry: E): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) throw closed(this.#directory);
       this.#enqueue(entry, { resolve, reject });
@@ -79,9 +83,10 @@ export class FileJournal implements Journal {
     });
   }
 
-  note(entry: JournalEntry): void {
+  note(entry: E): void {
     if (this.#closed !== undefined) return;
-    if (entry.kind === 'at') this.#enqueuePlace(entry);
+    const place = this.#kind.placeOf?.(entry);
+    if (place !== undefined) this.#enqueuePlace(place, entry);
     else this.#enqueue(entry, undefined);
     // Not at once: most are soon followed by an entry that somebody waits for.
     this.#noteTimer ??= setTimeout(() => {
@@ -91,7 +96,7 @@ export class FileJournal implements Journal {
     }, NOTE_MS).unref();
   }
 
-  state(): JournalState {
+  state(): M {
     return this.#model;
   }
 
@@ -115,11 +120,11 @@ export class FileJournal implements Journal {
     this.#lock.close();
   }
 
-  #enqueuePlace(entry: Place['entry']): void {
-    const known = this.#places.get(entry.id);
+  #enqueuePlace(about: string, entry: E): void {
+    const known = this.#places.get(about);
     if (known === undefined) {
-      const place = new Place(entry, this.#now());
-      this.#places.set(entry.id, place);
+      const place = new Place(entry, this.#now(), (written) => this.#kind.encode(written));
+      this.#places.set(about, place);
       this.#queue.push(place);
     } else {
       known.entry = entry;
@@ -127,12 +132,12 @@ export class FileJournal implements Journal {
     this.#model.apply(entry);
   }
 
-  #enqueue(entry: JournalEntry, done: Waiting['done']): void {
-    const json = encodeEntry(entry);
+  #enqueue(entry: E, done: Waiting<E>['done']): void {
+    const json = this.#kind.encode(entry);
     // what comes after it must not be written before it
-    if ('attachment' in entry) this.#places.delete(entry.attachment.id);
-    else if ('id' in entry) this.#places.delete(entry.id);
-    const copy = copyEntry(entry);
+    const settled = this.#kind.settles?.(entry);
+    if (settled !== undefined) this.#places.delete(settled);
+    const copy = this.#kind.copy(entry);
     this.#queue.push({ entry: copy, json, since: this.#now(), done });
     this.#model.apply(copy);
   }
@@ -170,9 +175,9 @@ export class FileJournal implements Journal {
   }
 
   /** What was refused was never there. Notes have nobody to be told: they try again. */
-  #takeBack(group: readonly Waiting[], refused: ReadonlyMap<Waiting, SdmError>): void {
+  #takeBack(group: readonly Waiting<E>[], refused: ReadonlyMap<Waiting<E>, SdmError>): void {
     this.#queue.unshift(...group.filter((waiting) => refused.has(waiting) && !isAwaited(waiting)));
-    this.#model = modelOf(this.#writer.state);
+    this.#model = this.#kind.modelOf(this.#writer.state);
     for (const { entry } of this.#queue) this.#model.apply(entry);
   }
 }

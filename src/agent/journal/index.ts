@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { SdmError } from '../../common/errors.js';
 import type { FileLock } from '../../native/types.js';
-import { JournalModel, type Journal } from '../attachments/journal.js';
+import type { Journal } from '../attachments/journal.js';
 import type { Log } from '../types.js';
+import { ATTACHMENTS } from './attachments-kind.js';
 import { damaged, inUse, unusable } from './errors.js';
 import { FileJournal } from './file-journal.js';
 import { isFull, type JournalFs } from './fs.js';
-import { readLog } from './lines.js';
+import type { JournalKind, Model } from './kind.js';
+import { readLogOf } from './lines.js';
 import { LogFile } from './log-file.js';
 import { FILES } from './read-file.js';
 import { Reserve } from './reserve.js';
@@ -26,19 +28,25 @@ export interface OpenJournalOptions {
  * @throws SDM_LOCKED: another agent uses the directory. SDM_JOURNAL: it, or a file in it, cannot be
  * used. SDM_JOURNAL_CORRUPT: what was safe is damaged, or a newer agent wrote it; nothing is changed.
  */
-export async function openJournal(
+export function openJournal(stateDir: string, options: OpenJournalOptions): Promise<Journal> {
+  return openJournalOf(ATTACHMENTS, stateDir, options);
+}
+
+/** The same, for what another daemon keeps. @throws as `openJournal`. */
+export async function openJournalOf<E, M extends Model<E>>(
+  kind: JournalKind<E, M>,
   stateDir: string,
   { log, fs: given, now = () => performance.now() }: OpenJournalOptions,
-): Promise<Journal> {
+): Promise<FileJournal<E, M>> {
   const fs = given ?? (await import('./node-fs.js')).nodeFs;
   const lock = await takeLock(fs, stateDir);
   try {
-    const state = new JournalModel();
+    const state = kind.model();
     const reserve = new Reserve(fs, stateDir);
-    const file = await openFile(fs, stateDir, state, reserve, log);
-    const writer = new Writer({ fs, directory: stateDir, file, reserve, state, log });
+    const file = await openFile(kind, fs, stateDir, state, reserve, log);
+    const writer = new Writer({ kind, fs, directory: stateDir, file, reserve, state, log });
     await writer.start();
-    return new FileJournal(stateDir, writer, lock, now);
+    return new FileJournal(kind, stateDir, writer, lock, now);
   } catch (error) {
     lock.close();
     throw error instanceof SdmError ? error : unusable(stateDir, error);
@@ -57,10 +65,11 @@ async function takeLock(fs: JournalFs, directory: string): Promise<FileLock> {
 }
 
 /** Fills `state` with what the file holds. */
-async function openFile(
+async function openFile<E, M extends Model<E>>(
+  kind: JournalKind<E, M>,
   fs: JournalFs,
   directory: string,
-  state: JournalModel,
+  state: M,
   reserve: Reserve,
   log: Log,
 ): Promise<LogFile> {
@@ -68,7 +77,7 @@ async function openFile(
   const bytes = await fs.read(path);
   let open = (): Promise<LogFile> => LogFile.create(fs, directory);
   if (bytes !== undefined) {
-    const { lines, next, end, damage } = readLog(bytes);
+    const { lines, next, end, damage } = readLogOf(bytes, (text) => kind.decode(text));
     if (damage !== undefined && damage.kind !== 'torn') throw damaged(path, damage);
     if (damage !== undefined) {
       log.warn(

@@ -34,13 +34,13 @@ export function formatLine(seq: number, safe: number, json: string): string {
   return `${checksum(text)} ${text}\n`;
 }
 
-export interface LogLine {
+export interface LogLine<E = JournalEntry> {
   /** As an editor counts: the header is line 1. */
   readonly line: number;
   readonly offset: number;
   readonly seq: number;
   readonly safe: number;
-  readonly entry: JournalEntry;
+  readonly entry: E;
 }
 
 /**
@@ -61,8 +61,8 @@ export interface Damage {
   readonly why: string;
 }
 
-export interface LogContents {
-  readonly lines: readonly LogLine[];
+export interface LogContents<E = JournalEntry> {
+  readonly lines: readonly LogLine<E>[];
   /** Sequence number of the next entry. */
   readonly next: number;
   /** Up to here, in bytes, the file is whole. */
@@ -70,13 +70,18 @@ export interface LogContents {
   readonly damage: Damage | undefined;
 }
 
-/** Reads a file as far as it is whole; says what is wrong after that, and throws nothing. */
+/** Reads an agent's as far as it is whole; says what is wrong after that, and throws nothing. */
 export function readLog(bytes: Buffer): LogContents {
+  return readLogOf(bytes, decodeEntry);
+}
+
+/** The same, for a journal of any kind. */
+export function readLogOf<E>(bytes: Buffer, decode: (text: string) => E): LogContents<E> {
   const header = readHeader(bytes);
   if ('kind' in header) return { lines: [], next: 1, end: 0, damage: header };
   let { next, end, safe } = header;
-  const lines: LogLine[] = [];
-  const until = (kind?: DamageKind, why = ''): LogContents => {
+  const lines: LogLine<E>[] = [];
+  const until = (kind?: DamageKind, why = ''): LogContents<E> => {
     const at = { line: lines.length + 2, offset: end, bytes: bytes.length - end };
     return { lines, next, end, damage: kind === undefined ? undefined : { kind, ...at, why } };
   };
@@ -88,7 +93,7 @@ export function readLog(bytes: Buffer): LogContents {
       return until(provenSafe(bytes, end, safe) >= next ? 'lost' : 'torn', why);
     }
     try {
-      const entry = decodeEntry(found.json);
+      const entry = decode(found.json);
       lines.push({ line: lines.length + 2, offset: end, seq: next, safe: found.safe, entry });
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;

@@ -1,19 +1,13 @@
 import { join } from 'node:path';
 import type { SdmError } from '../../common/errors.js';
-import type {
-  JournalEntry,
-  JournalModel,
-  JournalState,
-  JournalStats,
-} from '../attachments/journal.js';
+import type { JournalStats } from '../attachments/journal.js';
 import type { Log } from '../types.js';
-import { encodeEntry } from './codec.js';
 import { notWritten, onlyGivingBack } from './errors.js';
 import { isFull, type JournalFs } from './fs.js';
+import type { JournalKind, Model } from './kind.js';
 import type { LogFile } from './log-file.js';
 import { FILES } from './read-file.js';
 import { RESERVE_NEED, type Reserve } from './reserve.js';
-import { entriesOf } from './snapshot.js';
 
 /**
  * A checkpoint replaces the log when that is longer than `bytes`, and than `times` the last
@@ -25,24 +19,25 @@ const LIMIT_FULL = { bytes: 64 << 10, times: 2 };
 const RETRY_GROWTH = 1.25;
 
 /** An entry and what stands for it in the file. */
-export interface Encoded {
-  readonly entry: JournalEntry;
+export interface Encoded<E> {
+  readonly entry: E;
   readonly json: string;
 }
 
-export interface WriterParts {
+export interface WriterParts<E, M extends Model<E>> {
+  readonly kind: JournalKind<E, M>;
   readonly fs: JournalFs;
   readonly directory: string;
   readonly file: LogFile;
   readonly reserve: Reserve;
   /** What the file holds. */
-  readonly state: JournalModel;
+  readonly state: M;
   readonly log: Log;
 }
 
 /** Writes groups of entries, and does what can be done where the disk is full or fails. */
-export class Writer {
-  readonly #parts: WriterParts;
+export class Writer<E, M extends Model<E>> {
+  readonly #parts: WriterParts<E, M>;
   readonly #path: string;
   #checkpoints = 0;
   /** Length of the log after the last checkpoint, and that at which a failed one is tried again. */
@@ -51,13 +46,13 @@ export class Writer {
   #failure: string | undefined;
   #refuses: JournalStats['refuses'] = 'nothing';
 
-  constructor(parts: WriterParts) {
+  constructor(parts: WriterParts<E, M>) {
     this.#parts = parts;
     this.#path = join(parts.directory, FILES.LOG);
   }
 
   /** What the file holds; changes with every group. */
-  get state(): JournalState {
+  get state(): M {
     return this.#parts.state;
   }
 
@@ -87,13 +82,14 @@ export class Writer {
    * @param durable they, and all before them, survive a power loss then.
    * @returns those that are not in the file, and why.
    */
-  async write<E extends Encoded>(
-    entries: readonly E[],
+  async write<W extends Encoded<E>>(
+    entries: readonly W[],
     durable: boolean,
-  ): Promise<ReadonlyMap<E, SdmError>> {
-    const refused = new Map<E, SdmError>();
+  ): Promise<ReadonlyMap<W, SdmError>> {
+    const { takes } = this.#parts.kind;
+    const refused = new Map<W, SdmError>();
     const refuse = (
-      which: readonly E[],
+      which: readonly W[],
       error: SdmError,
       refuses: 'taking' | 'everything',
     ): void => {
@@ -136,7 +132,7 @@ export class Writer {
     });
   }
 
-  async #add(entries: readonly Encoded[], durable: boolean): Promise<void> {
+  async #add(entries: readonly Encoded<E>[], durable: boolean): Promise<void> {
     const { file, log, state } = this.#parts;
     const lines = entries.map(({ json }) => json);
     if (file.suspect) await this.#checkpoint();
@@ -158,8 +154,8 @@ export class Writer {
   }
 
   async #checkpoint(): Promise<void> {
-    const { file, state } = this.#parts;
-    await file.replace([...entriesOf(state)].map(encodeEntry));
+    const { file, state, kind } = this.#parts;
+    await file.replace([...kind.entriesOf(state)].map((entry) => kind.encode(entry)));
     this.#floor = file.bytes;
     this.#retryAbove = 0;
     this.#checkpoints += 1;
@@ -216,10 +212,4 @@ export class Writer {
     const { fs, directory } = this.#parts;
     return fs.free(directory).catch(() => undefined);
   }
-}
-
-/** Whether something is going to be in use that was not: what only waits is not. */
-function takes(entry: JournalEntry): boolean {
-  if (entry.kind === 'attach') return true;
-  return entry.kind === 'memport' && entry.held !== null && entry.held.waits === undefined;
 }
