@@ -125,7 +125,6 @@ export const ERRORS = {
   },
   // Controller: API
   SDM_KEY_REUSED: { status: 422, when: 'an idempotency key came again with another request' },
-  SDM_GONE: { status: 410, when: 'a command names a resource that this rack does not have' },
 
   // Controller: commands
   SDM_STEP: { status: 502, when: 'a brick, lender or switch refused a step; the rest is undone' },
