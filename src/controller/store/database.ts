@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import {
   backup,
   DatabaseSync,
@@ -7,7 +6,7 @@ import {
 } from '@photostructure/sqlite';
 import { SdmError } from '../../common/errors.js';
 import type { Opened, Operation, Outcome, Row } from './protocol.js';
-import { migrate } from './schema.js';
+import { migrate, schemaOf } from './schema.js';
 
 /** Rows in one message: the other side can do something else in between. */
 const ROWS = 1_000;
@@ -18,7 +17,6 @@ const LAST = '\u{10ffff}';
 
 /** How a database is used: nothing answered is ever lost, and nobody else has it open. */
 const PRAGMAS = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 16777216;
@@ -37,12 +35,20 @@ function check(db: DatabaseSyncInstance, path: string): void {
   );
 }
 
+/** In the database, not told from a WAL that is left: an opening that is refused takes that away. */
+function wasClosed(db: DatabaseSyncInstance): boolean {
+  const ours = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'state'").get();
+  if (ours.n === 0) return true; // new
+  return (db.prepare('SELECT closed FROM state').get() as { closed: number }).closed === 1;
+}
+
 /** Makes a backup one file (no WAL beside it), and looks through it. @throws SDM_STORE_CORRUPT. */
 export function checkBackup(path: string): void {
   const db = new DatabaseSync(path);
   try {
     db.exec('PRAGMA journal_mode = DELETE');
     check(db, path);
+    db.exec('UPDATE state SET closed = 1');
   } finally {
     db.close();
   }
@@ -69,16 +75,18 @@ export class Database {
 
   /** @throws SDM_STORE_CORRUPT, SDM_STORE_NEWER, or what SQLite says. */
   constructor(path: string) {
-    // SQLite takes it away when it closes: who leaves one did not come to that.
-    const unclean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     this.#db = new DatabaseSync(path);
     const db = this.#db;
     try {
+      db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      schemaOf(db, path); // before anything is written to what may not be ours
       db.exec(PRAGMAS);
       const begun = performance.now();
+      const unclean = !wasClosed(db);
       if (unclean) check(db, path);
       const checkedMs = unclean ? { checkedMs: Math.round(performance.now() - begun) } : {};
       const schema = migrate(db, path);
+      db.exec('UPDATE state SET closed = 0');
       const { revision } = db.prepare('SELECT revision FROM state').get() as { revision: number };
       this.#revision = revision;
       const leases = db.prepare('SELECT id, ttl_ms AS ttlMs FROM leases ORDER BY id').all();
@@ -193,6 +201,7 @@ export class Database {
 
   /** Brings the WAL into the database, and takes it away. */
   close(): void {
+    this.#db.exec('UPDATE state SET closed = 1');
     this.#db.close();
   }
 }

@@ -27,8 +27,12 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX entries_lease ON entries (lease) WHERE lease IS NOT NULL;
       CREATE TABLE leases (id TEXT PRIMARY KEY NOT NULL, ttl_ms INTEGER NOT NULL) STRICT;
-      CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT;
-      INSERT INTO state VALUES (1, 0);
+      CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        revision INTEGER NOT NULL,
+        closed INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO state VALUES (1, 0, 1);
     `,
   },
 ];
@@ -38,12 +42,11 @@ function pragma(db: DatabaseSyncInstance, name: string): number {
 }
 
 /**
- * Brings the schema to the newest one, step by step.
- * @returns the version that was there; 0: an empty file.
+ * @returns the version of the schema; 0: an empty file.
  * @throws SDM_STORE_NEWER for one of a newer program, SDM_STORE_CORRUPT for a database of something
  *   else; either is left as it is.
  */
-export function migrate(
+export function schemaOf(
   db: DatabaseSyncInstance,
   path: string,
   migrations: readonly Migration[] = MIGRATIONS,
@@ -67,6 +70,16 @@ export function migrate(
       { details: { path, found, newest } },
     );
   }
+  return found;
+}
+
+/** Brings the schema to the newest one, step by step. @returns and throws as `schemaOf`. */
+export function migrate(
+  db: DatabaseSyncInstance,
+  path: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): number {
+  const found = schemaOf(db, path, migrations);
   for (const { version, sql } of migrations.filter((each) => each.version > found)) {
     db.exec('BEGIN IMMEDIATE');
     try {
