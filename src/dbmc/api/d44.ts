@@ -17,11 +17,11 @@ export function d44Routes(app: App, tray: Tray): void {
     };
     const config = commands ? { allow: [...COMMANDERS] } : {};
     const rest = { config, preValidation: readText(args) };
-    app.get(path, { ...rest, schema: { ...schema, querystring: args } }, (request) =>
-      run(tray, request.query as never),
+    app.get(path, { ...rest, schema: { ...schema, querystring: args } }, async (request, reply) =>
+      reply.send((await run(tray, request.query as never)) as never),
     );
-    app.post(path, { ...rest, schema: { ...schema, body: args } }, (request) =>
-      run(tray, request.body as never),
+    app.post(path, { ...rest, schema: { ...schema, body: args } }, async (request, reply) =>
+      reply.send((await run(tray, request.body as never)) as never),
     );
   }
 }

@@ -1,0 +1,17 @@
+import type { Ask } from './register.js';
+
+/**
+ * The way to the controller.
+ * @param pki directory of this tray's certificate, for https.
+ */
+export async function askController(
+  address: string,
+  pki: string | undefined,
+): Promise<{ readonly ask: Ask; close(): void }> {
+  const { HttpClient } = await import('../common/http-client.js');
+  const client = new HttpClient(address, pki === undefined ? {} : { pki });
+  return {
+    ask: (path, body, timeoutMs) => client.request({ method: 'POST', path, body, timeoutMs }),
+    close: () => client.close(),
+  };
+}
