@@ -10,13 +10,16 @@ export const COMMITS = [
   'allocate.active',
   'grow.begin',
   'grow.active',
-  'undo.begin',
   'undo.end',
+  'undo.pending',
   'shrink.begin',
   'shrink.end',
+  'shrink.pending',
   'release.begin',
   'release.end',
+  'release.pending',
   'scrub.end',
+  'brick',
 ] as const;
 export type CommitName = (typeof COMMITS)[number];
 

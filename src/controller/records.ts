@@ -105,6 +105,9 @@ export interface PlatformRecord {
   next: number;
   nextReservation: number;
   attachments: AttachmentRecord[];
+  /** Remembered with an intent that is not carried out yet; forgotten if it is turned back. */
+  remembered?: string;
+  /** Why it is not as it should be. */
   error?: ErrorView;
 }
 

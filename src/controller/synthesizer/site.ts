@@ -1,3 +1,9 @@
+import { SdmError } from '../../common/errors.js';
+import { parseSize } from '../../common/units.js';
+import { segmentMiB } from '../inventory/compile.js';
+import type { Graph } from '../inventory/graph.js';
+import type { TopologyIndex } from '../inventory/topology-index.js';
+import type { BrickEntry, Topology } from '../inventory/topology-schema.js';
 import type { AttachmentMode, BrickId } from '../records.js';
 
 /** Where things of the rack are; addresses are those of daemons, none: nothing is programmed there. */
@@ -55,4 +61,60 @@ export interface Site {
   readonly computeAt: readonly ComputeSite[];
   readonly memoryAt: readonly MemorySite[];
   readonly switchAt: readonly SwitchSite[];
+  /** "rack.box", by index of the box. */
+  boxName(index: number): string;
+}
+
+/** @param index of the same topology as the graph. */
+export function makeSite(topology: Topology, index: TopologyIndex, graph: Graph): Site {
+  const computeAt = index.compute.map(({ id, entry, index: at }): ComputeSite => {
+    const {
+      address,
+      ip,
+      mode = 'system-ram',
+      node,
+      transceivers,
+      islands,
+      memory,
+    } = only(entry, 'compute');
+    const localMemory = parseSize(memory);
+    return { id, index: at, address, ip, mode, node, transceivers, islands, localMemory };
+  });
+  const memoryAt = index.memory.map(({ id, entry, index: at }): MemorySite => {
+    const { address, base = '0x0', segments, transceivers } = only(entry, 'memory');
+    return { id, index: at, address, base: BigInt(base), segments, transceivers };
+  });
+  const accelerators = index.accelerators.map(({ id, entry }): AcceleratorSite => {
+    const { address, transceivers } = only(entry, 'accelerator');
+    return { id, address, transceivers };
+  });
+  const switchAt = [...index.switches.values()].map((place): SwitchSite => {
+    const { id, entry, rack, box, dbmc } = place;
+    return {
+      id,
+      index: place.index,
+      kind: entry.kind,
+      ports: entry.ports,
+      address: dbmc,
+      rack,
+      box,
+    };
+  });
+  const byId = <T extends { readonly id: string }>(all: readonly T[]): ReadonlyMap<string, T> =>
+    new Map(all.map((each) => [each.id, each]));
+  return {
+    segmentSize: BigInt(segmentMiB(topology)) << 20n,
+    ...{ computes: byId(computeAt), memories: byId(memoryAt) },
+    ...{ accelerators: byId(accelerators), switches: byId(switchAt) },
+    ...{ computeAt, memoryAt, switchAt },
+    boxName: (box) => graph.boxName(box),
+  };
+}
+
+function only<T extends BrickEntry['type']>(
+  entry: BrickEntry,
+  type: T,
+): Extract<BrickEntry, { readonly type: T }> {
+  if (entry.type === type) return entry as Extract<BrickEntry, { readonly type: T }>;
+  throw new SdmError('SDM_INTERNAL', `a brick of type ${entry.type} is listed as ${type}`);
 }

@@ -1,0 +1,43 @@
+import { SdmError } from '../../common/errors.js';
+import type { AttachmentRecord, PlatformRecord } from '../records.js';
+import type { Refusal, Reservation } from '../reservation/types.js';
+import type { Put } from '../store/types.js';
+import type { Site } from '../synthesizer/site.js';
+import type { Remember, ShrinkRequest } from '../views.js';
+import { chooseToFree, segmentsFor } from './choose.js';
+import { refusalError } from './refusal.js';
+
+/** Which attachments a shrink takes. @throws SDM_NOT_FOUND, SDM_INPUT. */
+export function chosen(
+  site: Site,
+  record: PlatformRecord,
+  { size, attachment }: ShrinkRequest,
+): AttachmentRecord[] {
+  if (attachment !== undefined) {
+    const found = record.attachments.find((each) => each.id === attachment);
+    if (found !== undefined) return [found];
+    throw new SdmError('SDM_NOT_FOUND', `platform ${record.id} has no attachment ${attachment}`, {
+      details: { platform: record.id, attachment },
+    });
+  }
+  if (size === undefined) return [...record.attachments];
+  return chooseToFree(record.attachments, segmentsFor(size, site.segmentSize, 'size'));
+}
+
+export function remembered<T extends Parameters<Remember['value']>[0]>(
+  remember: Remember | undefined,
+  result: T,
+): Put[] {
+  return remember === undefined ? [] : [{ key: remember.key, value: remember.value(result) }];
+}
+
+/** After these this process does nothing more. */
+export function isEnd(error: unknown): boolean {
+  return error instanceof SdmError && ['SDM_STORE', 'SDM_STALE_EPOCH'].includes(error.code);
+}
+
+/** @throws the refusal, with bricks by their ids. */
+export function granted(site: Site, reserved: Reservation | Refusal): Reservation {
+  if ('refused' in reserved) throw refusalError(site, reserved);
+  return reserved;
+}

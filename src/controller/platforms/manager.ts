@@ -1,0 +1,288 @@
+import { hex } from '../../abi/numbers.js';
+import { SdmError } from '../../common/errors.js';
+import type { AttachmentRecord, PlatformRecord } from '../records.js';
+import type { Reservation } from '../reservation/types.js';
+import type { Put } from '../store/types.js';
+import type { Settled } from '../types.js';
+import type {
+  AllocateRequest,
+  CommandOptions,
+  ExplainView,
+  GrowRequest,
+  GrowResult,
+  PlanRequest,
+  PlanView,
+  PlatformView,
+  ShrinkRequest,
+  ShrinkResult,
+  Who,
+} from '../views.js';
+import { attachmentsOf, reservationOf } from './convert.js';
+import { Endings, stepFailed, type EndingParts } from './endings.js';
+import { chosen, granted, isEnd, remembered } from './manager-parts.js';
+import { newRecord } from './new-record.js';
+import { planView } from './plan.js';
+import { refusalView } from './refusal.js';
+import { growRequest, reserveRequest, type Defaults } from './requests.js';
+import { Turns } from './turns.js';
+import { platformView, segmentsOf } from './view.js';
+import { bringUp, isProgrammed, type UpFailure } from './works.js';
+
+export interface ManagerParts extends EndingParts {
+  readonly defaults: Defaults;
+}
+
+/** Makes, changes and releases platforms; commands on one platform take turns. */
+export class PlatformManager {
+  readonly endings: Endings;
+  readonly turns = new Turns<number | string>();
+  readonly #parts: ManagerParts;
+
+  constructor(parts: ManagerParts) {
+    this.#parts = parts;
+    this.endings = new Endings(parts);
+  }
+
+  async allocate(
+    request: AllocateRequest,
+    who: Who,
+    { remember }: CommandOptions = {},
+  ): Promise<PlatformView> {
+    const { core, site, defaults, ledger } = this.#parts;
+    this.turns.check();
+    const wanted = reserveRequest(site, request, defaults);
+    const reservation = granted(site, core.reserve(wanted));
+    const id = ledger.nextId();
+    const record = newRecord(site, id, request, reservation, { ...wanted, owner: who.name });
+    // begins at once: nobody else knows the id
+    return this.turns.run(id, async () => {
+      const programmed = isProgrammed(site, record, record.attachments);
+      const tied = await this.#begin(record, reservation, programmed);
+      const failure = await this.#bringUp(record, record.attachments, programmed);
+      if (failure !== undefined) return this.#undo('create', record, failure);
+      record.state = 'active';
+      const view = platformView(site, record);
+      const put = [...tied, ...remembered(remember, view)];
+      await this.#store('allocate.active', record, record.attachments, put);
+      return view;
+    });
+  }
+
+  async grow(
+    id: number,
+    request: GrowRequest,
+    _who: Who,
+    { remember }: CommandOptions = {},
+  ): Promise<GrowResult> {
+    const { core, site, defaults, ledger } = this.#parts;
+    return this.turns.run(id, async () => {
+      const record = await this.#usable(id);
+      const wanted = growRequest(site, record, request, defaults);
+      const reservation = granted(site, core.reserve(wanted));
+      const added = attachmentsOf(site, reservation, {
+        ...{ platform: id, next: record.next, reservation: record.nextReservation },
+        ...{ mode: record.mode, node: record.node },
+      });
+      record.next += added.length;
+      record.nextReservation += 1;
+      record.attachments.push(...added);
+      record.state = 'changing';
+      const programmed = isProgrammed(site, record, added);
+      if (programmed) {
+        await this.#orTurnBack(record, added, ledger.commit('grow.begin', { save: [record] }));
+        this.endings.tell(record);
+      }
+      const failure = await this.#bringUp(record, added, programmed);
+      if (failure !== undefined) return this.#undo('grow', record, failure);
+      record.state = 'active';
+      delete record.error;
+      const result: GrowResult = {
+        platform: platformView(site, record),
+        attached: added.map((each) => each.id),
+        ...(request.migrateOK === undefined ? {} : { domigrate: false }),
+      };
+      await this.#store('grow.active', record, added, remembered(remember, result));
+      return result;
+    });
+  }
+
+  async shrink(
+    id: number,
+    request: ShrinkRequest,
+    _who: Who,
+    { remember }: CommandOptions = {},
+  ): Promise<ShrinkResult> {
+    const { site, ledger } = this.#parts;
+    return this.turns.run(id, async () => {
+      const record = await this.#usable(id);
+      const leaving = chosen(site, record, request);
+      const staying = record.attachments.filter((each) => !leaving.includes(each));
+      const result = (): ShrinkResult => ({
+        platform: platformView(site, { ...record, state: 'active', attachments: staying }),
+        detached: leaving.map((each) => each.id),
+        freed: hex(BigInt(segmentsOf(leaving)) * site.segmentSize),
+      });
+      if (leaving.length === 0) return result();
+      for (const each of leaving) each.state = 'detaching';
+      record.state = 'changing';
+      if (remember !== undefined) record.remembered = remember.key;
+      const put = remembered(remember, result());
+      await ledger.commit('shrink.begin', { save: [record], put });
+      this.endings.tell(record);
+      const ended = await this.endings.change(record);
+      if (ended.error !== undefined) {
+        throw stepFailed(
+          `platform ${id} keeps memory that was to be freed`,
+          ended.error,
+          record,
+          ended,
+        );
+      }
+      return result();
+    });
+  }
+
+  async release(id: number, _who?: Who, { remember }: CommandOptions = {}): Promise<void> {
+    const { ledger, site } = this.#parts;
+    return this.turns.run(id, async () => {
+      const record = ledger.platform(id);
+      record.state = 'releasing';
+      const put = remembered(remember, undefined);
+      if (isProgrammed(site, record, record.attachments) || put.length > 0) {
+        await ledger.commit('release.begin', { save: [record], put });
+        this.endings.tell(record);
+      }
+      const ended = await this.endings.all(record, 'release');
+      if (ended.error !== undefined) {
+        throw stepFailed(`platform ${id} is not released yet`, ended.error, record, ended);
+      }
+    });
+  }
+
+  /** @throws as a command that does it. */
+  plan(request: PlanRequest): PlanView {
+    const { core, site } = this.#parts;
+    const planned = core.plan(this.#wanted(request));
+    return planView(site, granted(site, planned), request);
+  }
+
+  explain(request: PlanRequest): ExplainView {
+    const { core, site } = this.#parts;
+    const planned = core.plan(this.#wanted(request));
+    if (!('refused' in planned)) return { fits: true, plan: planView(site, planned, request) };
+    const refusal = core.explain(this.#wanted(request));
+    return {
+      fits: false,
+      refusal: refusalView(site, refusal === 'fits' ? planned : refusal),
+    };
+  }
+
+  /** Ends what is not ended; for the reconcile loop. */
+  settle(id: number): Promise<Settled> {
+    return this.turns.run(id, async () => {
+      const record = this.#parts.ledger.platforms.get(id);
+      return record === undefined ? 'gone' : (await this.endings.settle(record)).settled;
+    });
+  }
+
+  settleScrubs(memory: string): Promise<number> {
+    return this.turns.run(`scrub ${memory}`, () => this.endings.scrubs(memory));
+  }
+
+  /** Refuses what has not begun, waits for the rest. */
+  close(): Promise<void> {
+    return this.turns.close();
+  }
+
+  #wanted(request: PlanRequest): Parameters<ManagerParts['core']['plan']>[0] {
+    const { site, defaults, ledger } = this.#parts;
+    if (!('platform' in request)) return reserveRequest(site, request, defaults);
+    return growRequest(site, ledger.durable(request.platform), request, defaults);
+  }
+
+  async #bringUp(
+    record: PlatformRecord,
+    attachments: readonly AttachmentRecord[],
+    programmed: boolean,
+  ): Promise<UpFailure | undefined> {
+    if (programmed) return bringUp(this.#parts.steps, record, attachments);
+    for (const each of attachments) each.state = 'attached';
+    return undefined;
+  }
+
+  async #undo(what: string, record: PlatformRecord, { error, begun }: UpFailure): Promise<never> {
+    const ended =
+      what === 'create'
+        ? await this.endings.all(record, 'undo', begun)
+        : await this.endings.change(record, begun);
+    throw stepFailed(`platform ${record.id}: ${what} failed`, error, record, ended);
+  }
+
+  /** @returns what ties it to its lease and is not stored yet. */
+  async #begin(
+    record: PlatformRecord,
+    reservation: Reservation,
+    programmed: boolean,
+  ): Promise<Put[]> {
+    const { ledger, core } = this.#parts;
+    try {
+      const put = record.lease ? [await ledger.grantLease(record.id, record.lease.ttlMs)] : [];
+      ledger.platforms.set(record.id, record);
+      if (!programmed) return put;
+      await ledger.commit('allocate.begin', { save: [record], put });
+      this.endings.tell(record);
+      return [];
+    } catch (error) {
+      ledger.platforms.delete(record.id);
+      core.release(reservation);
+      throw error;
+    }
+  }
+
+  /** The end of what was brought up; where it cannot be stored it is taken back. */
+  async #store(
+    name: 'allocate.active' | 'grow.active',
+    record: PlatformRecord,
+    added: readonly AttachmentRecord[],
+    put: readonly Put[],
+  ): Promise<void> {
+    try {
+      await this.#parts.ledger.commit(name, { save: [record], put });
+    } catch (error) {
+      if (isEnd(error)) throw error;
+      const create = name === 'allocate.active';
+      record.state = create ? 'allocating' : 'changing';
+      for (const each of added) each.state = 'reserved';
+      return this.#undo(create ? 'create' : 'grow', record, { error, begun: new Set(added) });
+    }
+    this.endings.tell(record);
+  }
+
+  /** Of a grow whose intent is not stored. */
+  async #orTurnBack(
+    record: PlatformRecord,
+    added: readonly AttachmentRecord[],
+    stored: Promise<void>,
+  ): Promise<void> {
+    const { core, site } = this.#parts;
+    await stored.catch((error: unknown) => {
+      core.release(reservationOf(site, record, added[0]!.reservation));
+      record.attachments = record.attachments.filter((each) => !added.includes(each));
+      record.state = 'active';
+      throw error;
+    });
+  }
+
+  /** @throws SDM_NOT_FOUND; SDM_CONFLICT for one that goes or is not whole. */
+  async #usable(id: number): Promise<PlatformRecord> {
+    const record = this.#parts.ledger.platform(id);
+    if (record.state === 'changing') await this.endings.settle(record);
+    if (record.state === 'active') return record;
+    throw new SdmError(
+      'SDM_CONFLICT',
+      `platform ${id} is ${record.state} (${record.error?.message ?? 'it is not ended yet'}), so it can ` +
+        'neither grow nor shrink now',
+      { details: { platform: id, state: record.state } },
+    );
+  }
+}

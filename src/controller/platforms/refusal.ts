@@ -1,0 +1,82 @@
+import { hex } from '../../abi/numbers.js';
+import { SdmError, type ErrorCode } from '../../common/errors.js';
+import type { Refusal, ReserveRequest, RefusedResource, Where } from '../reservation/types.js';
+import type { Site } from '../synthesizer/site.js';
+import type { RefusalView } from '../views.js';
+import { MIB } from './convert.js';
+
+const CODES: Record<RefusedResource, ErrorCode> = {
+  cores: 'SDM_NO_CORES',
+  'local-memory': 'SDM_NO_LOCAL_MEMORY',
+  segments: 'SDM_NO_SEGMENTS',
+  transceiver: 'SDM_NO_TRANSCEIVER',
+  path: 'SDM_NO_PATH',
+  memports: 'SDM_NO_MEMPORT',
+  combination: 'SDM_NO_COMBINATION',
+};
+
+const UNITS: Record<RefusedResource, string> = {
+  cores: 'cores in one coherent island',
+  'local-memory': 'MiB of local memory',
+  segments: 'remote segments',
+  transceiver: 'percent of a transceiver',
+  path: 'percent of a path',
+  memports: 'memports',
+  combination: 'resources together',
+};
+
+/** Bricks by their ids, sizes in bytes. */
+export function refusalView(site: Site, refusal: Refusal): RefusalView {
+  const { resource, where, asked, found, nearest } = refusal;
+  const place = whereOf(site, where);
+  const hint = nearest === undefined ? undefined : requestOf(site, nearest);
+  const what =
+    resource === 'combination'
+      ? 'each resource is there, but no compute brick comes to all of them'
+      : `${asked} ${UNITS[resource]} are asked for, and the most that is free is ${found}`;
+  const would =
+    hint === undefined ? '; free something first' : `; this would fit: ${JSON.stringify(hint)}`;
+  return {
+    ...{ resource, where: place, asked, found },
+    message: `${what} (${placeText(place)})${would}`,
+    ...(hint === undefined ? {} : { nearest: hint }),
+  };
+}
+
+export function refusalError(site: Site, refusal: Refusal): SdmError {
+  const { message, ...details } = refusalView(site, refusal);
+  return new SdmError(CODES[refusal.resource], message, { details });
+}
+
+type Place = { readonly kind: string; readonly brick?: string; readonly box?: string };
+
+function whereOf(site: Site, where: Where): Place {
+  switch (where.kind) {
+    case 'compute':
+      return { kind: 'compute', brick: site.computeAt[where.compute]!.id };
+    case 'memory':
+      return { kind: 'memory', brick: site.memoryAt[where.memory]!.id };
+    case 'box':
+      return { kind: 'box', box: site.boxName(where.box) };
+    default:
+      return where;
+  }
+}
+
+function placeText({ kind, brick, box }: Place): string {
+  if (brick !== undefined) return `brick ${brick}`;
+  return kind === 'box' ? `box ${box}` : 'anywhere';
+}
+
+function requestOf(site: Site, request: ReserveRequest): Record<string, unknown> {
+  const { compute, cores, localMemory, memory, segments, pathUtil, policy } = request;
+  const mib = (value: number): string => hex(BigInt(value) * MIB);
+  return {
+    ...(compute === undefined ? {} : { brick: site.computeAt[compute]!.id }),
+    ...(cores === undefined ? {} : { cores }),
+    ...(memory === undefined || memory === 0 ? {} : { memory: mib(memory) }),
+    ...(localMemory === undefined || localMemory === 0 ? {} : { localMemory: mib(localMemory) }),
+    ...(segments === 0 ? {} : { remoteMemory: hex(BigInt(segments) * site.segmentSize) }),
+    ...{ pathUtil, policy },
+  };
+}
