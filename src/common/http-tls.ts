@@ -17,11 +17,12 @@ export function tlsConnection(
   kept: AgentOptions,
 ): { agent: Agent; request: Target['request']; options: RequestOptions } {
   const { ca, cert, key, id } = loadTls(pki, false);
-  const options: RequestOptions = {
+  const options = {
     ...TLS_VERSION,
     ca,
     ...(cert && key && { cert, key }),
-    checkServerIdentity: (host, certificate) => strangerIn(certificate, host, id?.rack, expect),
+    checkServerIdentity: (host: string, certificate: PeerCertificate) =>
+      strangerIn(certificate, host, id?.rack, expect),
   };
   // No session is taken up again: then nobody would look at the certificate.
   const agent = new Agent({ ...kept, ...options, maxCachedSessions: 0 });

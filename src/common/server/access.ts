@@ -1,7 +1,12 @@
-import type { FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { SdmError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { App } from './app.js';
+import { Certificates } from './certificates.js';
+import { isUnixSocket } from './http-server.js';
+import { Tokens } from './tokens.js';
 import { LOCAL_IDENTITY, TOKEN_ROLES, type Identity, type Role } from './identity.js';
 
 /** How those who ask prove who they are, and what they may do. */
@@ -19,12 +24,29 @@ export interface AuthOptions {
 const READ: readonly Role[] = ['viewer', 'controller'];
 const COMMAND: readonly Role[] = ['operator', 'controller'];
 
+/** Who is at a port of this machine where nobody has to prove who they are. */
+const LOOPBACK_IDENTITY: Identity = { kind: 'local', role: 'local', name: 'loopback' };
+const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]{1,512}) *$/i;
+
 /** Decides for every request who sent it, and whether they may. */
 export class Access {
-  readonly options: AuthOptions;
+  /** For a server behind TLS; undefined where no PKI is configured. */
+  readonly certificates: Certificates | undefined;
+  readonly #tokens: Tokens | undefined;
+  readonly #read: readonly Role[];
+  readonly #command: readonly Role[];
 
-  constructor(options: AuthOptions = {}, _log: Logger) {
-    this.options = options;
+  /** @throws SdmError SDM_PKI for a directory or a file that cannot be used. */
+  constructor({ pki, tokens, read = READ, command = COMMAND }: AuthOptions, log: Logger) {
+    this.certificates = pki === undefined ? undefined : new Certificates(pki, log);
+    this.#tokens = tokens === undefined ? undefined : new Tokens(tokens, log);
+    this.#read = read;
+    this.#command = command;
+  }
+
+  /** Whether who comes to a port of this machine must show a token. */
+  get asksForTokens(): boolean {
+    return this.#tokens !== undefined;
   }
 
   /** Has each route that is added from now on ask before anything of a body is read. */
@@ -32,27 +54,63 @@ export class Access {
     app.decorateRequest('identity');
     app.addHook('onRoute', (route) => {
       const allow = route.config?.allow;
-      route.onRequest = [
-        ...[route.onRequest ?? []].flat(),
-        (request, _reply, done) => {
-          try {
-            this.admit(request, allow);
-            done();
-          } catch (error) {
-            done(error as Error);
-          }
-        },
-      ];
+      const ask: onRequestHookHandler = (request, _reply, done) => {
+        try {
+          this.admit(request, allow);
+          done();
+        } catch (error) {
+          done(error as Error);
+        }
+      };
+      route.onRequest = [ask, ...[route.onRequest ?? []].flat()];
     });
   }
 
   /** @throws SDM_UNAUTHENTICATED, SDM_FORBIDDEN. */
   admit(request: FastifyRequest, allow?: readonly Role[]): void {
-    const { read = READ, command = COMMAND } = this.options;
+    const identity = this.#identify(request.raw);
+    request.identity = identity;
+    if (identity.role === 'local') return;
     const isReading = request.method === 'GET' || request.method === 'HEAD';
-    request.identity = LOCAL_IDENTITY;
-    checkRole(request.identity, allow ?? (isReading ? read : command), request);
+    checkRole(identity, allow ?? (isReading ? this.#read : this.#command), request);
   }
+
+  #identify({ socket, headers }: IncomingMessage): Identity {
+    const isTls = 'encrypted' in socket;
+    // its file says who may use it
+    if (isUnixSocket(socket)) return LOCAL_IDENTITY;
+    const shown = isTls ? this.certificates?.identify(socket as TLSSocket) : undefined;
+    if (shown !== undefined) return shown;
+    const { authorization } = headers;
+    if (authorization !== undefined && this.#tokens !== undefined) {
+      const text = BEARER.exec(authorization)?.[1];
+      const known = text === undefined ? undefined : this.#tokens.identify(text);
+      if (known !== undefined) return known;
+      throw new SdmError(
+        'SDM_UNAUTHENTICATED',
+        'the token of this client is refused: it is none of those that this daemon knows',
+      );
+    }
+    if (!isTls && this.#tokens === undefined) return openTo(headers);
+    const ways = [
+      ...(isTls ? ['a certificate that the authority of this rack issued'] : []),
+      ...(this.#tokens === undefined ? [] : ['"Authorization: Bearer <token>"']),
+    ];
+    throw new SdmError('SDM_UNAUTHENTICATED', `expected ${ways.join(' or ')}, found neither`);
+  }
+}
+
+/**
+ * Whoever is on this machine may use an open port, but for pages of others in its browser: those send
+ * along where they come from. @throws SDM_FORBIDDEN.
+ */
+function openTo(headers: IncomingHttpHeaders): Identity {
+  const { origin, 'sec-fetch-site': site = 'none' } = headers;
+  if (origin === undefined && (site === 'none' || site === 'same-origin')) return LOOPBACK_IDENTITY;
+  throw new SdmError(
+    'SDM_FORBIDDEN',
+    'a page of another origin may not use this port; configure tokens, and have it show one',
+  );
 }
 
 /** @throws SDM_FORBIDDEN. */

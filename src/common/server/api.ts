@@ -30,7 +30,7 @@ export interface ApiOptions {
   /** Gets every failure; requests themselves at level debug. */
   readonly log: Logger;
   readonly limits?: Partial<Limits>;
-  /** Who may do what, and how they prove who they are; without it only Unix sockets can be served. */
+  /** Who may do what, and how they prove who they are; without it https cannot be served. */
   readonly auth?: AuthOptions;
   /** For `GET /openapi.json`. */
   readonly openapi: Description;
@@ -68,7 +68,7 @@ export interface Api {
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { log, events, metrics, openapi, refused = () => {} } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const access = new Access(options.auth, log);
+  const access = new Access(options.auth ?? {}, log);
   const streams = events && new EventStreams(events.log, limits, log);
   const validation = new Validation();
   const unreadable = new Unreadable(refused);

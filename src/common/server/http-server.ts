@@ -28,11 +28,19 @@ export function optionsOf({ headersTimeout, requestTimeout, keepAliveTimeout }: 
   };
 }
 
+/** Connections over Unix sockets. What a socket says of its addresses is gone when its client is. */
+const unixSockets = new WeakSet<object>();
+
+export const isUnixSocket = (socket: object): boolean => unixSockets.has(socket);
+
 /** Has a server hold its clients to the limits. */
 export function guarded<S extends Server>(
   server: S,
   { handler, limits, unreadable }: ServerParts,
 ): S {
+  server.on('connection', (socket: Socket) => {
+    if (typeof server.address() === 'string') unixSockets.add(socket);
+  });
   server.on('clientError', (error, socket) => unreadable.clientError(error, socket as Socket));
   const { maxConnections, maxPipelined } = limits;
   const most = { ...limits, connections: maxConnections, requests: maxPipelined };

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { FileLock, Native } from '../../native/types.js';
 import { formatAddress, parseAddress, type Address } from '../address.js';
+import { SdmError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Api } from './api.js';
 import { makeServer } from './http-server.js';
@@ -44,10 +45,13 @@ export async function listenOn(
     }
     return { address: formatAddress(where), release: () => lock.close() };
   }
-  const server =
-    where.kind === 'http'
-      ? makeServer(api.parts)
-      : (await import('./tls-server.js')).makeTlsServer(api.parts, {});
+  const server = where.kind === 'http' ? makeServer(api.parts) : await tlsServer(api, where);
+  if (where.kind === 'http' && !api.access.asksForTokens) {
+    log.warn(
+      { address: formatAddress(where) },
+      'whoever has an account on this machine may use this port: no tokens are configured',
+    );
+  }
   const port = await listenOnPort(server, where);
   api.add(server);
   return { address: formatAddress({ ...where, port }), release: () => {} };
@@ -61,4 +65,16 @@ function listenOnPort(server: Server, { host, port }: Exclude<Address, { kind: '
       resolve((server.address() as { port: number }).port);
     });
   });
+}
+
+async function tlsServer(api: Api, where: Address): Promise<Server> {
+  const options = api.access.certificates?.serverOptions;
+  if (options === undefined) {
+    throw new SdmError(
+      'SDM_CONFIG',
+      `${formatAddress(where)} needs a certificate: name a directory that \`sdm pki issue\` made as "pki"`,
+    );
+  }
+  const { makeTlsServer } = await import('./tls-server.js');
+  return makeTlsServer(api.parts, options);
 }
