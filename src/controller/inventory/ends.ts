@@ -1,4 +1,11 @@
-import type { Topology } from './topology-schema.js';
+import type {
+  BoxEntry,
+  BrickEntry,
+  RackEntry,
+  SwitchEntry,
+  Topology,
+  TrayEntry,
+} from './topology-schema.js';
 
 /** Splits `dbesm-0-0/60`. @returns undefined where it is no such text. */
 export function splitEnd(text: string): { readonly id: string; readonly end: number } | undefined {
@@ -9,10 +16,10 @@ export function splitEnd(text: string): { readonly id: string; readonly end: num
 
 /** Every switch of a topology with where it is, the outermost first. */
 export function* switchesOf(topology: Topology): Generator<{
-  readonly entry: NonNullable<Topology['switches']>[number];
+  readonly entry: SwitchEntry;
   readonly path: readonly (string | number)[];
-  readonly rack?: Topology['racks'][number];
-  readonly box?: Topology['racks'][number]['boxes'][number];
+  readonly rack?: RackEntry;
+  readonly box?: BoxEntry;
 }> {
   for (const [i, entry] of (topology.switches ?? []).entries()) {
     yield { entry, path: ['switches', i] };
@@ -29,23 +36,31 @@ export function* switchesOf(topology: Topology): Generator<{
   }
 }
 
-/** Every brick of a topology with where it is. */
-export function* bricksOf(topology: Topology): Generator<{
-  readonly entry: Topology['racks'][number]['boxes'][number]['trays'][number]['bricks'][number];
-  readonly id: string;
+interface BrickAt {
+  readonly entry: BrickEntry;
   readonly path: readonly (string | number)[];
-  readonly rack: Topology['racks'][number];
-  readonly box: Topology['racks'][number]['boxes'][number];
-  readonly tray: Topology['racks'][number]['boxes'][number]['trays'][number];
-}> {
+  readonly rack: RackEntry;
+  readonly box: BoxEntry;
+  readonly tray: TrayEntry;
+}
+
+/** Every brick of a topology with where it is, whatever stands for one. */
+export function* bricksAsGiven(topology: Topology): Generator<BrickAt> {
   for (const [r, rack] of topology.racks.entries()) {
     for (const [b, box] of rack.boxes.entries()) {
       for (const [t, tray] of box.trays.entries()) {
         for (const [i, entry] of tray.bricks.entries()) {
           const path = ['racks', r, 'boxes', b, 'trays', t, 'bricks', i];
-          yield { entry, id: `${rack.id}.${box.id}.${entry.id}`, path, rack, box, tray };
+          yield { entry, path, rack, box, tray };
         }
       }
     }
+  }
+}
+
+/** Every brick of a topology with where it is, by its id. */
+export function* bricksOf(topology: Topology): Generator<BrickAt & { readonly id: string }> {
+  for (const at of bricksAsGiven(topology)) {
+    yield { ...at, id: `${at.rack.id}.${at.box.id}.${at.entry.id}` };
   }
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { JsonPath } from '../../common/json-scan.js';
 import { parseSize } from '../../common/units.js';
 import { isBrickId } from './brick-id.js';
-import { bricksOf, switchesOf } from './ends.js';
+import { bricksAsGiven, bricksOf, switchesOf } from './ends.js';
 import { MAX_FAULTS, schemaFault, type Fault } from './fault.js';
 import { linkFaults } from './link-check.js';
 import { poolFaults } from './pool-check.js';
@@ -36,7 +36,7 @@ function some(faults: Iterable<Fault>): Fault[] {
 }
 
 function* formFaults(topology: Topology): Generator<Fault> {
-  for (const { entry, path } of bricksOf(topology)) {
+  for (const { entry, path } of bricksAsGiven(topology)) {
     const fault = brickFault(entry, path);
     if (fault !== undefined) yield fault;
   }

@@ -1,6 +1,6 @@
 import { formatTrayId, type BrickId, type BrickKey, type TrayId } from './brick-id.js';
 import { bricksOf, switchesOf } from './ends.js';
-import type { BrickEntry, SwitchEntry, Topology, TrayEntry } from './topology-schema.js';
+import type { BoxEntry, BrickEntry, SwitchEntry, Topology, TrayEntry } from './topology-schema.js';
 
 /** A brick of a topology, with where it is. */
 export interface BrickPlace {
@@ -98,7 +98,7 @@ function switchPlaces(topology: Topology): Map<string, SwitchPlace> {
   return switches;
 }
 
-/** A box's switches are on one of its trays. */
-function boxDbmc({ dbmc, trays }: Topology['racks'][number]['boxes'][number]): string | undefined {
+/** What sets a box's switches where they name nothing else: the first of its trays that has a dBMC. */
+export function boxDbmc({ dbmc, trays }: BoxEntry): string | undefined {
   return dbmc ?? trays.find((tray) => tray.dbmc !== undefined)?.dbmc;
 }

@@ -1,7 +1,14 @@
 /** The topology file as it is written; docs/topology.md has it for people. */
 import { Type, type Static, type TProperties, type TSchema } from 'typebox';
 import { HEX_PATTERN } from '../../common/units.js';
-import { MAX_BRICK, MAX_ID, SWITCH_ID_EXPECTED, SWITCH_ID_PATTERN } from './brick-id.js';
+import {
+  BRICK_ID_EXPECTED,
+  BRICK_ID_PATTERN,
+  MAX_BRICK,
+  MAX_ID,
+  SWITCH_ID_EXPECTED,
+  SWITCH_ID_PATTERN,
+} from './brick-id.js';
 
 /** No unknown property passes: a misspelt one must not be taken for its default. */
 const closed = { additionalProperties: false } as const;
@@ -198,6 +205,9 @@ export const TopologyFile = fileOf(Brick, Link);
 /** The same with bricks and links left open: those are checked one by one, each as what it is. */
 export const TopologySkeleton = fileOf(Type.Unknown(), Type.Unknown());
 
+/** More keys are let through: a newer dBMC may say more. */
+const open = { additionalProperties: true } as const;
+
 /** What a tray says of itself; `id` is "rack.box.tray", or "rack" for that rack's own switches. */
 export const TrayRegistration = Type.Object(
   {
@@ -205,12 +215,28 @@ export const TrayRegistration = Type.Object(
       pattern: '^(0|[1-9][0-9]{0,4})(\\.(0|[1-9][0-9]{0,4})\\.(0|[1-9][0-9]{0,4}))?$',
       expected: 'rack.box.tray, such as "0.2.1", or a rack, such as "0"',
     }),
-    dbmc: Type.Optional(Address('of its sdm-dbmc')),
-    bricks: Type.Optional(Type.Array(Brick, { maxItems: MAX_BRICK + 1 })),
-    switches: Type.Optional(Type.Array(Switch, { maxItems: 64 })),
+    address: Type.Optional(Address('of its sdm-dbmc')),
+    bricks: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { id: Type.String({ pattern: BRICK_ID_PATTERN, expected: BRICK_ID_EXPECTED }) },
+          { ...open, description: 'of a brick that is known, any key of the file may be left out' },
+        ),
+        { maxItems: 1024 },
+      ),
+    ),
+    switches: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { id: Type.String({ pattern: SWITCH_ID_PATTERN, expected: SWITCH_ID_EXPECTED }) },
+          open,
+        ),
+        { maxItems: 1024 },
+      ),
+    ),
     links: Type.Optional(Type.Array(Link, { maxItems: 65_536 })),
   },
-  closed,
+  open,
 );
 
 type Deep<T> = T extends readonly (infer E)[]
