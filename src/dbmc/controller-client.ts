@@ -9,9 +9,12 @@ export async function askController(
   pki: string | undefined,
 ): Promise<{ readonly ask: Ask; close(): void }> {
   const { HttpClient } = await import('../common/http-client.js');
-  const client = new HttpClient(address, pki === undefined ? {} : { pki });
+  const client = new HttpClient(
+    address,
+    pki === undefined ? {} : { pki, expect: { role: 'controller' } },
+  );
   return {
-    ask: (path, body, timeoutMs) => client.request({ method: 'POST', path, body, timeoutMs }),
+    ask: (path, body, timeoutMs) => client.call('POST', path, { body, timeoutMs }),
     close: () => client.close(),
   };
 }
