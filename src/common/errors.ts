@@ -169,6 +169,7 @@ export const ERRORS = {
   SDM_RACK_QEMU: { status: 502, when: 'QEMU did not start, or refused a command' },
   SDM_RACK_BOOT: { status: 504, when: 'a brick did not come up' },
   SDM_RACK_BRICK: { status: 503, when: 'the brick is not running' },
+  SDM_RACK_DAEMON: { status: 502, when: 'a daemon of the rack did not start, or does not end' },
   SDM_RACK_SSH: { status: 502, when: 'a brick cannot be reached by ssh' },
   SDM_DEMO: { status: 500, when: 'what the demo saw is not what it must see' },
   // Benchmarks
