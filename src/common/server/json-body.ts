@@ -51,7 +51,13 @@ export function mergeBodiesOfGet(app: App): void {
 }
 
 const mergeBody: preValidationHookHandler = (request, _reply, done) => {
-  const { body } = request;
+  let { body } = request;
+  try {
+    // where a scope reads bodies of any content type as text
+    if (typeof body === 'string') body = body === '' ? undefined : parseBody(body);
+  } catch (error) {
+    return done(error as Error);
+  }
   if (body === undefined || body === null) return done();
   if (typeof body !== 'object' || Array.isArray(body)) {
     return done(new SdmError('SDM_INPUT', 'body: expected a JSON object, or no body with GET'));
