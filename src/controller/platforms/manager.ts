@@ -35,7 +35,7 @@ export interface ManagerParts extends EndingParts {
 /** Makes, changes and releases platforms; commands on one platform take turns. */
 export class PlatformManager {
   readonly endings: Endings;
-  readonly turns = new Turns<number | string>();
+  readonly turns = new Turns();
   readonly #parts: ManagerParts;
 
   constructor(parts: ManagerParts) {
@@ -48,14 +48,14 @@ export class PlatformManager {
     who: Who,
     { remember }: CommandOptions = {},
   ): Promise<PlatformView> {
-    const { core, site, defaults, ledger } = this.#parts;
-    this.turns.check();
-    const wanted = reserveRequest(site, request, defaults);
-    const reservation = granted(site, core.reserve(wanted));
-    const id = ledger.nextId();
-    const record = newRecord(site, id, request, reservation, { ...wanted, owner: who.name });
-    // begins at once: nobody else knows the id
-    return this.turns.run(id, async () => {
+    return this.turns.fresh(async (hold) => {
+      const { core, site, defaults, ledger } = this.#parts;
+      const wanted = reserveRequest(site, request, defaults);
+      const reservation = granted(site, core.reserve(wanted));
+      const id = ledger.nextId();
+      hold(id);
+      const record = newRecord(site, id, request, reservation, { ...wanted, owner: who.name });
+      ledger.platforms.set(id, record);
       const programmed = isProgrammed(site, record, record.attachments);
       const tied = await this.#begin(record, reservation, programmed);
       const failure = await this.#bringUp(record, record.attachments, programmed);
@@ -74,8 +74,8 @@ export class PlatformManager {
     _who: Who,
     { remember }: CommandOptions = {},
   ): Promise<GrowResult> {
-    const { core, site, defaults, ledger } = this.#parts;
     return this.turns.run(id, async () => {
+      const { core, site, defaults, ledger } = this.#parts;
       const record = await this.#usable(id);
       const wanted = growRequest(site, record, request, defaults);
       const reservation = granted(site, core.reserve(wanted));
@@ -227,7 +227,6 @@ export class PlatformManager {
     const { ledger, core } = this.#parts;
     try {
       const put = record.lease ? [await ledger.grantLease(record.id, record.lease.ttlMs)] : [];
-      ledger.platforms.set(record.id, record);
       if (!programmed) return put;
       await ledger.commit('allocate.begin', { save: [record], put });
       this.endings.tell(record);

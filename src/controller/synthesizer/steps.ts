@@ -16,18 +16,29 @@ interface AgentAttachment {
   readonly memport: number;
 }
 
+export interface StepParts {
+  readonly site: Site;
+  readonly daemons: Daemons;
+  readonly wires: Wires;
+  readonly faults: Faults;
+  /** Proved to use nothing any more: nobody asks it to give anything back. */
+  readonly fenced: (brick: string) => boolean;
+}
+
 /** As the interface says: the one way in which anything is done at bricks, lenders and switches. */
 export class Steps implements AttachmentSteps {
   readonly #site: Site;
   readonly #daemons: Daemons;
   readonly #wires: Wires;
   readonly #faults: Faults;
+  readonly #fenced: (brick: string) => boolean;
 
-  constructor(site: Site, daemons: Daemons, wires: Wires, faults: Faults) {
+  constructor({ site, daemons, wires, faults, fenced }: StepParts) {
     this.#site = site;
     this.#daemons = daemons;
     this.#wires = wires;
     this.#faults = faults;
+    this.#fenced = fenced;
   }
 
   async ensureGranted(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void> {
@@ -71,8 +82,9 @@ export class Steps implements AttachmentSteps {
   async ensureDetached(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void> {
     const compute = this.#compute(platform);
     const retain = this.#lenderScrubs(attachment);
-    await this.#step('detach', attachment, compute.id, compute.address, async (address) => {
-      const call = this.#daemons.call(address, {
+    const address = this.#fenced(compute.id) ? undefined : compute.address;
+    await this.#step('detach', attachment, compute.id, address, async (at) => {
+      const call = this.#daemons.call(at, {
         method: 'DELETE',
         path: `/v1/attachments/${attachment.id}?retain=${retain}`,
         timeoutMs: this.#daemons.timeouts.detachMs,

@@ -1,0 +1,112 @@
+import type { Logger } from '../common/log.js';
+import { EventLog } from '../common/server/event-log.js';
+import { raiseEpoch } from './epoch.js';
+import type { Faults } from './faults.js';
+import type { Topology } from './inventory/topology-schema.js';
+import { openTransport } from './open.js';
+import { Ledger } from './platforms/ledger.js';
+import { PlatformManager, type ManagerParts } from './platforms/manager.js';
+import type { Defaults } from './platforms/requests.js';
+import { Rack } from './rack.js';
+import { createReconciler, type ReconcileOptions } from './reconcile/index.js';
+import { POLICIES } from './reservation/policies/index.js';
+import type { Store } from './store/types.js';
+import { Daemons, type Timeouts } from './synthesizer/daemons.js';
+import { Steps } from './synthesizer/steps.js';
+import type { OpenTransport } from './synthesizer/transport.js';
+import { Wires } from './synthesizer/wires.js';
+import { Trays } from './trays.js';
+import type { BrickId, BrickRecord, PlatformRecord, ReconcilePort, Reconciler } from './types.js';
+import type { ControllerEvent } from './views.js';
+
+export interface ControllerOptions {
+  readonly name: string;
+  readonly topology: Topology;
+  readonly store: Store;
+  readonly defaults: Omit<Defaults, 'policies'>;
+  readonly timeouts: Timeouts;
+  /** Calls under way at one daemon. */
+  readonly atOnce: number;
+  readonly reconcile: Partial<ReconcileOptions>;
+  readonly pki?: string | undefined;
+  readonly faults: Faults;
+  readonly log: Logger;
+}
+
+/** What a controller is made of. */
+export interface Parts {
+  readonly epoch: bigint;
+  readonly rack: Rack;
+  readonly ledger: Ledger;
+  readonly manager: PlatformManager;
+  readonly daemons: Daemons;
+  readonly wires: Wires;
+  readonly reconciler: Reconciler;
+  readonly trays: Trays;
+  readonly events: EventLog<ControllerEvent>;
+  readonly open: OpenTransport;
+  setBrick(id: BrickId, record: BrickRecord): Promise<void>;
+}
+
+/**
+ * Begins a term, reads the records, and claims what they say.
+ * @throws SDM_STALE_EPOCH, SDM_RECORD, SDM_CONFLICT, SDM_STORE.
+ */
+export async function assemble(options: ControllerOptions): Promise<Parts> {
+  const { name, store, faults, log, timeouts, atOnce } = options;
+  const { epoch, revision } = await raiseEpoch(store, faults);
+  const ledger = new Ledger({ store, faults, epochRevision: revision });
+  const trays = new Trays(store, log);
+  const [topology] = await Promise.all([trays.load(options.topology), ledger.load()]);
+  const rack = new Rack(topology);
+  const { site } = rack;
+  const events = new EventLog<ControllerEvent>();
+  const open = openTransport(site, options.pki);
+  const headers = { 'sdm-controller': name, 'sdm-epoch': String(epoch) };
+  const daemons = new Daemons({ open, headers, timeouts, atOnce });
+  const wires = new Wires(site, daemons);
+  const fenced = (id: BrickId): boolean => ledger.bricks.get(id)?.fenced !== undefined;
+  const steps = new Steps({ site, daemons, wires, faults, fenced });
+  rack.restore(ledger, wires);
+  const parts: ManagerParts = {
+    ...{ site, ledger, steps, events },
+    defaults: { ...options.defaults, policies: Object.keys(POLICIES) },
+    get core() {
+      return rack.core;
+    },
+  };
+  const manager = new PlatformManager(parts);
+  const setBrick = async (id: BrickId, record: BrickRecord): Promise<void> => {
+    await ledger.commit('brick', { bricks: [[id, record]] });
+    rack.applyBrick(ledger, id);
+  };
+  const port: ReconcilePort = {
+    ...{ name, epoch, store, events, steps, setBrick },
+    platforms: ledger.platforms,
+    turn: (id, task) =>
+      manager.turns.run(id, async () => {
+        const record = ledger.platforms.get(id);
+        return record === undefined ? undefined : task(record);
+      }),
+    save: (record: PlatformRecord) => ledger.commit('save', { save: [record] }),
+    settle: (id) => manager.settle(id),
+    settleScrubs: (memory) => manager.settleScrubs(memory),
+    release: (id) => manager.release(id),
+    brickRecord: (id) => ledger.bricks.get(id),
+  };
+  const reconciler = createReconciler(port, {
+    ...{ site, daemons, wires, log: log.child({ part: 'reconcile' }) },
+    options: options.reconcile,
+    get core() {
+      return rack.core;
+    },
+    dbmcOf: (id) => {
+      const tray = rack.index.bricks.get(id)?.tray;
+      return tray === undefined ? undefined : rack.index.trays.get(tray)?.dbmc;
+    },
+  });
+  await faults.at('start.loaded');
+  return {
+    ...{ epoch, rack, ledger, manager, daemons, wires, reconciler, trays, events, open, setBrick },
+  };
+}

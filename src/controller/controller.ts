@@ -1,0 +1,248 @@
+import { SdmError } from '../common/errors.js';
+import { assemble, type ControllerOptions, type Parts } from './assemble.js';
+import { brickView, brickViews, switchView, switchViews, type ViewParts } from './brick-views.js';
+import type { Faults } from './faults.js';
+import type { Topology } from './inventory/topology-schema.js';
+import { leaseId } from './platforms/keys.js';
+import { platformView } from './platforms/view.js';
+import type { Store } from './store/types.js';
+import type { OpenTransport } from './synthesizer/transport.js';
+import { problemsOf, totalsOf } from './totals.js';
+import type * as api from './types.js';
+
+export type { ControllerOptions } from './assemble.js';
+
+/** One rack: what there is, who has it, and what is done about it. */
+export class Controller implements api.ControllerCore {
+  readonly name: string;
+  readonly store: Store;
+  readonly reconciled: Promise<void>;
+  readonly #parts: Parts;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Reads are answered from then on; commands wait for {@link reconciled}. The store stays open where
+   * this fails.
+   * @throws as `assemble`.
+   */
+  static async open(options: ControllerOptions): Promise<Controller> {
+    return new Controller(options, await assemble(options));
+  }
+
+  private constructor({ name, store, faults, log }: ControllerOptions, parts: Parts) {
+    this.name = name;
+    this.store = store;
+    this.#parts = parts;
+    this.reconciled = this.#begin(faults);
+    // who waits for it is told; so is every command
+    this.reconciled.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      log.error({ err: error }, `the controller cannot reconcile: ${message}`);
+    });
+    this.events.append({ kind: 'epoch', epoch: `0x${this.epoch.toString(16)}` });
+  }
+
+  get epoch(): bigint {
+    return this.#parts.epoch;
+  }
+
+  get events(): Parts['events'] {
+    return this.#parts.events;
+  }
+
+  /** The way to the rack's daemons, for what is passed on as it is. */
+  get open(): OpenTransport {
+    return this.#parts.open;
+  }
+
+  async allocate(
+    request: api.AllocateRequest,
+    who: api.Who,
+    options?: api.CommandOptions,
+  ): Promise<api.PlatformView> {
+    await this.reconciled;
+    return this.#parts.manager.allocate(request, who, options);
+  }
+
+  async grow(
+    id: number,
+    request: api.GrowRequest,
+    who: api.Who,
+    options?: api.CommandOptions,
+  ): Promise<api.GrowResult> {
+    await this.reconciled;
+    return this.#parts.manager.grow(id, request, who, options);
+  }
+
+  async shrink(
+    id: number,
+    request: api.ShrinkRequest,
+    who: api.Who,
+    options?: api.CommandOptions,
+  ): Promise<api.ShrinkResult> {
+    await this.reconciled;
+    return this.#parts.manager.shrink(id, request, who, options);
+  }
+
+  async release(id: number, who: api.Who, options?: api.CommandOptions): Promise<void> {
+    await this.reconciled;
+    return this.#parts.manager.release(id, who, options);
+  }
+
+  plan(request: api.PlanRequest): api.PlanView {
+    return this.#parts.manager.plan(request);
+  }
+
+  explain(request: api.PlanRequest): api.ExplainView {
+    return this.#parts.manager.explain(request);
+  }
+
+  list(): api.PlatformView[] {
+    const { ledger, rack } = this.#parts;
+    return [...ledger.shown.values()].map((record) => platformView(rack.site, record));
+  }
+
+  get(id: number): api.PlatformView {
+    const { ledger, rack } = this.#parts;
+    return platformView(rack.site, ledger.durable(id));
+  }
+
+  totals(): api.TotalsView {
+    return totalsOf(this.#parts.rack, this.#parts.ledger);
+  }
+
+  bricks(): api.BrickView[] {
+    return brickViews(this.#views());
+  }
+
+  brick(id: api.BrickId): api.BrickView {
+    return brickView(this.#views(), id);
+  }
+
+  async drain(id: api.BrickId, on: boolean, _who: api.Who): Promise<api.BrickView> {
+    await this.reconciled;
+    this.brick(id);
+    const { ledger, setBrick, events } = this.#parts;
+    const { drained: _, ...rest } = ledger.bricks.get(id) ?? {};
+    await setBrick(id, on ? { ...rest, drained: true } : rest);
+    const view = this.brick(id);
+    events.append({ kind: 'brick', id, liveness: view.liveness, drained: view.drained });
+    return view;
+  }
+
+  async fence(id: api.BrickId, options: api.FenceOptions, who: api.Who): Promise<api.BrickView> {
+    await this.reconciled;
+    this.brick(id);
+    await this.#parts.reconciler.fence(id, options, who);
+    return this.brick(id);
+  }
+
+  switches(): api.SwitchView[] {
+    return switchViews(this.#views());
+  }
+
+  switch(id: string): api.SwitchView {
+    return switchView(this.#views(), id);
+  }
+
+  topology(): Topology {
+    return this.#parts.rack.topology;
+  }
+
+  trays(): api.TrayView[] {
+    return this.#parts.trays.list();
+  }
+
+  async registerTray(registration: unknown, _who: api.Who): Promise<api.TrayView> {
+    await this.reconciled;
+    const { rack, trays, ledger, wires, manager, reconciler } = this.#parts;
+    // most of the time it says what it said before
+    const { changed } = trays.joined(rack.topology, registration, () => false);
+    if (changed) {
+      await manager.turns.alone(async () => {
+        const used = this.#used();
+        const next = trays.joined(rack.topology, registration, (id) => used.has(id));
+        rack.change(next.topology, ledger, wires);
+      });
+    }
+    const view = await trays.keep(registration, changed);
+    reconciler.hint(view.id);
+    return view;
+  }
+
+  trayEvent(id: string, event: unknown, _who: api.Who): void {
+    const { trays, events, reconciler } = this.#parts;
+    trays.heard(id);
+    events.append({ kind: 'tray', id, event });
+    reconciler.hint(id);
+  }
+
+  async keepLeaseAlive(id: string): Promise<void> {
+    const platform = [...this.#parts.ledger.shown.values()].find(({ lease }) => lease?.id === id);
+    if (platform === undefined) {
+      throw new SdmError('SDM_NOT_FOUND', `there is no lease ${id}, or it has ended`, {
+        details: { lease: id },
+      });
+    }
+    await this.store.keepLeaseAlive(leaseId(platform.id));
+  }
+
+  drift(): api.DriftView {
+    return this.#parts.reconciler.drift();
+  }
+
+  problems(): api.Problem[] {
+    return problemsOf(this.#parts.ledger);
+  }
+
+  backup(path: string): Promise<void> {
+    return this.store.backup(path);
+  }
+
+  overdue(): string | undefined {
+    return undefined; // every step has a deadline of its own, and the store ends the process
+  }
+
+  /** Commands that run. */
+  get running(): number {
+    return this.#parts.manager.turns.count;
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #begin(faults: Faults): Promise<void> {
+    await this.#parts.reconciler.begin();
+    await faults.at('start.reconciled');
+    if (this.#closed === undefined) this.#parts.reconciler.start();
+  }
+
+  async #close(): Promise<void> {
+    const { reconciler, manager, daemons } = this.#parts;
+    await Promise.all([reconciler.close(), manager.close()]);
+    daemons.close();
+    await this.store.close();
+  }
+
+  #views(): ViewParts {
+    const { rack, ledger, reconciler } = this.#parts;
+    return {
+      ...{ site: rack.site, ledger, quarantined: () => 0 },
+      liveness: (id) => reconciler.liveness(id),
+    };
+  }
+
+  /** Bricks and switches that platforms use. */
+  #used(): Set<string> {
+    const used = new Set<string>();
+    for (const { brick, attachments } of this.#parts.ledger.platforms.values()) {
+      used.add(brick);
+      for (const { memory, path } of attachments) {
+        used.add(memory);
+        for (const hop of path.hops) used.add(hop.switch);
+      }
+    }
+    return used;
+  }
+}
