@@ -57,12 +57,17 @@ export const FAULT_POINTS: readonly string[] = [
  * @throws SDM_CONFIG for a point that there is not.
  */
 export function faultsFromEnvironment(env: NodeJS.ProcessEnv = process.env): Faults {
+  return faultsAmong(FAULT_POINTS, env);
+}
+
+/** The same, for another daemon's places. @throws SDM_CONFIG. */
+export function faultsAmong(points: readonly string[], env: NodeJS.ProcessEnv): Faults {
   const wanted = env['SDM_FAULT'];
   if (wanted === undefined || wanted === '') return NO_FAULTS;
-  if (!FAULT_POINTS.includes(wanted)) {
+  if (!points.includes(wanted)) {
     throw new SdmError(
       'SDM_CONFIG',
-      `SDM_FAULT is "${wanted}", which is no place to fail at; there are: ${FAULT_POINTS.join(', ')}`,
+      `SDM_FAULT is "${wanted}", which is no place to fail at; there are: ${points.join(', ')}`,
       { details: { key: 'SDM_FAULT', found: wanted } },
     );
   }

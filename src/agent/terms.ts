@@ -1,18 +1,22 @@
 import { SdmError } from '../common/errors.js';
-import type { Journal, JournalState } from './attachments/journal.js';
-import type { RegisterBackend } from './backend/types.js';
-import type { Observer } from './events.js';
+import type { JournalState } from './attachments/journal.js';
 import type { Faults } from './faults.js';
 import type { Turn } from './queue.js';
 import type { Caller, Log } from './types.js';
 
 type Term = NonNullable<JournalState['epoch']>;
 
+type TermEntry = { readonly kind: 'epoch' } & Term;
+
 export interface TermsOptions {
-  readonly backend: RegisterBackend;
-  readonly journal: Journal;
+  /** Mirrors the term, for diagnosis. */
+  readonly backend: { writeEpoch(epoch: bigint): void };
+  readonly journal: {
+    record(entry: TermEntry): Promise<void>;
+    state(): { readonly epoch: Term | undefined };
+  };
   readonly log: Log;
-  readonly observer: Observer;
+  readonly observer: { event(body: TermEntry): void };
   readonly faults: Faults;
 }
 

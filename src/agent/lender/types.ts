@@ -65,7 +65,8 @@ export interface ScrubProof {
 
 /** The answer to the end of a grant, or to a scrub. */
 export interface Scrubbed {
-  readonly id: string;
+  /** Of the grant; undefined for a scrub that was asked for by itself. */
+  readonly id?: string;
   /** Bytes that were scrubbed; 0 where they have other owners, or are retained. */
   readonly scrubbed: bigint;
   readonly retained: bigint;
@@ -78,12 +79,19 @@ export interface Scrubbed {
   readonly proof?: ScrubProof;
 }
 
-export interface SegmentView {
-  readonly segment: number;
+/** Neighbours of which the same is true. */
+export interface SegmentsView {
+  /** Number of the first, in this lender. */
+  readonly first: number;
+  readonly count: number;
+  /** Remote address of the first. */
   readonly start: bigint;
+  readonly size: bigint;
   readonly state: SegmentState;
   readonly grants: readonly string[];
+  /** Of those that are retained. */
   readonly region?: string;
+  /** Why the last scrub failed; it is tried again. */
   readonly error?: ErrorView;
 }
 
@@ -98,7 +106,8 @@ export interface LenderView {
   readonly counts: Readonly<Record<SegmentState, number>>;
   /** Bytes of its part that the pool file has pages for; undefined for what is no file. */
   readonly allocated?: bigint;
-  readonly segments: readonly SegmentView[];
+  /** All of them, in order. */
+  readonly segments: readonly SegmentsView[];
 }
 
 /** What may be asked of a lender. Commands of controllers are refused once their term is over. */
