@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { JsonPath } from '../../common/json-scan.js';
 import { parseSize } from '../../common/units.js';
+import { addressFaults } from './address-check.js';
 import { isBrickId } from './brick-id.js';
 import { bricksAsGiven, bricksOf, switchesOf } from './ends.js';
 import { MAX_FAULTS, schemaFault, type Fault } from './fault.js';
@@ -71,6 +72,7 @@ function* crossFaults(topology: Topology): Generator<Fault> {
     const expected = 'no such key for an optical switch: a circuit shares no port';
     yield { path: [...path, 'capacity'], at: 'key', expected, found: entry.capacity };
   }
+  yield* addressFaults(topology);
   yield* poolFaults(topology);
   yield* linkFaults(topology);
 }

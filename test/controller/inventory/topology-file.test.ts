@@ -84,6 +84,21 @@ describe('a topology file', () => {
       (v) => (brick(v).address = 'localhost:80'),
       'bricks[0].address: expected an address',
     ],
+    [
+      'plain HTTP',
+      (v) => (box(v).trays[0].dbmc = 'http://10.0.0.1:80'),
+      'trays[0].dbmc: expected https for what is not on this machine',
+    ],
+    [
+      'a socket too long',
+      (v) => (v.racks[0].dbmc = `unix:/${'x'.repeat(107)}`),
+      'racks[0].dbmc: expected a path of at most 107 bytes',
+    ],
+    [
+      'no port',
+      (v) => (v.dbmc = 'https://site'),
+      ': dbmc: expected "unix:/path", "https://host:port"',
+    ],
     ['no IP', (v) => (brick(v).ip = '127.0.0.256'), 'ip: expected an IP address'],
     [
       'a rack twice',
