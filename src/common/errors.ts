@@ -160,6 +160,9 @@ export const ERRORS = {
   },
   SDM_IAAS: { status: 500, when: 'what the test of platforms saw is not what it must see' },
 
+  // Controller: reconcile loop
+  SDM_NOT_FENCED: { status: 409, when: 'nothing shows that a lost brick reaches no remote memory' },
+
   // Rack
   SDM_CANCELLED: { status: 499, when: 'the caller gave up' },
   SDM_RACK_RUNNING: { status: 409, when: 'a rack of this name is up already' },
