@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
+import { SOCKET_PATH_MAX } from '../common/address.js';
+import { listenFaults } from '../common/server/listen-config.js';
 import { explainOne, isMisspelt, type Explanation } from '../common/schema-errors.js';
 import type { ConfigFile } from './config-schema.js';
 import { validatorOf } from './config-validator.js';
-
-/** The kernel's limit for the path of a Unix socket, without the closing zero. */
-const SOCKET_PATH_MAX = 107;
 
 /** Something in a configuration that cannot be. */
 export type Fault = Explanation;
@@ -37,6 +36,7 @@ function* crossFaults(raw: ConfigFile, sound: (key: string) => boolean): Generat
     const expected = `a path of at most ${SOCKET_PATH_MAX} bytes`;
     yield { key: 'socket', expected, found: raw.socket };
   }
+  if (sound('listen') && raw.listen !== undefined) yield* listenFaults('listen', raw.listen);
   if (!sound('addresses')) return;
   for (const [i, found] of (raw.addresses ?? []).entries()) {
     if (isIP(found) === 0) yield { key: `addresses[${i}]`, expected: 'an IP address', found };

@@ -2,6 +2,7 @@
 import { Type, type Static } from 'typebox';
 import { LOG_LEVELS } from '../common/log.js';
 import { closed, Hex, Milliseconds } from '../common/server/forms.js';
+import { ListenConfig } from '../common/server/listen-config.js';
 import {
   DEFAULT_NODE,
   DEFAULT_SOCKET,
@@ -99,6 +100,7 @@ export const ConfigFile = Type.Object(
         description: 'group, by name or number, whose members may command the agent',
       }),
     ),
+    listen: Type.Optional(ListenConfig),
     node: Type.Optional(
       Type.Integer({
         minimum: 0,

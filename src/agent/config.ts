@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import { duplicateKey, whereOf } from '../common/json-text.js';
 import type { LogLevel } from '../common/log.js';
+import type { ListenConfig } from '../common/server/listen-config.js';
 import { show } from '../common/schema-errors.js';
 import { faultsOf, type Fault } from './config-check.js';
 import type { ConfigFile } from './config-schema.js';
@@ -27,6 +28,8 @@ export type { ConfigFile } from './config-schema.js';
 export interface ServeConfig extends AgentConfig {
   readonly socket: string;
   readonly socketGroup: string | null;
+  /** Where else it listens; undefined: nowhere. */
+  readonly listen: ListenConfig | undefined;
   /** Where the journal lies. */
   readonly stateDir: string;
   /** That a D4.4 command may name; undefined: those of the interfaces, whatever they are then. */
@@ -105,6 +108,7 @@ export function parseConfig(
     shares: (raw.shares ?? []).map(shareOf),
     socket: raw.socket ?? DEFAULT_SOCKET,
     socketGroup: raw.socketGroup ?? null,
+    listen: raw.listen,
     node: raw.node ?? DEFAULT_NODE,
     memory: { ...PLAIN_MEMORY, ...raw.memory },
     offlineTimeoutMs: raw.offlineTimeoutMs ?? OFFLINE_MS,

@@ -1,6 +1,7 @@
 import { createLog } from '../common/log.js';
 import { closeWith, drainThenClose, untilSignal } from '../common/server/closing.js';
 import { listenOn, type Listening } from '../common/server/listen.js';
+import { authOf } from '../common/server/listen-config.js';
 import { socketGroupId } from '../common/server/socket.js';
 import { Watchdog } from '../common/server/watchdog.js';
 import { native } from '../native/index.js';
@@ -51,7 +52,7 @@ export async function serve(config: ServeConfig): Promise<number> {
   // Looks before the agent reconciles, so that no change after that is missed.
   const links = new LinkMonitor(agent, observation, log.child({ part: 'links' }));
   let server: Server | undefined;
-  let listening: Listening | undefined;
+  const listening: Listening[] = [];
   watchdog.starting();
   try {
     server = await createServer(
@@ -63,23 +64,29 @@ export async function serve(config: ServeConfig): Promise<number> {
         addresses: config.addresses,
       },
       log.child({ part: 'api' }),
+      {},
+      authOf(config.listen),
     );
     // With the registers locked: whoever loses that race must not touch the winner's socket.
-    listening = await listenOn(server, { kind: 'unix', path: config.socket }, { log, native, gid });
+    const { socket, listen } = config;
+    listening.push(await listenOn(server, { kind: 'unix', path: socket }, { log, native, gid }));
+    if (listen) listening.push(await listenOn(server, listen.address, { log, native }));
     await agent.reconcile();
     links.start(config.linkPollMs ?? LINK_POLL_MS);
   } catch (error) {
     watchdog.stop();
     await (server === undefined ? agent.close() : closeWith(server, () => agent.close()));
-    listening?.release();
+    release(listening);
     throw error;
   }
 
   const stopped = untilSignal();
   watchdog.ready();
   const { socket, brick } = config;
-  log.info({ brick, socket }, 'ready');
-  process.stdout.write(`${JSON.stringify({ event: 'ready', brick, socket, pid: process.pid })}\n`);
+  const address = listening[1]?.address;
+  log.info({ brick, socket, address }, 'ready');
+  const ready = { event: 'ready', brick, socket, address, pid: process.pid };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
   setTimeout(() => void server?.prepare(), PREPARE_MS).unref();
 
   const signal = await stopped;
@@ -88,6 +95,10 @@ export async function serve(config: ServeConfig): Promise<number> {
   log.info({ signal }, 'stopping: the running command is finished first');
   links.stop();
   const code = await drainThenClose(server, () => agent.close(), deadlineMs, log);
-  listening.release();
+  release(listening);
   return code;
+}
+
+function release(listening: readonly Listening[]): void {
+  for (const each of listening) each.release();
 }

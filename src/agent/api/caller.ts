@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { SdmError } from '../../common/errors.js';
+import type { Identity } from '../../common/server/identity.js';
 import { LOCAL, type Caller } from '../types.js';
 
 /** Terms are stored in 63 bits, so that languages without unsigned numbers can hold them. */
@@ -27,11 +28,14 @@ export type CallerHeaders = Static<typeof CallerHeaders>;
 
 /**
  * Who sent a request. The schema has checked the form of each header.
+ * @param identity what the connection proves: a controller that comes by TLS is who its certificate
+ * says, and nobody else is one.
  * @throws SDM_INPUT for one header without the other, a term that is too large, and the name that
- * stands for the person at the socket.
+ * stands for the person at the socket; SDM_FORBIDDEN for another's name.
  */
-export function callerOf(headers: CallerHeaders): Caller {
+export function callerOf(headers: CallerHeaders, identity: Identity): Caller {
   const { 'sdm-controller': owner, 'sdm-epoch': text } = headers;
+  checkName(owner, identity);
   if (owner === undefined && text === undefined) return LOCAL;
   if (owner === undefined) throw refuse('sdm-controller', 'a value beside sdm-epoch', owner);
   if (text === undefined) throw refuse('sdm-epoch', 'a value beside sdm-controller', text);
@@ -41,6 +45,20 @@ export function callerOf(headers: CallerHeaders): Caller {
   const epoch = BigInt(text);
   if (epoch > EPOCH_MAX) throw refuse('sdm-epoch', EPOCH_EXPECTED, text);
   return { owner, epoch };
+}
+
+/** Only who may use the socket is taken at their word. @throws SDM_FORBIDDEN. */
+function checkName(owner: string | undefined, { role, name }: Identity): void {
+  const proven = role === 'controller' ? name : undefined;
+  if (role === 'local' || owner === proven) return;
+  const show = (value: string | undefined): string =>
+    value === undefined ? 'nothing' : `"${value}"`;
+  throw new SdmError(
+    'SDM_FORBIDDEN',
+    `headers.sdm-controller: expected ${show(proven)} of a caller that is known as ${role} ` +
+      `"${name}", found ${show(owner)}`,
+    { details: { role, name, found: owner ?? null } },
+  );
 }
 
 function refuse(name: string, expected: string, found: string | undefined): SdmError {

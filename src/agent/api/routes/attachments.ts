@@ -43,7 +43,12 @@ export function attachmentRoutes(app: App, { agent }: ApiContext): void {
     },
     async (request, reply) => {
       reply.code(201);
-      return toJson(await agent.attach(attachRequest(request.body), callerOf(request.headers)));
+      return toJson(
+        await agent.attach(
+          attachRequest(request.body),
+          callerOf(request.headers, request.identity),
+        ),
+      );
     },
   );
 
@@ -64,7 +69,9 @@ export function attachmentRoutes(app: App, { agent }: ApiContext): void {
     },
     async (request) => {
       const options: DetachOptions = request.query;
-      return toJson(await agent.detach(request.params.id, options, callerOf(request.headers)));
+      return toJson(
+        await agent.detach(request.params.id, options, callerOf(request.headers, request.identity)),
+      );
     },
   );
 }

@@ -51,8 +51,8 @@ export function memportRoutes(app: App, { agent }: ApiContext): void {
         ...(outId === undefined ? {} : { outId: BigInt(outId) }),
         ...(inId === undefined ? {} : { inId: BigInt(inId) }),
       };
-      const { params, query, headers } = request;
-      return toJson(await agent.setMemport(params.port, spec, query, callerOf(headers)));
+      const { params, query, headers, identity } = request;
+      return toJson(await agent.setMemport(params.port, spec, query, callerOf(headers, identity)));
     },
   );
 
@@ -68,7 +68,7 @@ export function memportRoutes(app: App, { agent }: ApiContext): void {
         response: answers({ 200: ref(Memport) }),
       },
     },
-    async ({ params, query, headers }) =>
-      toJson(await agent.clearMemport(params.port, query, callerOf(headers))),
+    async ({ params, query, headers, identity }) =>
+      toJson(await agent.clearMemport(params.port, query, callerOf(headers, identity))),
   );
 }

@@ -26,7 +26,7 @@ export function transceiverRoutes(app: App, { agent }: ApiContext): void {
         response: answers({ 200: ref(Transceiver) }),
       },
     },
-    async ({ params, headers }) =>
-      toJson(await agent.resetTransceiver(params.transceiver, callerOf(headers))),
+    async ({ params, headers, identity }) =>
+      toJson(await agent.resetTransceiver(params.transceiver, callerOf(headers, identity))),
   );
 }
