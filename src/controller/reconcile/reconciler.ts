@@ -1,0 +1,173 @@
+import type { BrickId } from '../records.js';
+import { Limiter } from '../synthesizer/limiter.js';
+import type { FenceOptions, Reconciler, ReconcilePort } from '../types.js';
+import type { DriftView, Liveness, Who } from '../views.js';
+import type { Context } from './context.js';
+import { Drift } from './drift.js';
+import { platformsOn, proveFenced } from './fence.js';
+import { LeaseWatch } from './lease-watch.js';
+import { BrickLiveness } from './liveness.js';
+import { look } from './looks.js';
+import { atOnce, setNext, type Slot } from './schedule.js';
+import { keyOf, targetsOf, Wanted } from './targets.js';
+import { RECONCILE_OPTIONS, type ReconcileParts, type Target } from './types.js';
+import { Unfinished } from './unfinished.js';
+
+/** Longest wait for what still runs when it is closed, ms. */
+const CLOSE_MS = 5_000;
+/** Between two looks at what is due, as a part of the interval. */
+const TICKS = 10;
+
+interface Place extends Slot {
+  readonly target: Target;
+  running?: Promise<void>;
+  /** A hint came while it was looked at. */
+  again: boolean;
+}
+
+/** Compares what is with what should be, again and again. */
+export class ReconcileLoop implements Reconciler {
+  readonly #context: Context;
+  readonly #drift: Drift;
+  readonly #liveness: BrickLiveness;
+  readonly #unfinished: Unfinished;
+  readonly #leases: LeaseWatch;
+  readonly #limiter: Limiter;
+  readonly #places = new Map<string, Place>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(port: ReconcilePort, parts: ReconcileParts) {
+    const options = { ...RECONCILE_OPTIONS, ...parts.options };
+    this.#context = { port, parts, options, known: new Set() };
+    this.#drift = new Drift(port.events);
+    this.#liveness = new BrickLiveness(this.#context);
+    this.#unfinished = new Unfinished(this.#context, this.#drift);
+    this.#leases = new LeaseWatch(this.#context);
+    this.#limiter = new Limiter(options.atOnce);
+    for (const target of targetsOf(parts.site)) {
+      this.#places.set(keyOf(target), { target, next: 0, failures: 0, again: false });
+    }
+  }
+
+  async begin(): Promise<void> {
+    const { port, options } = this.#context;
+    this.#liveness.begin();
+    await this.#leases.begin();
+    const ending = this.#unfinished.begin();
+    const looks = this.#lookAt([...this.#places.values()]);
+    await within(options.beginMs, Promise.all([ending, looks]));
+    const ends = await within(0, ending);
+    const left = [...port.platforms.values()].filter(({ state }) => state !== 'active');
+    port.events.append({
+      kind: 'reconciled',
+      settled: [...(ends ?? [])].filter(([, end]) => end !== 'pending').map(([id]) => id),
+      waiting: left.map(({ id }) => id),
+    });
+  }
+
+  start(): void {
+    const period = Math.max(10, this.#context.options.intervalMs / TICKS);
+    this.#timer ??= setInterval(() => this.#tick(), period);
+    this.#timer.unref();
+  }
+
+  liveness(id: BrickId): Liveness {
+    return this.#liveness.of(id);
+  }
+
+  drift(): DriftView {
+    return this.#drift.view();
+  }
+
+  async fence(id: BrickId, options: FenceOptions, who: Who): Promise<void> {
+    const proof = await proveFenced(this.#context, id, options, who);
+    await this.#liveness.fenced(id, proof);
+    const waiting = platformsOn(this.#context, id).filter(({ state }) => state !== 'active');
+    await this.#unfinished.settle(waiting.map((platform) => platform.id));
+  }
+
+  /** @param where a brick, a switch, a tray, or the name that a tray calls itself by. */
+  hint(where: string): void {
+    const [rack, box, tray] = where.split('.');
+    const inTray = tray === undefined ? `${where}` : `${rack}.${box}.`;
+    for (const place of this.#places.values()) {
+      const { id, kind } = place.target;
+      // Which switches are a tray's is not said: a look costs little.
+      if (id !== where && !id.startsWith(inTray) && kind !== 'switch') continue;
+      place.again = place.running !== undefined;
+      atOnce(place);
+    }
+    this.#unfinished.hurry(() => true);
+    if (this.#timer !== undefined) setImmediate(() => this.#tick());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#leases.close();
+    const running = [...this.#places.values()].map((place) => place.running);
+    await within(CLOSE_MS, Promise.all([...running, this.#unfinished.idle()]));
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    const due = [...this.#places.values()].filter(
+      ({ next, running }) => next <= now && running === undefined,
+    );
+    void this.#lookAt(due);
+    this.#unfinished.look();
+  }
+
+  async #lookAt(places: readonly Place[]): Promise<void> {
+    if (places.length === 0) return;
+    // Of before they are asked: what is put in use meanwhile is not missing.
+    const wanted = new Wanted(this.#context.port.platforms.values());
+    await Promise.all(
+      places.map((place) => {
+        const ran = this.#limiter
+          .run(() => this.#look(place, wanted))
+          .finally(() => {
+            delete place.running;
+          });
+        return (place.running = ran);
+      }),
+    );
+  }
+
+  async #look(place: Place, wanted: Wanted): Promise<void> {
+    if (this.#closed) return;
+    const { target } = place;
+    const silent = place.failures > 0;
+    const parts = { context: this.#context, drift: this.#drift, liveness: this.#liveness };
+    const { answered, back } = await look(parts, target, wanted).catch((error: unknown) => {
+      this.#context.parts.log.error({ err: error, where: keyOf(target) }, 'a look failed');
+      return { answered: false, back: false };
+    });
+    setNext(place, answered, this.#context.options);
+    if (place.again || back) atOnce(place);
+    place.again = false;
+    if (!answered || (!silent && !back)) return;
+    // What waited for it need not wait for its own time.
+    this.#unfinished.hurry(
+      ({ brick, attachments }) =>
+        target.kind === 'switch' ||
+        brick === target.id ||
+        attachments.some(({ memory }) => memory === target.id),
+    );
+    if (back)
+      for (const other of this.#places.values()) if (other.target.kind === 'switch') atOnce(other);
+  }
+}
+
+/** What a promise gives, if it does in time; undefined otherwise. It goes on all the same. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((done) => (timer = setTimeout(() => done(undefined), ms)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
