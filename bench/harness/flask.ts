@@ -11,18 +11,18 @@ import { unpack } from '../../src/rack/artifacts/kernel.js';
 
 /** Debian's own: its packages are for no other. */
 const PYTHON = '/usr/bin/python3';
-const PACKAGES = ['python3-flask', 'python3-flask-restful'];
+const PACKAGES = ['python3-flask', 'python3-flask-restful', 'python3-gunicorn'];
 const MODULES = 'usr/lib/python3/dist-packages';
-const IMPORT = ['-c', 'import flask, flask_restful'];
+const IMPORT = ['-c', 'import flask, flask_restful, gunicorn'];
 
 export interface Python {
   readonly python: string;
-  /** Where it finds Flask and Flask-RESTful. */
+  /** Where it finds them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * A Python with Flask and Flask-RESTful: this machine's where it has them, else with Debian's packages
+ * A Python with Flask, Flask-RESTful and gunicorn: this machine's where it has them, else with Debian's packages
  * unpacked in the cache and compiled as their installation would. Goes to the network once.
  * @throws SDM_MISSING: there is no Debian python3, or no such packages; SDM_COMMAND.
  */
