@@ -23,7 +23,7 @@ import { removeRack, runningBricks, type RemoveOptions } from './teardown.js';
 import { buildRack } from './up.js';
 
 export type { ExecOptions } from './ssh.js';
-export type { BrickStatus, RackStatus } from './status.js';
+export type { BrickStatus, DaemonStatus, RackStatus } from './status.js';
 export { DEFAULT_RACK } from './names.js';
 export { QEMUS, type QemuKind } from './qemu-binary.js';
 
@@ -52,6 +52,11 @@ export interface RackUpOptions extends Partial<PlanOptions> {
    * `artifacts` that know what to do with it. Default 0: none.
    */
   readonly disk?: bigint;
+  /**
+   * With a controller, which wires and programs the bricks; a tray's daemon and two lenders, which have most
+   * of the pool, run beside it on this host. Default: each brick attaches from its own share.
+   */
+  readonly controller?: boolean;
   /** For each brick to be ready. Default 180,000. */
   readonly bootTimeoutMs?: number;
   /** Shows the steps of making what is booted; default: on stderr. */

@@ -31,6 +31,8 @@ export interface BrickLayout {
   readonly agentJson: string;
   readonly hostKey: string;
   readonly qmpSocket: string;
+  /** QEMU's machine protocol once more, for the tray's daemon alone. */
+  readonly linksSocket: string;
   readonly consoleSocket: string;
   readonly sshSocket: string;
   /** Links to make in `dir`, where the sockets had to go elsewhere: [link, target]. */
@@ -62,6 +64,10 @@ export interface RackLayout {
   readonly socketDir: string | undefined;
   /** The parent of `socketDir`, private to this user. */
   readonly socketRoot: string;
+  /** Of a rack with a controller: configurations, logs, certificates and state of its daemons. */
+  readonly controlDir: string;
+  /** Where a daemon of the rack listens; the link in `dir` is there where it is elsewhere. */
+  socket(name: string): string;
   registers(n: number): string;
   registersLink(n: number): string;
   brick(n: number): BrickLayout;
@@ -119,6 +125,8 @@ export function rackLayout(name: string, racks: string = racksDir(), shmRoot?: s
     knownHosts: join(sshDir, 'known_hosts'),
     socketDir,
     socketRoot,
+    controlDir: join(dir, 'control'),
+    socket: (name) => join(socketDir ?? dir, `${name}.sock`),
     registers: (n) => join(shmDir, `registers-${n}`),
     registersLink: (n) => join(dir, `registers-${n}`),
     brick: (n) => brickLayout(dir, socketDir, n),
@@ -136,7 +144,7 @@ function linkedDir(link: string): string | undefined {
 
 function brickLayout(rackDir: string, socketDir: string | undefined, n: number): BrickLayout {
   const dir = join(rackDir, `brick-${n}`);
-  const names = ['qmp.sock', 'console.sock', 'ssh.sock'] as const;
+  const names = ['qmp.sock', 'links.sock', 'console.sock', 'ssh.sock'] as const;
   const place = (name: string): string =>
     socketDir === undefined ? join(dir, name) : join(socketDir, `${n}-${name}`);
   return {
@@ -153,6 +161,7 @@ function brickLayout(rackDir: string, socketDir: string | undefined, n: number):
     agentJson: join(dir, 'agent.json'),
     hostKey: join(dir, 'ssh_host_ed25519_key'),
     qmpSocket: place('qmp.sock'),
+    linksSocket: place('links.sock'),
     consoleSocket: place('console.sock'),
     sshSocket: place('ssh.sock'),
     socketLinks:

@@ -34,6 +34,8 @@ export interface RackPlan {
   readonly sharedShare: PoolShare;
   /** Of brick n at n - 1; each brick's own. */
   readonly shares: readonly PoolShare[];
+  /** What memory bricks lend, whole segments each; empty for a rack without a controller. */
+  readonly lenders: readonly PoolShare[];
   /** RAM that a brick has of its own, bytes. */
   readonly memory: bigint;
   /** From node 0 to nodes 1 and 2, as in a SLIT: 10 is local. */
@@ -47,7 +49,14 @@ export interface PlanOptions {
   /** Bytes; default 512 MiB. */
   readonly memory?: bigint;
   readonly distances?: readonly [number, number];
+  /** Most of the pool is for memory bricks to lend; a brick's own share is one memory block. */
+  readonly controller?: boolean;
 }
+
+/** Of a rack with a controller. */
+export const LENDERS = 2;
+/** A box has sixteen bricks, and the memory bricks are among them. */
+const MAX_WITH_CONTROLLER = 16 - LENDERS;
 
 /** The smallest power of two that is not below `value`. */
 export function powerOfTwo(value: bigint): bigint {
@@ -58,13 +67,22 @@ export function powerOfTwo(value: bigint): bigint {
 
 /**
  * Decides who gets what of the pool. Header [0, granule) is never lent, the rest of the first
- * 128 MiB is shared, and what follows is split evenly in steps of 128 MiB.
+ * 128 MiB is shared, and what follows is split evenly in steps of 128 MiB: between the bricks or, with a
+ * controller, but for a step for each brick, between memory bricks.
  * @throws SdmError SDM_INPUT where numbers are out of bounds.
  */
 export function planRack(options: PlanOptions): RackPlan {
   const bricks = checkBrickCount(options.bricks);
+  const controller = options.controller === true;
+  if (controller && bricks > MAX_WITH_CONTROLLER) {
+    throw bad(
+      `${bricks} bricks were asked for with a controller; a box has room for ${MAX_WITH_CONTROLLER}, ` +
+        `beside ${LENDERS} memory bricks`,
+      { bricks, most: MAX_WITH_CONTROLLER },
+    );
+  }
   const poolSize = options.poolSize ?? powerOfTwo(BigInt(bricks) * POOL_PER_BRICK);
-  checkPool(poolSize, bricks);
+  checkPool(poolSize, controller ? bricks + LENDERS : bricks);
   const memory = options.memory ?? DEFAULT_MEMORY;
   if (memory < MIN_MEMORY || memory % MIB !== 0n || memory > MAX_POOL) {
     throw bad(
@@ -74,7 +92,9 @@ export function planRack(options: PlanOptions): RackPlan {
     );
   }
   const steps = poolSize / SHARE_STEP - 1n;
-  const size = (steps / BigInt(bricks)) * SHARE_STEP;
+  const size = controller ? SHARE_STEP : (steps / BigInt(bricks)) * SHARE_STEP;
+  const lent = SHARE_STEP * BigInt(bricks + 1);
+  const each = ((poolSize - lent) / SHARE_STEP / BigInt(LENDERS)) * SHARE_STEP;
   const shares = Array.from({ length: bricks }, (_, i) => ({
     start: SHARE_STEP + BigInt(i) * size,
     size,
@@ -85,6 +105,13 @@ export function planRack(options: PlanOptions): RackPlan {
     poolSize,
     sharedShare: { start: POOL_GRANULE, size: SHARE_STEP - POOL_GRANULE, shared: true },
     shares,
+    lenders: controller
+      ? Array.from({ length: LENDERS }, (_, i) => ({
+          start: lent + BigInt(i) * each,
+          size: each,
+          shared: false,
+        }))
+      : [],
     memory,
     distances: checkDistances(options.distances ?? DEFAULT_DISTANCES),
   };

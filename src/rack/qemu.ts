@@ -14,6 +14,9 @@ export const PCI = {
   disk: '05.0',
 } as const;
 
+/** Where an agent listens in its brick, if a controller is to reach it. */
+export const AGENT_PORT = 7443;
+
 /** What QEMU needs to know of one brick. */
 export interface QemuInput {
   readonly rack: string;
@@ -30,6 +33,10 @@ export interface QemuInput {
   readonly registersSize: number;
   readonly poolPath: string;
   readonly sshPort: number;
+  /** For the agent's own port, where a controller is to reach it. */
+  readonly agentPort?: number | undefined;
+  /** QEMU speaks to the tray's daemon, too. */
+  readonly linksSocket?: boolean;
   /** Gives the brick its disk, besides the root. */
   readonly disk?: boolean;
   /** Devices to leave out, for trials of a brick without them. */
@@ -97,7 +104,7 @@ export function qemuArgs(input: QemuInput): string[] {
     ...['-initrd', brick.initrd],
     ...['-append', input.commandLine],
     '-no-reboot',
-    ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${input.sshPort}-:22`],
+    ...['-netdev', network(input)],
     // Without a boot ROM: Debian has it in a package of its own, and nothing boots from the network.
     ...['-device', `virtio-net-pci,netdev=net,addr=${PCI.network},romfile=`],
     ...(input.qemu === 'patched'
@@ -120,9 +127,22 @@ export function qemuArgs(input: QemuInput): string[] {
     ...['-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,path=${quoted(brick.qmpSocket)},server=on,wait=off`],
     ...['-mon', 'chardev=qmp,mode=control'],
+    ...(input.linksSocket === true
+      ? [
+          ...['-chardev', `socket,id=links,path=${quoted(brick.linksSocket)},server=on,wait=off`],
+          ...['-mon', 'chardev=links,mode=control'],
+        ]
+      : []),
     ...['-pidfile', brick.qemuPidFile],
     ...(input.more ?? []),
   ];
+}
+
+/** From this host in, and nothing out. */
+function network({ sshPort, agentPort }: QemuInput): string {
+  const forward = (from: number, to: number): string => `,hostfwd=tcp:127.0.0.1:${from}-:${to}`;
+  const agent = agentPort === undefined ? '' : forward(agentPort, AGENT_PORT);
+  return `user,id=net,restrict=on${forward(sshPort, 22)}${agent}`;
 }
 
 /** The second virtio disk, /dev/vdb. */

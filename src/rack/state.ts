@@ -18,6 +18,7 @@ import { QEMUS, type QemuKind } from './qemu-binary.js';
 
 const closed = { additionalProperties: false } as const;
 const Hex = Type.String({ pattern: HEX_PATTERN });
+const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 const Share = Type.Object({ start: Hex, size: Hex, shared: Type.Boolean() }, closed);
 
 /** rack.json: what cannot be derived from the rack's name. Sizes and offsets are "0x…" strings. */
@@ -36,12 +37,33 @@ export const RackState = Type.Object(
     kernel: Type.String(),
     /** Racks that were made before there was a choice have none. */
     qemu: Type.Optional(Type.Enum([...QEMUS])),
+    /** Of a rack with a controller: the daemons on the host. */
+    control: Type.Optional(
+      Type.Object(
+        {
+          /** "unix:/…" */
+          controller: Type.String(),
+          /** "http://127.0.0.1:…" */
+          dbmc: Type.String(),
+          lenders: Type.Array(
+            Type.Object(
+              { id: Type.String(), address: Type.String(), start: Hex, size: Hex },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
     bricks: Type.Array(
       Type.Object(
         {
           n: Type.Integer({ minimum: 1, maximum: MAX_BRICKS }),
           name: Type.String(),
-          sshPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+          sshPort: Port,
+          /** Where the controller reaches its agent, and what it calls the brick. */
+          agentPort: Type.Optional(Port),
+          id: Type.Optional(Type.String()),
           shares: Type.Array(Share),
         },
         closed,

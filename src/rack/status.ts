@@ -1,5 +1,7 @@
 import { hex } from '../common/units.js';
 import { brickProcesses } from './brick.js';
+import { daemonProcesses } from './control/daemon.js';
+import { rackDaemons } from './control/index.js';
 import type { RackLayout } from './layout.js';
 import { uptimeMs } from './process.js';
 import type { QemuKind } from './qemu-binary.js';
@@ -22,6 +24,18 @@ export interface BrickStatus {
   readonly share: { readonly start: string; readonly size: string } | null;
 }
 
+/** A daemon of a rack with a controller. */
+export interface DaemonStatus {
+  /** "controller", "dbmc", "lender-1". */
+  readonly name: string;
+  readonly state: 'running' | 'dead';
+  readonly pid: number | null;
+  readonly address: string;
+  readonly uptimeMs: number | null;
+  /** Of lenders: their memory brick. */
+  readonly brick: string | null;
+}
+
 export interface RackStatus {
   readonly name: string;
   /**
@@ -35,6 +49,8 @@ export interface RackStatus {
   readonly pool: { readonly path: string; readonly size: string } | null;
   readonly memory: string | null;
   readonly bricks: readonly BrickStatus[];
+  /** Empty for a rack without a controller. */
+  readonly daemons: readonly DaemonStatus[];
 }
 
 /**
@@ -50,22 +66,47 @@ export async function rackStatus(layout: RackLayout): Promise<RackStatus> {
   }
   const numbers = state?.bricks.map(({ n }) => n) ?? brickNumbers(layout);
   const bricks = await Promise.all(numbers.map((n) => brickStatus(layout, n, state)));
+  const daemons = daemonsStatus(layout, state);
   return {
     name: layout.name,
-    state: state === undefined ? 'broken' : overall(state, bricks),
+    state: state === undefined ? 'broken' : overall(state, bricks, daemons),
     dir: layout.dir,
     qemu: state === undefined ? null : qemuOf(state),
     pool: state === undefined ? null : { path: layout.pool, size: state.poolSize },
     memory: state?.memory ?? null,
     bricks,
+    daemons,
   };
 }
 
-function overall(state: RackState, bricks: readonly BrickStatus[]): RackStatus['state'] {
+function daemonsStatus(layout: RackLayout, state: RackState | undefined): DaemonStatus[] {
+  const control = state?.control;
+  if (control === undefined) return [];
+  const { controller, dbmc, lenders } = control;
+  const addresses = [controller, dbmc, ...lenders.map(({ address }) => address)];
+  return rackDaemons(layout, lenders.length).map((files, i) => {
+    const process = daemonProcesses(files)[0];
+    return {
+      name: files.name,
+      state: process === undefined ? 'dead' : 'running',
+      pid: process?.pid ?? null,
+      address: addresses[i] ?? '',
+      uptimeMs: process === undefined ? null : Math.round(uptimeMs(process)),
+      brick: lenders[i - 2]?.id ?? null,
+    };
+  });
+}
+
+function overall(
+  state: RackState,
+  bricks: readonly BrickStatus[],
+  daemons: readonly DaemonStatus[],
+): RackStatus['state'] {
   const alive = bricks.filter((brick) => brick.state !== 'dead').length;
   if (alive === 0) return 'dead';
   if (state.phase === 'starting') return 'starting';
-  return alive === bricks.length ? 'running' : 'degraded';
+  const whole = alive === bricks.length && daemons.every((each) => each.state === 'running');
+  return whole ? 'running' : 'degraded';
 }
 
 async function brickStatus(

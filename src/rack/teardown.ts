@@ -10,7 +10,9 @@ import {
 import { basename, join } from 'node:path';
 import { SdmError } from '../common/errors.js';
 import { brickProcesses, stopBrick } from './brick.js';
+import { rackDaemons, stopControl } from './control/index.js';
 import type { RackLayout } from './layout.js';
+import { LENDERS } from './plan.js';
 import { removeShm } from './pool.js';
 import { findProcesses } from './process.js';
 import { sshExec } from './ssh.js';
@@ -68,6 +70,8 @@ export async function removeRack(
   if (options.keepLogs === true) {
     await Promise.all(runningBricks(layout).map((n) => fetchAgentLog(layout, n)));
   }
+  // Daemons first: what ends here must not look like a failure to them.
+  await stopControl(layout, LENDERS);
   await Promise.all(numbers.map((n) => stopBrick(layout, layout.brick(n))));
   removeShm(layout);
   const found = ours || (had && !existsSync(layout.shmDir));
@@ -101,6 +105,9 @@ function keepLogs(layout: RackLayout, numbers: readonly number[]): void {
     for (const log of logs.filter((file) => existsSync(file))) {
       cpSync(log, join(layout.logsDir, `brick-${brick.n}-${basename(log)}`));
     }
+  }
+  for (const { log } of rackDaemons(layout, LENDERS).filter((files) => existsSync(files.log))) {
+    cpSync(log, join(layout.logsDir, basename(log)));
   }
 }
 

@@ -5,6 +5,14 @@ import { hex } from '../common/units.js';
 import type { Artifacts, CpioEntry } from './artifacts/index.js';
 import { agentConfig, makeBrickFiles } from './brick-files.js';
 import { startBrick, waitReady } from './brick.js';
+import {
+  certificateEntries,
+  controlledAgent,
+  controlledId,
+  prepareControl,
+  startController,
+  startLendersAndTray,
+} from './control/index.js';
 import type { BrickLayout, RackLayout } from './layout.js';
 import { brickName } from './names.js';
 import { sharesOf, type RackPlan } from './plan.js';
@@ -61,18 +69,20 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
     for (const n of numbers) symlinkSync(layout.registers(n), layout.registersLink(n));
   }
 
-  const ports = await freePorts(plan.bricks);
+  const controlled = plan.lenders.length > 0;
+  const ports = await freePorts(plan.bricks * 2);
   const bricks = numbers.map((n, i): BrickState => ({
     n,
     name: brickName(layout.name, n),
     sshPort: ports[i] ?? 0,
+    ...(controlled && { agentPort: ports[plan.bricks + i] ?? 0, id: controlledId(n) }),
     shares: sharesOf(plan, n).map((share) => ({
       start: hex(share.start),
       size: hex(share.size),
       shared: share.shared,
     })),
   }));
-  const state: RackState = {
+  let state: RackState = {
     version: 1,
     name: layout.name,
     phase: 'starting',
@@ -90,14 +100,28 @@ export async function buildRack(build: RackBuild): Promise<RackState> {
   onProgress('making pool, registers and keys');
   await makeRackKey(layout, signal);
   await createPool(layout, plan.poolSize, signal);
+  if (controlled) {
+    state = { ...state, control: await prepareControl(layout, plan) };
+    writeState(layout, state);
+  }
   for (const n of numbers) {
     if (qemu === 'stock') await createRegisters(layout.registers(n), plan.poolSize);
-    const config = agentConfig(layout.name, plan, n, qemu, build.agent);
-    await makeBrickFiles({ ...build, n, agentConfig: config });
+    const agent = { ...(controlled && controlledAgent()), ...build.agent };
+    const config = agentConfig(layout.name, plan, n, qemu, agent);
+    const extra = [...build.extra, ...(controlled ? certificateEntries(layout, n) : [])];
+    await makeBrickFiles({ ...build, extra, n, agentConfig: config });
   }
   writeSshConfig(layout, bricks);
+  if (controlled) {
+    onProgress('starting lenders and tray');
+    await startLendersAndTray(layout, state, signal);
+  }
 
   await bootAll(build, state);
+  if (controlled) {
+    onProgress('starting the controller');
+    await startController(layout, state, signal);
+  }
   const running: RackState = { ...state, phase: 'running' };
   writeState(layout, running);
   return running;
@@ -138,6 +162,7 @@ async function bootBrick(build: RackBuild, state: RackState, brick: BrickState):
     } catch (error) {
       if (tries === PORT_TRIES || !portTaken(error)) throw error;
       brick.sshPort = await freePort();
+      if (brick.agentPort !== undefined) brick.agentPort = await freePort();
       writeSshConfig(build.layout, state.bricks);
       writeState(build.layout, state);
     }
@@ -150,7 +175,11 @@ function portTaken(error: unknown): boolean {
   return Array.isArray(log) && log.some((line) => PORT_TAKEN.test(String(line)));
 }
 
-function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickState): void {
+function writeScript(
+  build: RackBuild,
+  brick: BrickLayout,
+  { sshPort, agentPort }: BrickState,
+): void {
   const args = qemuArgs({
     rack: build.layout.name,
     brick,
@@ -166,6 +195,8 @@ function writeScript(build: RackBuild, brick: BrickLayout, { sshPort }: BrickSta
     registersSize: REGISTER_FILE_SIZE,
     poolPath: build.layout.pool,
     sshPort,
+    agentPort,
+    linksSocket: agentPort !== undefined && build.qemu === 'patched',
     omit: build.omit,
     more: build.qemuArgs,
     disk: build.disk > 0n,

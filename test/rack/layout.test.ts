@@ -36,12 +36,12 @@ describe('layout of a rack', () => {
   it('puts sockets elsewhere where the path is too long for them, with links', () => {
     const layout = rackLayout('r0', `/racks/${'x'.repeat(120)}`);
     const brick = layout.brick(16);
-    const sockets = [brick.qmpSocket, brick.consoleSocket, brick.sshSocket];
+    const sockets = [brick.qmpSocket, brick.linksSocket, brick.consoleSocket, brick.sshSocket];
     // ssh adds a dot and 16 characters while it makes its socket.
     for (const path of sockets) expect(Buffer.byteLength(path) + 17).toBeLessThanOrEqual(107);
     expect(brick.socketLinks.map(([, target]) => target)).toEqual(sockets);
     expect(brick.socketLinks.map(([link]) => link)).toEqual(
-      ['qmp.sock', 'console.sock', 'ssh.sock'].map((name) => join(brick.dir, name)),
+      ['qmp.sock', 'links.sock', 'console.sock', 'ssh.sock'].map((name) => join(brick.dir, name)),
     );
     // Another rack's are others, the same rack's the same.
     expect(rackLayout('r1', `/racks/${'x'.repeat(120)}`).socketDir).not.toBe(layout.socketDir);

@@ -25,6 +25,8 @@ died early). "${sdmCommand()} rack down" cleans up after each of them.`,
       else if (all.length === 0) console.log(`no racks; "${sdmCommand()} rack up" makes one`);
       else {
         console.log(statusTable(all));
+        const daemons = daemonTable(all);
+        if (daemons !== undefined) console.log(`\n${daemons}`);
         for (const rack of all) console.log(`\n${rack.name}: ${rack.dir}`);
       }
     });
@@ -53,6 +55,27 @@ export function statusTable(racks: readonly RackStatus[]): string {
       if (rack.bricks.length === 0) return [[...cells, '', '', '', '', '', '', '', pool]];
       return rack.bricks.map((brick) => [...cells, ...brickCells(brick), pool]);
     }),
+  );
+}
+
+/** One line a daemon; undefined where no rack has any. */
+export function daemonTable(racks: readonly RackStatus[]): string | undefined {
+  const rows = racks.flatMap((rack) =>
+    rack.daemons.map(({ name, state, pid, brick, uptimeMs, address }) => [
+      ...[rack.name, name, state, String(pid ?? '-'), brick ?? '-'],
+      ...[uptimeMs === null ? '-' : uptime(uptimeMs), address],
+    ]),
+  );
+  if (rows.length === 0) return undefined;
+  return formatTable(
+    [
+      ...['RACK', 'DAEMON', 'STATE'],
+      { title: 'PID', align: 'right' },
+      'BRICK',
+      { title: 'UPTIME', align: 'right' },
+      'ADDRESS',
+    ],
+    rows,
   );
 }
 

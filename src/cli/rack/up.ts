@@ -22,6 +22,7 @@ interface UpOptions {
   readonly distance?: readonly [number, number];
   readonly append?: string;
   readonly timeout: number;
+  readonly controller?: true;
   readonly json?: true;
 }
 
@@ -44,6 +45,7 @@ export function upCommand(): Command {
       'distances of the empty nodes 1 and 2 from node 0 (default: 20,40)',
       distanceArgument,
     )
+    .option('--controller', 'with a controller, a tray’s daemon and two lenders of the pool')
     .option('--append <text>', 'more for the kernel’s command line')
     .option('--timeout <seconds>', 'how long a brick may take to boot', secondsArgument, 180)
     .option('--json', 'print the rack as JSON when it is up')
@@ -55,7 +57,8 @@ Each brick is an aarch64 virtual machine on QEMU, with no privileges. The pool i
 directory, which "${sdmCommand()} rack status" names; brick-N/qemu.cmd there is what was started.
 The first time takes longer: kernel and guest are made and kept in the cache. With --qemu patched
 memports translate, and a brick reaches nothing that none of them maps; QEMU with the patches for
-that is built at its first use (SDM_QEMU may name one).
+that is built at its first use (SDM_QEMU may name one). With --controller most of the pool is lent by
+two memory bricks, and "${sdmCommand()} platform create" attaches; "${sdmCommand()} rack status" shows the daemons.
 
 Next: ${sdmCommand()} rack exec 1 -- sdm-agent probe`,
     )
@@ -71,6 +74,7 @@ async function up(options: UpOptions): Promise<void> {
         name: options.name,
         bricks: options.bricks,
         qemu: options.qemu,
+        controller: options.controller === true,
         ...(options.pool !== undefined && { poolSize: options.pool }),
         ...(options.memory !== undefined && { memory: options.memory }),
         ...(options.distance !== undefined && { distances: options.distance }),
@@ -87,15 +91,18 @@ async function up(options: UpOptions): Promise<void> {
   else console.log(`${statusTable([status])}\n\n${next(status)}`);
 }
 
-function next({ name, dir, bricks }: RackStatus): string {
+function next({ name, dir, bricks, daemons }: RackStatus): string {
   const sdm = sdmCommand();
+  const controller = daemons.find((daemon) => daemon.name === 'controller');
   const share = BigInt(bricks[0]?.share?.size ?? 0);
   const size = share < GIB ? `${share >> 20n}M` : '1G';
   const of = name === 'r0' ? '' : ` --name ${name}`;
   return [
     `Log in:      ${sdm} rack ssh${of} 1`,
     `Look around: ${sdm} rack exec${of} 1 -- sdm-agent probe`,
-    `Attach:      ${sdm} rack exec${of} 1 -- sdm-agent attach --size ${size}`,
+    controller === undefined
+      ? `Attach:      ${sdm} rack exec${of} 1 -- sdm-agent attach --size ${size}`
+      : `Attach:      ${sdm} platform create --controller ${controller.address} --cores 2 --remote-memory 1GiB`,
     `End:         ${sdm} rack down${of}`,
     `Files:       ${dir}`,
   ].join('\n');
