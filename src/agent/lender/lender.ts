@@ -83,6 +83,10 @@ export class Lender implements LenderCore {
     return this.#deps.journal.state();
   }
 
+  get brick(): string {
+    return this.#parts.identity.brick;
+  }
+
   /** Pieces of the pool that are being scrubbed, or wait for it. */
   get scrubs(): number {
     return this.#parts.scrubber.pending;

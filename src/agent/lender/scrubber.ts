@@ -98,14 +98,10 @@ export class Scrubber {
 
   /** Ends what runs, and begins nothing more: the next lender does. */
   async close(): Promise<void> {
-    this.#ended.abort(new SdmError('SDM_STOPPING', 'the lender is stopping'));
-    const stopped = new SdmError(
-      'SDM_STOPPING',
-      'the lender is stopping; the scrub begins anew with the next',
-    );
+    this.#ended.abort();
     for (const piece of new Set(this.#pieces.values())) {
       clearTimeout(piece.timer);
-      if (!piece.running) this.#tell(piece, ({ reject }) => reject(stopped));
+      if (!piece.running) this.#tell(piece, ({ reject }) => reject(stopping()));
     }
     this.#queue.length = 0;
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -186,7 +182,8 @@ export class Scrubber {
     const late = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([late, this.#ended.signal]);
     const proof = await pool.scrub(rangeOfRun(geometry, run), signal).catch((error: unknown) => {
-      throw codeOf(error) === 'SDM_ABORTED' && late.aborted ? tooLong(timeoutMs, error) : error;
+      if (codeOf(error) !== 'SDM_ABORTED') throw error;
+      throw this.#ended.signal.aborted ? stopping() : tooLong(timeoutMs, error);
     });
     await faults.at('scrub.proven');
     await journal.record({ kind: 'segments', run, state: 'clean' });
@@ -225,5 +222,12 @@ function tooLong(timeoutMs: number, cause: unknown): SdmError {
     `a scrub was not done within ${timeoutMs} ms; it is tried again (scrub.timeoutMs in the ` +
       'configuration)',
     { details: { timeoutMs }, cause },
+  );
+}
+
+function stopping(): SdmError {
+  return new SdmError(
+    'SDM_STOPPING',
+    'the lender is stopping; the scrub begins anew when it is back: ask again then',
   );
 }

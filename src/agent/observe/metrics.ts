@@ -11,7 +11,7 @@ export function agentMetrics(agent: AgentCore, counts: Counts): Metrics {
   return new Metrics(({ gauge, counter, histogram }) => {
     attachments(gauge, agent);
     hardware(gauge, counter, agent);
-    journal(gauge, counter, agent);
+    journalMetrics(gauge, counter, agent);
     histogram(
       'sdm_step_duration_seconds',
       'Steps of attach and detach that succeeded.',
@@ -82,7 +82,12 @@ function hardware(gauge: Define, counter: Define, agent: AgentCore): void {
   });
 }
 
-function journal(gauge: Define, counter: Define, agent: AgentCore): void {
+/** The same for every daemon that has a journal. */
+export function journalMetrics(
+  gauge: Define,
+  counter: Define,
+  agent: Pick<AgentCore, 'journal'>,
+): void {
   const stats = () => agent.journal().stats;
   gauge('sdm_journal_pending_entries', 'Entries that are not safe yet.', [], (put) =>
     put(stats().pending),

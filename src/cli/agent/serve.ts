@@ -13,7 +13,7 @@ interface ServeOptions {
 export function serveCommand(program: Command): void {
   program
     .command('serve')
-    .description('run the agent of this brick')
+    .description('run the agent of this brick; with role memory: its lender')
     .option('--config <file>', 'its configuration', DEFAULT_CONFIG_PATH)
     .option(
       '--socket <path>',
@@ -33,10 +33,17 @@ export function serveCommand(program: Command): void {
     )
     .action(async ({ config: path, ...override }: ServeOptions) => {
       // The other commands start quickly because all of this is loaded by none of them.
-      const [{ loadConfig }, { serve }] = await Promise.all([
-        import('../../agent/config.js'),
-        import('../../agent/serve.js'),
-      ]);
-      process.exitCode = await serve(await loadConfig(path, override));
+      const { parseConfig, readConfig } = await import('../../agent/config.js');
+      const read = await readConfig(path);
+      const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
+      const value = isObject ? { ...(read as object), ...override } : read;
+      const { isLenderConfig, parseLenderConfig } = await import('../../agent/lender/config.js');
+      if (isLenderConfig(value)) {
+        const { serveLender } = await import('../../agent/lender/serve.js');
+        process.exitCode = await serveLender(parseLenderConfig(value, path));
+        return;
+      }
+      const { serve } = await import('../../agent/serve.js');
+      process.exitCode = await serve(parseConfig(value, path));
     });
 }
