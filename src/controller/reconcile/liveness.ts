@@ -1,4 +1,5 @@
 import type { BrickId, BrickRecord } from '../records.js';
+import type { Reservations } from '../reservation/types.js';
 import type { Liveness } from '../views.js';
 import type { Context } from './context.js';
 
@@ -17,6 +18,7 @@ export class BrickLiveness {
   readonly #context: Context;
   /** When a brick last began not to answer, by performance.now(); undefined: it answered. */
   readonly #silent = new Map<BrickId, number | undefined>();
+  #core: Reservations | undefined;
   readonly #quarantined = new Map<BrickId, readonly Run[]>();
 
   constructor(context: Context) {
@@ -34,9 +36,12 @@ export class BrickLiveness {
     return this.#silent.get(id) === undefined ? 'up' : 'unreachable';
   }
 
-  /** What was lost before a restart still is. */
-  begin(): void {
+  /** What was lost before a restart still is, and a core that is made anew has to be told. */
+  refresh(): void {
     const { parts, port } = this.#context;
+    if (this.#core === parts.core) return;
+    this.#core = parts.core;
+    this.#quarantined.clear();
     for (const id of parts.site.computes.keys()) {
       const record = port.brickRecord(id);
       if (record?.lost !== undefined && record.fenced === undefined) this.#quarantine(id);

@@ -45,14 +45,11 @@ export class ReconcileLoop implements Reconciler {
     this.#unfinished = new Unfinished(this.#context, this.#drift);
     this.#leases = new LeaseWatch(this.#context);
     this.#limiter = new Limiter(options.atOnce);
-    for (const target of targetsOf(parts.site)) {
-      this.#places.set(keyOf(target), { target, next: 0, failures: 0, again: false });
-    }
+    this.#refresh();
   }
 
   async begin(): Promise<void> {
     const { port, options } = this.#context;
-    this.#liveness.begin();
     await this.#leases.begin();
     const ending = this.#unfinished.begin();
     const looks = this.#lookAt([...this.#places.values()]);
@@ -89,6 +86,7 @@ export class ReconcileLoop implements Reconciler {
 
   /** @param where a brick, a switch, a tray, or the name that a tray calls itself by. */
   hint(where: string): void {
+    this.#refresh();
     const [rack, box, tray] = where.split('.');
     const inTray = tray === undefined ? `${where}` : `${rack}.${box}.`;
     for (const place of this.#places.values()) {
@@ -108,6 +106,21 @@ export class ReconcileLoop implements Reconciler {
     await this.#leases.close();
     const running = [...this.#places.values()].map((place) => place.running);
     await within(CLOSE_MS, Promise.all([...running, this.#unfinished.idle()]));
+  }
+
+  /** A tray may have told of bricks that were not there, or are elsewhere. */
+  #refresh(): void {
+    const targets = new Map(targetsOf(this.#context.parts.site).map((each) => [keyOf(each), each]));
+    for (const [key, target] of targets) {
+      if (this.#places.get(key)?.target.address === target.address) continue;
+      this.#places.set(key, { target, next: 0, failures: 0, again: false });
+    }
+    for (const key of this.#places.keys()) {
+      if (targets.has(key)) continue;
+      this.#places.delete(key);
+      this.#drift.replace(key, []);
+    }
+    this.#liveness.refresh();
   }
 
   #tick(): void {
