@@ -113,7 +113,7 @@ export class HttpClient {
     }
     const { host, port } = where;
     const unreachable = (asked: string, cause: unknown): SdmError =>
-      notAnswering(this.address, asked, cause);
+      notAnswering(where, asked, cause);
     if (where.kind === 'http') {
       this.#agent = new Agent(kept);
       return {
@@ -167,14 +167,17 @@ const UNTRUSTED: Readonly<Record<string, string>> = {
   CERT_SIGNATURE_FAILURE: 'its certificate is of another authority than ca.pem',
 };
 
-function notAnswering(address: string, asked: string, cause: unknown): SdmError {
+function notAnswering(where: Address, asked: string, cause: unknown): SdmError {
+  const address = formatAddress(where);
   const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
   const untrusted = UNTRUSTED[errno];
+  // a server that waits for TLS ends what does not begin with it
+  const scheme = where.kind === 'http' && errno === 'ECONNRESET' ? '; is https meant?' : '';
   const reason =
     untrusted ?? REASONS[errno] ?? (cause instanceof Error ? cause.message : String(cause));
   return new SdmError(
     untrusted === undefined ? 'SDM_UNREACHABLE' : 'SDM_PEER',
-    `cannot do ${asked}: ${reason} (${errno})`,
+    `cannot do ${asked}: ${reason} (${errno})${scheme}`,
     {
       details: { address, errno },
       cause,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { linger, type LingerLimits } from './linger.js';
 
 export interface ConnectionLimits extends LingerLimits {
@@ -25,6 +25,8 @@ export class Connections {
   readonly #tooMany: (socket: Socket) => void;
   /** Without a request that has its headers and not its answer; silent for longest comes first. */
   readonly #silent = new Set<Socket>();
+  /** Of TLS, by who is at the other end. */
+  readonly #handshakes = new Map<string, Socket>();
   /** The first one is being answered, the others wait. */
   readonly #exchanges = new Map<Socket, Exchange[]>();
 
@@ -38,15 +40,15 @@ export class Connections {
     this.#handler = handler;
     this.#limits = limits;
     this.#tooMany = tooMany;
+    const isTls = 'setSecureContext' in server;
     server.on('connection', (socket: Socket) => {
-      this.#silent.add(socket);
-      socket.once('close', () => this.#forget(socket));
-      // This is how node ends a connection after its last answer.
-      socket.destroySoon = () => {
-        if (this.#isSending(socket)) this.close(socket);
-        else Socket.prototype.destroySoon.call(socket);
-      };
-      if (this.#silent.size + this.#exchanges.size > limits.connections) this.#makeRoom();
+      if (isTls) this.#greet(socket);
+      this.#arrive(socket);
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      const greeted = this.#handshakes.get(peerOf(socket));
+      if (greeted !== undefined) this.#forget(greeted);
+      this.#arrive(socket);
     });
     server.on('request', (request, response) => this.#begin({ request, response }));
   }
@@ -64,6 +66,27 @@ export class Connections {
     this.#exchanges.delete(socket);
     this.#silent.add(socket);
     linger(socket, this.#limits);
+  }
+
+  #arrive(socket: Socket): void {
+    this.#silent.add(socket);
+    socket.once('close', () => this.#forget(socket));
+    // This is how node ends a connection after its last answer.
+    const { destroySoon } = socket;
+    socket.destroySoon = () => {
+      if (this.#isSending(socket)) this.close(socket);
+      else destroySoon.call(socket);
+    };
+    if (this.#silent.size + this.#exchanges.size > this.#limits.connections) this.#makeRoom();
+  }
+
+  /** Until the handshake is done: then another object stands for the connection. */
+  #greet(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#handshakes.set(peer, socket);
+    socket.once('close', () => {
+      if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
+    });
   }
 
   /** Whether the request that is answered did not come whole yet. */
@@ -121,3 +144,5 @@ export class Connections {
     longest.destroy();
   }
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

@@ -38,7 +38,9 @@ export class Unreadable {
 
   /** What node could not parse, or did not get in time. */
   clientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || (!socket.writable && !this.#refusing.has(socket))) {
+    // Of TLS: what was written now would be no TLS, or never arrive.
+    const isTls = error.code === 'EPROTO' || /^ERR_(SSL|TLS)_/.test(error.code ?? '');
+    if (isTls || error.code === 'ECONNRESET' || (!socket.writable && !this.#refusing.has(socket))) {
       socket.destroy();
       return;
     }
