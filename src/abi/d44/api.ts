@@ -82,7 +82,7 @@ const PATH_UTIL: Argument = {
   about: 'percent of each link and switch on the way to remote memory that is kept for it',
   minimum: 0,
   maximum: PATH_UTIL_MAX,
-  initial: 0,
+  initial: null,
   above: 'path',
 };
 const memory = (about: string, minimum: number): Argument => ({

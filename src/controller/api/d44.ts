@@ -24,7 +24,7 @@ const CALLS: Readonly<Record<MethodName, Make>> = {
   getPlatform: (core, { cpus, memory, pathUtil }, who) => ({
     run: (options) =>
       core.allocate(
-        { cores: cpus ?? 1, memory: inBytes(memory), pathUtil: pathUtil ?? 0 },
+        { cores: cpus!, memory: inBytes(memory), ...given({ pathUtil }) },
         who,
         options,
       ),
@@ -44,7 +44,7 @@ const CALLS: Readonly<Record<MethodName, Make>> = {
         platformID!,
         {
           size: inBytes(memory),
-          pathUtil: pathUtil ?? 0,
+          ...given({ pathUtil }),
           ...(typeof migrateOK === 'number' ? { migrateOK: migrateOK === 1 } : {}),
         },
         who,
@@ -86,6 +86,13 @@ export function callOf(
   who: Identity,
 ): Call {
   return CALLS[name](core, values, who);
+}
+
+/** Without what the request left out: the core has its own defaults. */
+function given({ pathUtil }: { readonly pathUtil: number | null | undefined }): {
+  pathUtil?: number;
+} {
+  return typeof pathUtil === 'number' ? { pathUtil } : {};
 }
 
 function inBytes(mib: number | null | undefined): string {

@@ -12,8 +12,10 @@ export function readAnyBodies(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
     try {
+      const text = String(body);
       const isForm = request.headers['content-type']?.startsWith(FORM) === true;
-      done(null, isForm ? readForm(String(body)) : readJson(String(body)));
+      // curl calls all that it is given a form
+      done(null, isForm && !text.trimStart().startsWith('{') ? readForm(text) : readJson(text));
     } catch (error) {
       done(error as Error);
     }

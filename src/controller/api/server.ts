@@ -35,7 +35,7 @@ export async function createControllerApi(options: ControllerApiOptions): Promis
   const idempotency = new Idempotency(core.store, core.reconciled, log);
   const refused: ApiContext['refused'] = (code) => counts.refusals.add(code);
   const context: ApiContext = { core, idempotency, open, refused };
-  const api = await createApi({
+  return createApi({
     log,
     ...(limits === undefined ? {} : { limits }),
     auth: { ...auth, read: READ, command: OPERATE },
@@ -50,6 +50,8 @@ export async function createControllerApi(options: ControllerApiOptions): Promis
     bodiesOfGet: true,
     refused,
     routes: (app) => {
+      app.addHook('onReady', async () => idempotency.start());
+      app.addHook('onClose', async () => idempotency.stop());
       platformRoutes(app, context);
       planRoutes(app, context);
       brickRoutes(app, context);
@@ -60,7 +62,4 @@ export async function createControllerApi(options: ControllerApiOptions): Promis
       memoryRoutes(app, context);
     },
   });
-  idempotency.start();
-  api.app.addHook('onClose', async () => idempotency.stop());
-  return api;
 }

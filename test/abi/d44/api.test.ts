@@ -63,12 +63,12 @@ describe('arguments', () => {
     expect(readArguments(METHODS.getPlatform, { cpus: 1, memory: 0 })).toEqual({
       cpus: 1,
       memory: 0,
-      pathUtil: 0,
+      pathUtil: null,
     });
     const given = { platformID: 7, memory: 1 };
     expect(readArguments(METHODS.allocateMemory, given)).toEqual({
       ...given,
-      pathUtil: 0,
+      pathUtil: null,
       migrateOK: null,
     });
     expect(readArguments(METHODS.freeMemory, { PlatformID: '7' })).toEqual({

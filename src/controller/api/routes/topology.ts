@@ -40,11 +40,11 @@ export function topologyRoutes(app: App, { core }: ApiContext): void {
     },
     async (request, reply) => {
       const { format = 'json' } = request.query;
-      const topology = core.topology();
-      if (format === 'json') return shown(topology);
+      if (format === 'json') return shown(core.topology());
       // Few ever ask.
       const { draw } = await import('../draw.js');
-      return reply.type(`${TYPES[format]}; charset=utf-8`).send(draw(topology, format) as never);
+      void reply.type(`${TYPES[format]}; charset=utf-8`);
+      return shown(draw(core, format));
     },
   );
 }
