@@ -3,6 +3,7 @@ import type { EventLog } from '../../common/server/event-log.js';
 import type { CommitName } from '../faults.js';
 import type { AttachmentRecord, PlatformRecord, ScrubRecord } from '../records.js';
 import type { Reservations } from '../reservation/types.js';
+import type { Put } from '../store/types.js';
 import { isPassing } from '../synthesizer/retry.js';
 import type { Site } from '../synthesizer/site.js';
 import type { AttachmentSteps, Settled } from '../types.js';
@@ -23,10 +24,26 @@ export interface EndingParts {
 
 type Ending = 'undo' | 'release' | 'shrink';
 
+interface Commit {
+  readonly forget: boolean;
+  readonly put?: readonly Put[] | undefined;
+  /** Keys that stand for something that was turned back. */
+  readonly forgotten?: readonly string[];
+}
+
 export interface Ended {
   readonly settled: Settled;
   /** Why something is still there; of several the first. */
   readonly error?: unknown;
+}
+
+export interface EndingOptions {
+  /** Those that an agent may have; default: all. */
+  readonly begun?: ReadonlySet<AttachmentRecord>;
+  /** Nothing of it is at any daemon. */
+  readonly unprogrammed?: boolean;
+  /** More for the commit that ends it. */
+  readonly put?: readonly Put[];
 }
 
 /** Takes back what a platform has: for commands, and for what a crash has left of them. */
@@ -51,25 +68,19 @@ export class Endings {
     }
   }
 
-  /** The whole platform. @param begun those that an agent may have; default: all. */
+  /** The whole platform. */
   async all(
     record: PlatformRecord,
     ending: 'undo' | 'release',
-    begun?: ReadonlySet<AttachmentRecord>,
+    options: EndingOptions = {},
   ): Promise<Ended> {
-    const { steps } = this.#parts;
-    const downs = await takeDown(
-      steps,
-      record,
-      record.attachments,
-      (each) => begun?.has(each) ?? true,
-    );
+    const downs = await this.#takeDown(record, record.attachments, options);
     const failed = downs.find(({ gone }) => !gone);
     if (failed !== undefined) {
       if (ending === 'undo') record.state = 'failed';
       record.error = errorView(failed.error);
     }
-    await this.#commit(ending, record, downs, failed === undefined);
+    await this.#commit(ending, record, downs, { forget: failed === undefined, put: options.put });
     return failed === undefined ? { settled: 'gone' } : { settled: 'pending', error: failed.error };
   }
 
@@ -77,13 +88,12 @@ export class Endings {
    * Of a platform that grows or shrinks, those that are not in use: they go. What an agent refuses to
    * give back stays attached, and the shrink is turned back as far as that goes.
    */
-  async change(record: PlatformRecord, begun?: ReadonlySet<AttachmentRecord>): Promise<Ended> {
-    const { steps } = this.#parts;
+  async change(record: PlatformRecord, options: EndingOptions = {}): Promise<Ended> {
     const leaving = record.attachments.filter(
       ({ state }) => state !== 'attached' && state !== 'failed',
     );
     const shrinking = new Set(leaving.filter(({ state }) => state === 'detaching'));
-    const downs = await takeDown(steps, record, leaving, (each) => begun?.has(each) ?? true);
+    const downs = await this.#takeDown(record, leaving, options);
     const failed = downs.filter(({ gone }) => !gone);
     for (const { attachment, error } of failed) {
       const refused = shrinking.has(attachment) && attachment.state === 'detaching';
@@ -91,13 +101,18 @@ export class Endings {
     }
     const left = failed.filter(({ attachment }) => attachment.state !== 'attached');
     record.state = left.length === 0 ? 'active' : 'changing';
-    const forgotten = failed.length > 0 && left.length === 0 ? record.remembered : undefined;
+    const turnedBack = failed.length > 0 && left.length === 0 ? record.remembered : undefined;
     if (record.state === 'active') delete record.remembered;
     const [first] = left.length > 0 ? left : failed;
     if (first === undefined) delete record.error;
     else record.error = errorView(first.error);
     const ending = shrinking.size > 0 ? 'shrink' : 'undo';
-    await this.#commit(ending, record, downs, false, forgotten === undefined ? [] : [forgotten]);
+    const forgotten = turnedBack === undefined ? [] : [turnedBack];
+    const commit = { forget: false, put: options.put, forgotten };
+    await this.#commit(ending, record, downs, commit).catch((error: unknown) => {
+      record.state = 'changing'; // nothing of it is stored
+      throw error;
+    });
     const settled = record.state === 'active' ? 'active' : 'pending';
     return first === undefined ? { settled } : { settled, error: first.error };
   }
@@ -122,13 +137,23 @@ export class Endings {
     events.append({ kind: 'platform', id: record.id, state, platform: platformView(site, record) });
   }
 
+  async #takeDown(
+    record: PlatformRecord,
+    leaving: readonly AttachmentRecord[],
+    { begun, unprogrammed }: EndingOptions,
+  ): Promise<Down[]> {
+    if (unprogrammed) {
+      return leaving.map((attachment) => ({ attachment, gone: true, clean: true }));
+    }
+    return takeDown(this.#parts.steps, record, leaving, (each) => begun?.has(each) ?? true);
+  }
+
   /** Stores what is left; only then is what is gone anybody's. */
   async #commit(
     ending: Ending,
     record: PlatformRecord,
     downs: readonly Down[],
-    forget: boolean,
-    forgotten: readonly string[] = [],
+    { forget, put = [], forgotten = [] }: Commit,
   ): Promise<void> {
     const { ledger } = this.#parts;
     const before = record.attachments;
@@ -147,9 +172,9 @@ export class Endings {
     try {
       if (forget) {
         const lease = record.lease === undefined ? [] : [leaseKey(record.id)];
-        await ledger.commit(name, { forget: [record.id], scrubs, delete: lease });
+        await ledger.commit(name, { forget: [record.id], scrubs, put, delete: lease });
       } else if (gone.length > 0 || this.#differs(record) || forgotten.length > 0) {
-        await ledger.commit(name, { save: [record], scrubs, delete: forgotten });
+        await ledger.commit(name, { save: [record], scrubs, put, delete: forgotten });
       }
     } catch (error) {
       record.attachments = before; // nothing of it is stored: it is still there

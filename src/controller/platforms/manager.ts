@@ -112,7 +112,7 @@ export class PlatformManager {
     _who: Who,
     { remember }: CommandOptions = {},
   ): Promise<ShrinkResult> {
-    const { site, ledger } = this.#parts;
+    const { site } = this.#parts;
     return this.turns.run(id, async () => {
       const record = await this.#usable(id);
       const leaving = chosen(site, record, request);
@@ -124,12 +124,16 @@ export class PlatformManager {
       });
       if (leaving.length === 0) return result();
       for (const each of leaving) each.state = 'detaching';
-      record.state = 'changing';
-      if (remember !== undefined) record.remembered = remember.key;
       const put = remembered(remember, result());
-      await ledger.commit('shrink.begin', { save: [record], put });
-      this.endings.tell(record);
-      const ended = await this.endings.change(record);
+      const unprogrammed = !isProgrammed(site, record, leaving);
+      if (!unprogrammed) {
+        if (remember !== undefined) record.remembered = remember.key;
+        await this.#intend('shrink.begin', record, put, () => {
+          for (const each of leaving) each.state = 'attached';
+          delete record.remembered;
+        });
+      }
+      const ended = await this.endings.change(record, unprogrammed ? { unprogrammed, put } : {});
       if (ended.error !== undefined) {
         throw stepFailed(
           `platform ${id} keeps memory that was to be freed`,
@@ -146,13 +150,14 @@ export class PlatformManager {
     const { ledger, site } = this.#parts;
     return this.turns.run(id, async () => {
       const record = ledger.platform(id);
-      record.state = 'releasing';
       const put = remembered(remember, undefined);
-      if (isProgrammed(site, record, record.attachments) || put.length > 0) {
-        await ledger.commit('release.begin', { save: [record], put });
-        this.endings.tell(record);
+      const unprogrammed = !isProgrammed(site, record, record.attachments);
+      if (unprogrammed) record.state = 'releasing';
+      else {
+        await this.#intend('release.begin', record, put, () => {});
       }
-      const ended = await this.endings.all(record, 'release');
+      const options = unprogrammed ? { unprogrammed, put } : {};
+      const ended = await this.endings.all(record, 'release', options);
       if (ended.error !== undefined) {
         throw stepFailed(`platform ${id} is not released yet`, ended.error, record, ended);
       }
@@ -213,8 +218,8 @@ export class PlatformManager {
   async #undo(what: string, record: PlatformRecord, { error, begun }: UpFailure): Promise<never> {
     const ended =
       what === 'create'
-        ? await this.endings.all(record, 'undo', begun)
-        : await this.endings.change(record, begun);
+        ? await this.endings.all(record, 'undo', { begun })
+        : await this.endings.change(record, { begun });
     throw stepFailed(`platform ${record.id}: ${what} failed`, error, record, ended);
   }
 
@@ -270,6 +275,25 @@ export class PlatformManager {
       record.state = 'active';
       throw error;
     });
+  }
+
+  /** What is stored of what only goes on; where it cannot be, nothing has changed. */
+  async #intend(
+    name: 'shrink.begin' | 'release.begin',
+    record: PlatformRecord,
+    put: readonly Put[],
+    turnBack: () => void,
+  ): Promise<void> {
+    const { state } = record;
+    record.state = name === 'shrink.begin' ? 'changing' : 'releasing';
+    try {
+      await this.#parts.ledger.commit(name, { save: [record], put });
+    } catch (error) {
+      record.state = state;
+      turnBack();
+      throw error;
+    }
+    this.endings.tell(record);
   }
 
   /** @throws SDM_NOT_FOUND; SDM_CONFLICT for one that goes or is not whole. */
