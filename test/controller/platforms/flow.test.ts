@@ -36,3 +36,34 @@ test('inventory only: a platform is reserved, grows, shrinks and goes', async ()
   expect(await rack.ask('GET', '/v1/totals')).toMatchObject({ segmentsFree: 32, platforms: 0 });
   await expect(rack.ask('GET', '/v1/platforms/1')).rejects.toMatchObject({ code: 'SDM_NOT_FOUND' });
 });
+
+test('with agents, lenders and a tray: memory is granted, wired, attached, and comes back zero', async () => {
+  await running({ computes: 2, memories: 2, segments: 4 });
+  const made = (await rack.ask('POST', '/v1/platforms', {
+    cores: 2,
+    remoteMemory: hex(6),
+    pathUtil: 10,
+    policy: 'nearest',
+  })) as PlatformView;
+  expect(made.attachments.length).toBeGreaterThanOrEqual(2);
+  expect(made.attachments.map(({ state }) => state)).toEqual(
+    made.attachments.map(() => 'attached'),
+  );
+  const set = rack.setMemports().get(made.brick) ?? [];
+  expect(set).toHaveLength(made.attachments.length);
+  for (const { remote, size, at } of made.attachments) {
+    expect(at?.memport).toBeTypeOf('number');
+    rack.dirty(BigInt(remote), BigInt(size));
+  }
+  const { connections } = (await rack.ask('GET', '/v1/switches/dbesm-0-0')) as {
+    connections: unknown[];
+  };
+  expect(connections.length).toBeGreaterThan(0);
+  await rack.ask('POST', '/v1/platforms/1/memory', { size: hex(1) });
+  await rack.ask('DELETE', `/v1/platforms/1/memory?size=${hex(1)}`);
+  expect(rack.isZero()).toBe(false);
+  await rack.ask('DELETE', '/v1/platforms/1');
+  expect(rack.setMemports().get(made.brick)).toEqual([]);
+  expect(rack.isZero()).toBe(true);
+  expect(await rack.ask('GET', '/v1/totals')).toMatchObject({ segmentsFree: 8, segmentsDirty: 0 });
+});
