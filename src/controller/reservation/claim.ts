@@ -43,9 +43,7 @@ export class Claim {
 
   /** Takes one run of `need` at `most` hops. false: there is none, and nothing was taken. */
   whole(need: number, rules: PolicyRules, most: number): boolean {
-    const compute = this.#compute;
-    if (!this.#walk.find(compute, need, this.#util, rules, most)) return false;
-    if (this.#state.segments.longest[this.#walk.memory]! < need) return false;
+    if (!this.#walk.find(this.#compute, need, this.#util, rules, most, need)) return false;
     this.#takeWalked(need);
     return true;
   }

@@ -3,6 +3,7 @@ import { CLASSES, classOf, type ClassSets } from './classes.js';
 import type { Rows } from '../inventory/graph-adjacency.js';
 import { rowsBy } from './groups.js';
 import type { PolicyRules } from './policies/types.js';
+import { MAX_HOPS } from './paths.js';
 import { lowest } from './segments.js';
 import type { State } from './state.js';
 import { Walk } from './walk.js';
@@ -134,7 +135,8 @@ export class Placement {
     this.claim.begin(compute, util);
     if (segments === 0 || this.claim.fill(segments, rules)) return true;
     this.claim.undo();
-    return false;
+    // Pieces nearby may have used up memports or links that one run further away does not need.
+    return this.claim.whole(segments, rules, MAX_HOPS);
   }
 
   /**

@@ -26,6 +26,7 @@ export class Walk {
   #end = 0;
   #util = 0;
   #need = 0;
+  #least = 1;
   #box = -1;
   #rules!: PolicyRules;
   #cost = 0;
@@ -57,10 +58,19 @@ export class Walk {
    * Looks for the best memory brick at the fewest hops that has a free segment: one with a run of `need`
    * by the policy's cost, or else the longest run.
    * @param most switches on the path at most.
+   * @param least shorter runs than that count as none.
    */
-  find(compute: number, need: number, util: number, rules: PolicyRules, most = MAX_HOPS): boolean {
+  find(
+    compute: number,
+    need: number,
+    util: number,
+    rules: PolicyRules,
+    most = MAX_HOPS,
+    least = 1,
+  ): boolean {
     const { box } = this.#state.graph.columns.compute;
     this.#need = need;
+    this.#least = least;
     this.#rules = rules;
     this.#box = rules.sameBox ? box[compute]! : -1;
     this.#whole = false;
@@ -184,7 +194,7 @@ export class Walk {
   #consider(memory: number, to: number, port: number): void {
     const state = this.#state;
     const run = state.segments.longest[memory]!;
-    if (run === 0 || state.memoryUsable[memory] === 0) return;
+    if (run < this.#least || state.memoryUsable[memory] === 0) return;
     if (this.#box !== -1 && state.graph.columns.memory.box[memory] !== this.#box) return;
     const whole = run >= this.#need;
     if (this.#whole && !whole) return;
