@@ -15,6 +15,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const stamp = join(root, 'dist/.stamp');
 const bundle = join(root, 'dist/bundle');
 const cache = join(root, 'dist/cache');
+const COMMANDS = ['sdm', 'sdm-agent', 'sdm-controller', 'sdm-dbmc'];
 const STALE = 3;
 /** What decides how dist/ comes out: directories with all that is in them, and files. */
 const INPUTS = [
@@ -92,7 +93,7 @@ async function main() {
     rmSync(stamp, { force: true });
     removeStale();
     compile();
-    for (const name of ['sdm', 'sdm-agent']) chmodSync(join(root, 'bin', name), 0o755);
+    for (const name of COMMANDS) chmodSync(join(root, 'bin', name), 0o755);
     await replaceBundle();
     writeFileSync(stamp, hash);
     await addCodeCache();
