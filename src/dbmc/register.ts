@@ -25,7 +25,7 @@ const CALL_MS = 5_000;
 /** A controller that was started again knows nothing of this tray until then. */
 const AGAIN_MS = 10_000;
 const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
+const LAST_RETRY_MS = 2_000;
 /** Kept for a controller that does not answer; who missed some reads the board. */
 const MOST_EVENTS = 1024;
 

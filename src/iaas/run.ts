@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,6 +57,8 @@ const CORES = 8;
  */
 export async function runIaas(options: IaasOptions): Promise<IaasResult> {
   const { seed, platforms = 16, agents = 16, onProgress = () => {}, signal } = options;
+  // each of the commands that run at once listens
+  if (signal !== undefined) setMaxListeners(0, signal);
   const dir = mkdtempSync(join(tmpdir(), 'sdm-iaas-'));
   const site = await makeSite({
     ...{ dir, agents, boxes: BOXES, segmentSize: SEGMENT, segmentsPerLender: SEGMENTS },
