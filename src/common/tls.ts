@@ -1,5 +1,5 @@
 /** What TLS between daemons is made of: certificates of the rack's own authority. */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdmError } from './errors.js';
@@ -59,6 +59,7 @@ export function loadTls(dir: string, own: boolean): TlsMaterial {
       `expected a certificate for spiffe://rack/role/name, found "${x509.subjectAltName ?? 'no name'}"`,
     );
   }
+  checkKey(x509, key, join(dir, PKI_FILES.key));
   return { dir, ca, cert, key, id };
 }
 
@@ -86,6 +87,16 @@ function certificateOf(pem: string, path: string): X509Certificate {
   } catch (cause) {
     throw refuse(path, 'this is no certificate in PEM', cause);
   }
+}
+
+function checkKey(certificate: X509Certificate, key: string, path: string): void {
+  let fits: boolean;
+  try {
+    fits = certificate.checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw refuse(path, 'this is no key in PEM', cause);
+  }
+  if (!fits) throw refuse(path, 'this is not the key of the certificate beside it');
 }
 
 function checkKeyMode(path: string): void {
