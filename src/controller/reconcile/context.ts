@@ -1,4 +1,5 @@
-import type { AttachmentRecord, PlatformRecord } from '../records.js';
+import type { AttachmentRecord, BrickId, PlatformRecord } from '../records.js';
+import { SdmError } from '../../common/errors.js';
 import { errorView } from '../platforms/works.js';
 import { isPassing } from '../synthesizer/retry.js';
 import type { ReconcilePort } from '../types.js';
@@ -12,6 +13,18 @@ export interface Context {
   readonly options: ReconcileOptions;
   /** Of switches: connections that some platform was once seen to want, "switch a-b". */
   readonly known: Set<string>;
+  /** Bricks that are being fenced just now. */
+  readonly fencing: Set<BrickId>;
+}
+
+/**
+ * Lost, fenced, or about to be: nothing is brought to it and none of its paths is connected, until it
+ * has answered and was let in again. That is what keeps its old memports from memory that may be
+ * somebody else's by now.
+ */
+export function isOut({ port, fencing }: Context, brick: BrickId): boolean {
+  const record = port.brickRecord(brick);
+  return record?.lost !== undefined || record?.fenced !== undefined || fencing.has(brick);
 }
 
 /** The record of an attachment that a daemon names; undefined: no platform has it. */
@@ -35,14 +48,18 @@ export function isInUse(platform: PlatformRecord, attachment: AttachmentRecord):
 
 /**
  * Brings an attachment to where it should be, in its platform's turn: every step of it, since each is
- * idempotent. Nothing, if it is not in use by then, or its brick is fenced.
+ * idempotent. Nothing, if it is not in use by then.
+ * @throws SDM_UNREACHABLE if its brick is out; what the steps throw.
  */
-export async function restore({ port }: Context, attachment: string): Promise<void> {
+export async function restore(context: Context, attachment: string): Promise<void> {
+  const { port } = context;
   const id = platformOf(attachment)!;
   await port.turn(id, async (platform) => {
     const found = platform.attachments.find((each) => each.id === attachment);
     if (found === undefined || !isInUse(platform, found)) return;
-    if (port.brickRecord(platform.brick)?.fenced !== undefined) return;
+    if (isOut(context, platform.brick)) {
+      throw new SdmError('SDM_UNREACHABLE', `brick ${platform.brick} is lost or fenced`);
+    }
     const before = JSON.stringify(found);
     try {
       await port.steps.ensureGranted(platform, found);

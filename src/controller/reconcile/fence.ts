@@ -58,8 +58,13 @@ async function byPower({ parts, options }: Context, id: BrickId, act: boolean): 
 }
 
 /** None of its paths is connected: we disconnect them, and read that back. */
-async function byPorts(context: Context, id: BrickId): Promise<Proof> {
+async function byPorts(
+  context: Context,
+  id: BrickId,
+  takeOut: () => Promise<void>,
+): Promise<Proof> {
   const { port, parts } = context;
+  await takeOut(); // before its platforms are counted: none comes from now on
   const programmed = (name: string): boolean =>
     parts.site.switches.get(name)?.address !== undefined;
   const platforms = platformsOn(context, id);
@@ -102,6 +107,7 @@ export async function passiveProof(context: Context, id: BrickId): Promise<strin
 
 /**
  * Shows that a compute brick reaches no remote memory; what is done for it goes from mild to harsh.
+ * @param takeOut marks it as lost: its paths stay as they are disconnected, and nothing new goes there.
  * @returns the proof.
  * @throws SDM_INPUT (no compute brick), SDM_CONFLICT (it answers, and has memory), SDM_NOT_FENCED.
  */
@@ -110,6 +116,7 @@ export async function proveFenced(
   id: BrickId,
   { confirmed }: FenceOptions,
   who: Who,
+  takeOut: () => Promise<void>,
 ): Promise<string> {
   if (!context.parts.site.computes.has(id)) {
     throw new SdmError(
@@ -125,7 +132,7 @@ export async function proveFenced(
       confirmed === true
         ? { proof: `${who.name} has confirmed that it is off` }
         : { not: 'nobody has confirmed that it is off' },
-    () => byPorts(context, id),
+    () => byPorts(context, id, takeOut),
     () => byPower(context, id, true),
   ];
   const reasons: string[] = [];

@@ -58,18 +58,25 @@ export class BrickLiveness {
 
   /** It did not answer. @param why for people. */
   async silent(id: BrickId, why: string): Promise<void> {
-    const { port, options } = this.#context;
+    const { options } = this.#context;
     const since = this.#silent.get(id);
     if (since === undefined) {
       this.#silent.set(id, performance.now());
       this.tell(id);
     }
+    if (performance.now() - (this.#silent.get(id) ?? 0) >= options.lostAfterMs) {
+      await this.lost(id, why);
+    }
+  }
+
+  /** Nothing new goes there, and what it has goes to nobody else. */
+  async lost(id: BrickId, why: string): Promise<void> {
+    const { port, parts } = this.#context;
     const record = port.brickRecord(id) ?? {};
     if (record.lost !== undefined) return;
-    if (performance.now() - (this.#silent.get(id) ?? 0) < options.lostAfterMs) return;
     await port.setBrick(id, { ...record, lost: { since: new Date().toISOString(), why } });
     this.#quarantine(id);
-    this.#context.parts.log.warn({ brick: id, why }, 'a brick is lost');
+    parts.log.warn({ brick: id, why }, 'a brick is lost');
     this.tell(id);
   }
 

@@ -39,7 +39,7 @@ export class ReconcileLoop implements Reconciler {
 
   constructor(port: ReconcilePort, parts: ReconcileParts) {
     const options = { ...RECONCILE_OPTIONS, ...parts.options };
-    this.#context = { port, parts, options, known: new Set() };
+    this.#context = { port, parts, options, known: new Set(), fencing: new Set() };
     this.#drift = new Drift(port.events);
     this.#liveness = new BrickLiveness(this.#context);
     this.#unfinished = new Unfinished(this.#context, this.#drift);
@@ -78,8 +78,15 @@ export class ReconcileLoop implements Reconciler {
   }
 
   async fence(id: BrickId, options: FenceOptions, who: Who): Promise<void> {
-    const proof = await proveFenced(this.#context, id, options, who);
-    await this.#liveness.fenced(id, proof);
+    const { fencing } = this.#context;
+    fencing.add(id);
+    try {
+      const takeOut = (): Promise<void> => this.#liveness.lost(id, 'it is being fenced');
+      const proof = await proveFenced(this.#context, id, options, who, takeOut);
+      await this.#liveness.fenced(id, proof);
+    } finally {
+      fencing.delete(id);
+    }
     const waiting = platformsOn(this.#context, id).filter(({ state }) => state !== 'active');
     await this.#unfinished.settle(waiting.map((platform) => platform.id));
   }

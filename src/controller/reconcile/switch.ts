@@ -1,6 +1,6 @@
 import { switchKey, type Pair } from '../synthesizer/ports.js';
 import type { HopRecord } from '../records.js';
-import { isInUse, restore, type Context } from './context.js';
+import { isInUse, isOut, restore, type Context } from './context.js';
 import type { Finding, Target } from './types.js';
 
 const lowerFirst = ([a, b]: Pair): Pair => (a < b ? [a, b] : [b, a]);
@@ -36,8 +36,7 @@ export async function lookAtSwitch(
     const platform = port.platforms.get(id);
     for (const attachment of platform?.attachments ?? []) {
       if (!isInUse(platform!, attachment)) continue;
-      // A fence is what keeps a brick's old memports from memory that is somebody else's by now.
-      if (port.brickRecord(platform!.brick)?.fenced !== undefined) continue;
+      if (isOut(context, platform!.brick)) continue;
       for (const hop of attachment.path.hops) {
         if (hop.switch === target.id) should.set(keyOf(pairOf(hop)), attachment.id);
       }
