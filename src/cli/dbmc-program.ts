@@ -39,10 +39,10 @@ export function dbmcProgram(): Command {
     .addHelpText(
       'after',
       `
-  Options go before what the configuration says. Today the board is emulated, which every answer says;
-  docs/dbmc.md has the routes, the configuration, and how a real board is added. For example:
-    curl -H "Content-Type: application/json" -X GET \\
-      'http://127.0.0.1:7001/api/dbrick/info?dRackId=0&dBoxId=2&dBrickId=9'`,
+Options go before what the configuration says. Today the board is emulated, which every answer says;
+docs/dbmc.md has the routes, the configuration, and how a real board is added. For example:
+  curl -H "Content-Type: application/json" -X GET \\
+    'http://127.0.0.1:7001/api/dbrick/info?dRackId=0&dBoxId=2&dBrickId=9'`,
     )
     .action(async ({ config: path, ...override }: ServeOptions) => {
       const [{ loadConfig }, { serve }] = await Promise.all([

@@ -47,7 +47,7 @@ const GROUPS: readonly (readonly [(program: Command) => void, ...string[]])[] = 
 
 /** Runs a command line and sets process.exitCode. Never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = build(argv[0]);
+  const program = agentProgram(argv[0]);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -55,7 +55,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function build(name: string | undefined): Command {
+/** The command `sdm-agent`. @param name its first word; undefined: with all commands. */
+export function agentProgram(name?: string): Command {
   const program = new Command('sdm-agent')
     .description('the agent of one brick, and its commands')
     .option('-V, --version', 'print the version')
