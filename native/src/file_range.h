@@ -59,6 +59,9 @@ class Scrub {
   // kFailed: SDM_SYSTEM.
   Outcome Step(Error *error);
 
+  // Whoever closes the range need not wait for this object to go as well. After the last Step().
+  void Release() { range_.reset(); }
+
   // Its pages went back to the file system; else zeroes were written, since that gives none back.
   bool punched() const { return punched_; }
   // The first byte of which the file system says that it is data.
@@ -76,7 +79,7 @@ class Scrub {
   bool Read(Error *error);
   bool Write(uint64_t length, Error *error);
 
-  const std::shared_ptr<FileRange> range_;
+  std::shared_ptr<FileRange> range_;
   const uint64_t offset_;
   const uint64_t end_;
   Phase phase_ = Phase::kZero;
@@ -96,10 +99,12 @@ class CountData {
 
   // kFailed: SDM_SYSTEM.
   Scrub::Outcome Step(Error *error);
+  // As Scrub's.
+  void Release() { range_.reset(); }
   uint64_t bytes() const { return bytes_; }
 
  private:
-  const std::shared_ptr<FileRange> range_;
+  std::shared_ptr<FileRange> range_;
   const uint64_t end_;
   uint64_t at_;
   uint64_t bytes_ = 0;

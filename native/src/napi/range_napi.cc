@@ -36,13 +36,14 @@ class StepJob : public ThreadJob {
 
  protected:
   void Run() override {
-    while (!abort_.IsSet() && !cancelled_.load(std::memory_order_relaxed)) {
-      const Scrub::Outcome outcome = work_.Step(&error_);
-      if (outcome == Scrub::Outcome::kMore) continue;
-      complete_ = outcome == Scrub::Outcome::kDone;
-      failed_ = !complete_;
-      return;
+    Scrub::Outcome outcome = Scrub::Outcome::kMore;
+    while (outcome == Scrub::Outcome::kMore && !abort_.IsSet() &&
+           !cancelled_.load(std::memory_order_relaxed)) {
+      outcome = work_.Step(&error_);
     }
+    complete_ = outcome == Scrub::Outcome::kDone;
+    failed_ = outcome == Scrub::Outcome::kFailed;
+    work_.Release();
   }
 
   void Cancel() override { cancelled_.store(true, std::memory_order_relaxed); }
