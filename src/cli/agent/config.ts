@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { DEFAULT_CONFIG_PATH } from '../../agent/defaults.js';
 import { print, printJson } from './output.js';
 
@@ -15,7 +15,16 @@ export function configCommands(program: Command): void {
   config
     .command('schema')
     .description('print the JSON Schema of the file, for editors')
-    .action(async () => {
+    .addOption(
+      new Option('--role <role>', 'of a brick that uses memory, or of one that lends it')
+        .choices(['compute', 'memory'])
+        .default('compute'),
+    )
+    .action(async ({ role }: { readonly role: string }) => {
+      if (role === 'memory') {
+        const { lenderEditorSchema } = await import('../../agent/lender/config-schema.js');
+        return printJson(lenderEditorSchema());
+      }
       const { editorSchema } = await import('../../agent/config-schema.js');
       printJson(editorSchema());
     });
@@ -23,9 +32,11 @@ export function configCommands(program: Command): void {
 
 async function check(file: string, { json }: { readonly json?: true }): Promise<void> {
   const { faultText, readConfig } = await import('../../agent/config.js');
-  const { faultsOf } = await import('../../agent/config-check.js');
   const value = await readConfig(file, 'after `config check`');
-  const faults = faultsOf(value).map((fault) => ({
+  const { isLenderConfig, lenderFaultsOf } = await import('../../agent/lender/config.js');
+  const { faultsOf } = await import('../../agent/config-check.js');
+  const found = isLenderConfig(value) ? lenderFaultsOf(value) : faultsOf(value);
+  const faults = found.map((fault) => ({
     key: fault.key,
     expected: fault.expected,
     found: fault.found ?? null,

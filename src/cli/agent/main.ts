@@ -7,6 +7,7 @@ import { configCommands } from './config.js';
 import { eventCommands } from './events.js';
 import { doctorCommand } from './doctor.js';
 import { journalCommands } from './journal.js';
+import { lenderCommands } from './lender.js';
 import { memoryCommands } from './memory.js';
 import { memportCommands } from './memports.js';
 import { print, printJson } from './output.js';
@@ -39,6 +40,7 @@ const GROUPS: readonly (readonly [(program: Command) => void, ...string[]])[] = 
   [transceiverCommands, 'transceiver'],
   [eventCommands, 'events'],
   [memoryCommands, 'memory'],
+  [lenderCommands, 'lender'],
   [registersCommands, 'registers'],
   [journalCommands, 'journal'],
   [configCommands, 'config'],
