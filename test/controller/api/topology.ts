@@ -8,6 +8,8 @@ export interface Small {
   /** Of each compute brick, two islands of half as many. */
   readonly cores: number;
   readonly memports: number;
+  /** Of the switch; undefined: as much as its ports have. */
+  readonly capacity?: number;
 }
 
 const TRANSCEIVERS = 8;
@@ -15,7 +17,7 @@ export const SMALL: Small = { compute: 2, memory: 2, segments: 16, cores: 8, mem
 
 /** One box, one tray, one electrical switch; bricks 0… compute, 8… memory. Segments of 256 MiB. */
 export function smallTopology(options: Partial<Small> = {}): object {
-  const { compute, memory, segments, cores, memports } = { ...SMALL, ...options };
+  const { compute, memory, segments, cores, memports, capacity } = { ...SMALL, ...options };
   const common = { transceivers: TRANSCEIVERS };
   const bricks = [
     ...Array.from({ length: compute }, (_, id) => ({
@@ -33,6 +35,7 @@ export function smallTopology(options: Partial<Small> = {}): object {
     })),
   );
   const ports = bricks.length * TRANSCEIVERS;
+  const packets = { kind: 'electrical', ports, capacity: capacity ?? ports * 100 };
   return {
     version: 1,
     rack: 'r0',
@@ -42,7 +45,7 @@ export function smallTopology(options: Partial<Small> = {}): object {
         boxes: [
           {
             id: 0,
-            switches: [{ id: 'dbesm-0-0', kind: 'electrical', ports, capacity: ports * 100 }],
+            switches: [{ id: 'dbesm-0-0', ...packets }],
             trays: [{ id: 0, bricks }],
           },
         ],

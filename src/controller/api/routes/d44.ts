@@ -83,8 +83,11 @@ function methodRoutes(app: App, name: MethodName, context: ApiContext): void {
       '5xx': ref(BadAnswer),
     },
   };
-  app.get(`/api/${name}`, { config, schema: { ...common, querystring: given } }, (request, reply) =>
-    answer(name, request, reply, request.query, context),
+  app.get(
+    `/api/${name}`,
+    // a HEAD would do all that its GET does
+    { config, exposeHeadRoute: false, schema: { ...common, querystring: given } },
+    (request, reply) => answer(name, request, reply, request.query, context),
   );
   app.post(
     `/api/${name}`,
