@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { FileLock, Native } from '../../native/types.js';
 import { formatAddress, parseAddress, type Address } from '../address.js';
 import { SdmError } from '../errors.js';
@@ -57,17 +58,37 @@ export async function listenOn(
   return { address: formatAddress({ ...where, port }), release: () => {} };
 }
 
-function listenOnPort(server: Server, { host, port }: Exclude<Address, { kind: 'unix' }>) {
-  return new Promise<number>((resolve, reject) => {
+type Port = Exclude<Address, { kind: 'unix' }>;
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something else listens there; stop it, or choose another port',
+  EACCES: 'ports below 1024 are for root; choose another one',
+  EADDRNOTAVAIL: 'this machine has no such address; 0.0.0.0 stands for all that it has',
+  ENOTFOUND: 'there is no host of that name; 0.0.0.0 stands for all addresses of this machine',
+};
+
+/** @returns the port, also where 0 asked for any. @throws SdmError SDM_RUNNING, SDM_CONFIG. */
+async function listenOnPort(server: Server, where: Port): Promise<number> {
+  const { host, port } = where;
+  await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {
       server.off('error', reject);
-      resolve((server.address() as { port: number }).port);
+      resolve();
     });
+  }).catch((cause: NodeJS.ErrnoException) => {
+    const errno = cause.code ?? 'unknown error';
+    const address = formatAddress(where);
+    throw new SdmError(
+      errno === 'EADDRINUSE' ? 'SDM_RUNNING' : 'SDM_CONFIG',
+      `cannot listen on ${address}: ${REASONS[errno] ?? cause.message} (${errno})`,
+      { details: { address, errno }, cause },
+    );
   });
+  return (server.address() as AddressInfo).port;
 }
 
-async function tlsServer(api: Api, where: Address): Promise<Server> {
+async function tlsServer(api: Api, where: Port): Promise<Server> {
   const options = api.access.certificates?.serverOptions;
   if (options === undefined) {
     throw new SdmError(
