@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { SdmError } from '../../../src/common/errors.js';
+import { Daemons, TIMEOUTS } from '../../../src/controller/synthesizer/daemons.js';
+import type { TransportRequest } from '../../../src/controller/synthesizer/transport.js';
+
+const GET = { method: 'GET', path: '/', timeoutMs: 1000 } as const;
+
+function daemons(
+  answer: (request: TransportRequest, n: number) => Promise<unknown>,
+  options: { readonly retryMs?: number; readonly atOnce?: number } = {},
+): { readonly made: Daemons; readonly seen: TransportRequest[] } {
+  const seen: TransportRequest[] = [];
+  const made = new Daemons({
+    open: () => ({ request: (request) => answer(request, seen.push(request)), close: () => {} }),
+    headers: { 'sdm-controller': 'test', 'sdm-epoch': '7' },
+    timeouts: { ...TIMEOUTS, retryMs: options.retryMs ?? 5000 },
+    atOnce: options.atOnce ?? 8,
+  });
+  return { made, seen };
+}
+
+test('what failed in passing is asked again, with the same headers', async () => {
+  const { made, seen } = daemons(async (_request, n) => {
+    if (n < 3) throw new SdmError('SDM_UNREACHABLE', 'not yet');
+    return 'here';
+  });
+  expect(await made.call('unix:/a', GET)).toBe('here');
+  expect(seen.map(({ headers }) => headers['sdm-epoch'])).toEqual(['7', '7', '7']);
+});
+
+test('what was refused is not asked again', async () => {
+  const { made, seen } = daemons(async () => {
+    throw new SdmError('SDM_CONFLICT', 'no');
+  });
+  await expect(made.call('unix:/a', GET)).rejects.toMatchObject({ code: 'SDM_CONFLICT' });
+  expect(seen).toHaveLength(1);
+});
+
+test('with no time for more there is one attempt', async () => {
+  const { made, seen } = daemons(
+    async () => {
+      throw new SdmError('SDM_TIMEOUT', 'late');
+    },
+    { retryMs: 0 },
+  );
+  await expect(made.call('unix:/a', GET)).rejects.toMatchObject({ code: 'SDM_TIMEOUT' });
+  expect(seen).toHaveLength(1);
+});
+
+test('so many calls at one daemon at once, and others beside it', async () => {
+  let running = 0;
+  let most = 0;
+  const { made } = daemons(
+    async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+    },
+    { atOnce: 3 },
+  );
+  await Promise.all(Array.from({ length: 20 }, () => made.call('unix:/a', GET)));
+  expect(most).toBe(3);
+});
