@@ -51,7 +51,7 @@ export function driftCommand(): Command {
       const { checked, items } = (await ask(options, '/v1/drift')) as DriftView;
       if (options.json) return printJson({ checked, items });
       const when = checked === null ? 'nothing was looked at yet' : `looked at ${checked}`;
-      if (items.length === 0) return print(`nothing differs; ${when}`);
+      if (items.length === 0) return print(checked === null ? when : `nothing differs; ${when}`);
       print(
         formatTable(
           ['WHERE', 'WHAT', 'SINCE', 'DONE'],
