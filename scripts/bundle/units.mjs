@@ -3,8 +3,13 @@
 
 /** The server. */
 const SERVE = 'src/agent/serve.ts';
+/** Another server, of other bricks: it shares most with that one, and is no reason to load that for commands. */
+const OTHER_SERVE = 'src/agent/lender/serve.ts';
 /** What it loads on demand at every start. */
-const WITH_SERVE = ['src/agent/config.ts', 'src/agent/journal/node-fs.ts', 'src/native/index.ts'];
+const WITH_SERVE = [
+  ...['src/agent/config.ts', 'src/agent/lender/config.ts'],
+  ...['src/agent/journal/node-fs.ts', 'src/native/index.ts'],
+];
 
 /**
  * Files, and the parts in each: what every command loads, what the server and some commands load, and
@@ -19,7 +24,7 @@ export function unitsOf(outputs, entry) {
   const serve = closure(of([SERVE, ...WITH_SERVE]), (name) => outputs[name].imports);
   const commands = [...main].flatMap((name) => outputs[name].later);
   const others = closure(
-    commands.filter((name) => outputs[name].entryPoint !== SERVE),
+    commands.filter((name) => ![SERVE, OTHER_SERVE].includes(outputs[name].entryPoint)),
     (name) => [...outputs[name].imports, ...outputs[name].later],
   );
   const units = { 'main.js': [], 'shared.js': [], 'serve.js': [] };
