@@ -5,7 +5,17 @@ import { hotplug } from './hotplug.js';
 import { memport } from './memport.js';
 import { qemu } from './qemu.js';
 import { rest } from './rest.js';
+import { restart } from './restart.js';
 import { startup } from './startup.js';
 
 /** All suites, in the order in which they run. */
-export const SUITES: readonly Suite[] = [memport, bulk, attach, hotplug, qemu, startup, rest];
+export const SUITES: readonly Suite[] = [
+  memport,
+  bulk,
+  attach,
+  hotplug,
+  qemu,
+  startup,
+  rest,
+  restart,
+];
