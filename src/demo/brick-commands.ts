@@ -60,8 +60,14 @@ export class BrickCommands {
     return this.#json(['sdm-agent', 'memory', '--json']);
   }
 
-  async attach(size: string): Promise<AttachmentJson> {
-    return this.#json(['sdm-agent', 'attach', '--size', size, '--json']);
+  /** What the agent has of these attachments, in their order. */
+  async attachments(ids: readonly string[]): Promise<AttachmentJson[]> {
+    const all = await this.#json<AttachmentJson[]>(['sdm-agent', 'list', '--json']);
+    return ids.map((id) => {
+      const found = all.find((each) => each.id === id);
+      if (found !== undefined) return found;
+      throw new SdmError('SDM_DEMO', `the agent of brick ${this.n} knows of no attachment ${id}`);
+    });
   }
 
   /** A part of the pool for programs to map, at an address of our choice. */

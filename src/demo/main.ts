@@ -10,9 +10,10 @@ import { SdmError } from '../common/errors.js';
 import { planRack, SHARE_STEP } from '../rack/plan.js';
 import { checkRack, openRack, rackUp, type QemuKind, type Rack } from '../rack/index.js';
 import { builtQemu, findQemu } from '../rack/qemu-binary.js';
+import { Operator } from './operator.js';
 import { BrickStory } from './story.js';
 import { tellInOrder, type Teller } from './transcript.js';
-import { PIECES_BYTES, TranslationStory } from './translation.js';
+import { TranslationStory } from './translation.js';
 import { whatToTry } from './what-to-try.js';
 
 interface DemoOptions {
@@ -26,7 +27,9 @@ interface DemoOptions {
 const DEFAULT_SIZE = 1n << 30n;
 
 const program = new Command('demo')
-  .description('bricks borrow memory from one pool, use it and give it back')
+  .description(
+    'bricks borrow memory from two lenders, use it and give it back, through the controller',
+  )
   .option('--name <rack>', 'name of the rack that it makes', 'demo')
   .option('-b, --bricks <number>', 'how many bricks', countArgument, 2)
   .addOption(qemuOption())
@@ -36,13 +39,13 @@ const program = new Command('demo')
 
 async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   const { name, bricks, qemu, size = DEFAULT_SIZE, keep } = options;
-  checkSize(size, bricks, qemu);
+  checkSize(size, bricks);
   const progress = new Progress();
   let rack: Rack | undefined;
   let finished = false;
   try {
     // Before the downloads, which would be for nothing.
-    await checkRack({ name, bricks });
+    await checkRack({ name, bricks, controller: true });
     // Here and not only by rackUp(), so that what it takes is a step of its own.
     if ((await findQemu(qemu, signal)) === undefined) await builtQemu({ progress, signal });
     const artifacts = await ensureArtifacts({ progress, signal });
@@ -52,6 +55,7 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
         name,
         bricks,
         qemu,
+        controller: true,
         artifacts,
         progress,
         onProgress: report,
@@ -75,14 +79,15 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   progress.note(
     keep === true
       ? whatToTry(rack, bricks, size)
-      : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)}${bricks === 1 ? '' : ' each'} from one pool and gave it back.`,
+      : `\nDone: ${countOf(bricks)} borrowed ${formatSize(size)}${bricks === 1 ? '' : ' each'} from two lenders and gave it back.`,
   );
 }
 
 /** Said before anything is booted: the agents would refuse it only then. */
-function checkSize(size: bigint, bricks: number, qemu: QemuKind): void {
-  const rest = qemu === 'patched' ? PIECES_BYTES : 0n;
-  const share = (planRack({ bricks }).shares[0]?.size ?? 0n) - rest;
+function checkSize(size: bigint, bricks: number): void {
+  const { lenders } = planRack({ bricks, controller: true });
+  const lent = lenders.reduce((sum, lender) => sum + lender.size, 0n);
+  const share = (lent / BigInt(bricks) / SHARE_STEP) * SHARE_STEP;
   if (size > 0n && size % SHARE_STEP === 0n && size <= share) return;
   throw new SdmError(
     'SDM_INPUT',
@@ -108,6 +113,12 @@ async function tell(
   let times: Times[] = [];
   if (rack.qemu === 'patched') times = await tellOfTranslation(rack, numbers, progress, signal);
   await phase('All bricks have given it back', stories, (story) => story.giveBack());
+  signal.throwIfAborted();
+  await progress.step('The lenders have proven that all of it is zero', async () => {
+    for (const { brick, segments } of await new Operator(rack, signal).cleanSegments()) {
+      progress.note(`  all ${segments} segments of ${brick} are clean`);
+    }
+  });
   return stories.map((story, i) => new Map([...story.times, ...(times[i] ?? [])]));
 }
 

@@ -21,20 +21,20 @@ export interface PoolRange {
 
 /**
  * Looks in the pool file for the pages that a program in a brick has filled: each of `pages` must
- * lie in the range, once.
+ * lie in one of the ranges, once.
  * @returns the lowest and highest offset at which one was found.
  * @throws SdmError SDM_DEMO: one is missing, doubled or damaged.
  */
 export async function findFilledPages(
   poolPath: string,
-  range: PoolRange,
+  ranges: readonly PoolRange[],
   fill: { readonly seed: bigint; readonly pages: number },
 ): Promise<{ first: bigint; last: bigint }> {
   const seen = new Uint8Array(fill.pages);
   let found = 0;
   let first = -1n;
   let last = -1n;
-  for await (const { words, offset } of chunks(poolPath, range)) {
+  for await (const { words, offset } of chunksOf(poolPath, ranges)) {
     for (let base = 0; base < words.length; base += PAGE_WORDS) {
       if (words[base] !== MAGIC || words[base + 1] !== fill.seed) continue;
       const index = Number(words[base + 2]);
@@ -51,8 +51,8 @@ export async function findFilledPages(
   }
   if (found !== fill.pages) {
     throw wrong(
-      `of ${fill.pages} pages that the program filled, ${found} are in the pool between ` +
-        `${hex(range.start)} and ${hex(range.start + range.size)}`,
+      `of ${fill.pages} pages that the program filled, ${found} are in the pool in ` +
+        ranges.map(({ start, size }) => `${hex(start)}-${hex(start + size - 1n)}`).join(' and '),
     );
   }
   return { first, last };
@@ -70,6 +70,13 @@ export async function checkZero(poolPath: string, range: PoolRange): Promise<voi
     const index = bytes.findIndex((byte) => byte !== 0);
     throw wrong(`the pool still holds bytes at ${hex(offset + BigInt(index))} after detach`);
   }
+}
+
+async function* chunksOf(
+  poolPath: string,
+  ranges: readonly PoolRange[],
+): ReturnType<typeof chunks> {
+  for (const range of ranges) yield* chunks(poolPath, range);
 }
 
 async function* chunks(

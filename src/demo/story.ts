@@ -1,45 +1,57 @@
 import { SdmError } from '../common/errors.js';
+import type { Progress } from '../common/progress.js';
 import { formatTable } from '../common/table.js';
 import { formatSize, hex } from '../common/units.js';
-import type { AttachmentJson, FillJson, MemoryJson } from './brick-commands.js';
+import type { Rack } from '../rack/index.js';
+import type { FillJson, MemoryJson } from './brick-commands.js';
 import { BrickTeller } from './brick-teller.js';
+import { Operator, pathText, type PlatformView } from './operator.js';
 import { checkZero, findFilledPages, type PoolRange } from './pool-pages.js';
 
 const PAGE_BYTES = 4096n;
+/** Where remote memory goes in the bricks of the demo. */
+const NODE = 1;
 
 /** One brick's part of the demo, and the time that each step took. */
 export class BrickStory extends BrickTeller {
+  readonly #operator: Operator;
   #before: MemoryJson | undefined;
-  #attachment: AttachmentJson | undefined;
+  #platform: PlatformView | undefined;
   #fill: { result: FillJson; seed: bigint; release: () => Promise<void> } | undefined;
 
-  /** Memory before, attach, memory after, and a program that uses it. */
+  constructor(rack: Rack, n: number, progress: Progress, signal: AbortSignal) {
+    super(rack, n, progress, signal);
+    this.#operator = new Operator(rack, signal);
+  }
+
+  /** Memory before, a platform that has more, memory after, and a program that uses it. */
   async borrow(size: bigint): Promise<void> {
     const say = (text: string): void => this.transcript.say(text);
     this.#before = await this.time('look at memory', () => this.commands.memory());
     say(memoryTable(this.#before));
     if (nodesWithMemory(this.#before).length !== 1) {
-      throw new SdmError('SDM_DEMO', `brick ${this.n} has remote memory before the attach`);
+      throw new SdmError('SDM_DEMO', `brick ${this.n} has remote memory before the platform`);
     }
 
-    const attachment = await this.time(`attach ${formatSize(size)}`, () =>
-      this.commands.attach(String(size)),
+    const typed = this.#operator.createCommand(this.n, formatSize(size).replace(' ', ''));
+    say(`  $ sdm ${typed.join(' ')}`);
+    const platform = await this.time(`create a platform with ${formatSize(size)}`, () =>
+      this.#operator.create(this.n, size),
     );
-    this.#attachment = attachment;
-    this.#timesOf(attachment, 'attach');
+    this.#platform = platform;
     say(
-      `  ${attachment.id} is ${attachment.state}: memport ${attachment.memport} maps ` +
-        `${attachment.start}-${attachment.end} to ${attachment.remote} of the pool`,
+      `  platform ${platform.id} is ${platform.state}: ${platform.cores} cores of ${platform.brick}`,
     );
+    await this.#tellAttachments(platform);
 
     const after = await this.commands.memory();
     say(memoryTable(after));
-    const node = after.nodes.find((candidate) => candidate.node === attachment.node);
-    if (node === undefined || BigInt(node.totalBytes) !== BigInt(attachment.size)) {
+    const node = after.nodes.find((candidate) => candidate.node === NODE);
+    if (node === undefined || BigInt(node.totalBytes) !== size) {
       throw new SdmError(
         'SDM_DEMO',
-        `node ${attachment.node} of brick ${this.n} has ${node?.totalBytes ?? 'no'} bytes after ` +
-          `the attach, ${attachment.size} were asked for`,
+        `node ${NODE} of brick ${this.n} has ${node?.totalBytes ?? 'no'} bytes after ` +
+          `the platform was made, ${hex(size)} were asked for`,
       );
     }
 
@@ -47,7 +59,7 @@ export class BrickStory extends BrickTeller {
     const bytes = (((BigInt(node.freeBytes) / 16n) * 15n) / PAGE_BYTES) * PAGE_BYTES;
     const seed = BigInt(Date.now()) * 16n + BigInt(this.n);
     const fill = await this.time(`fill and verify ${formatSize(bytes)}`, () =>
-      this.commands.fill(attachment.node, bytes, seed),
+      this.commands.fill(NODE, bytes, seed),
     );
     this.#fill = { ...fill, seed };
     say(
@@ -56,11 +68,11 @@ export class BrickStory extends BrickTeller {
     );
   }
 
-  /** On the host: every page that the program filled is in the pool where the attachment says. */
+  /** On the host: every page that the program filled is in the pool where the lender says. */
   async lookFromHost(): Promise<void> {
     const fill = present(this.#fill);
     const { first, last } = await this.time('find its pages in the pool', () =>
-      findFilledPages(this.rack.poolPath, this.#range(), {
+      findFilledPages(this.rack.poolPath, this.#ranges(), {
         seed: fill.seed,
         pages: fill.result.pages,
       }),
@@ -71,13 +83,13 @@ export class BrickStory extends BrickTeller {
     );
   }
 
-  /** The program ends, detach, memory as before, and zeros on the host. */
+  /** The program ends, release, memory as before, and zeros on the host. */
   async giveBack(): Promise<void> {
     const before = present(this.#before);
-    const attachment = present(this.#attachment);
+    const platform = present(this.#platform);
     await present(this.#fill).release();
-    const detached = await this.time('detach', () => this.commands.detach(attachment.id));
-    this.#timesOf({ steps: detached.steps.slice(attachment.steps.length) }, 'detach');
+    this.transcript.say(`  $ sdm platform release ${platform.id}`);
+    await this.time('release it', () => this.#operator.release(platform));
     const after = await this.commands.memory();
     this.transcript.say(memoryTable(after));
     const sizes = (memory: MemoryJson): string =>
@@ -90,18 +102,30 @@ export class BrickStory extends BrickTeller {
         `memory of brick ${this.n} is not as before: ${sizes(before)} then, ${sizes(after)} now`,
       );
     }
-    await this.time('see that its range reads zero', () =>
-      checkZero(this.rack.poolPath, this.#range()),
-    );
+    await this.time('see that its range reads zero', async () => {
+      for (const range of this.#ranges()) await checkZero(this.rack.poolPath, range);
+    });
   }
 
-  #range(): PoolRange {
-    const { remote, size } = present(this.#attachment);
-    return { start: BigInt(remote), size: BigInt(size) };
+  async #tellAttachments({ attachments }: PlatformView): Promise<void> {
+    const seen = await this.commands.attachments(attachments.map(({ id }) => id));
+    const sums = new Map<string, number>();
+    for (const [i, { id, state, memport, start, end, remote, steps }] of seen.entries()) {
+      const { memory, ...view } = attachments[i]!;
+      this.transcript.say(
+        `  ${id} is ${state}: memport ${memport} maps ${start}-${end} to ${remote} of the pool, ` +
+          `lent by ${memory} over ${pathText({ memory, ...view })}`,
+      );
+      for (const { step, ms } of steps) sums.set(step, (sums.get(step) ?? 0) + ms);
+    }
+    for (const [step, ms] of sums) this.times.set(`  at the agent: ${step}`, ms);
   }
 
-  #timesOf({ steps }: Pick<AttachmentJson, 'steps'>, direction: string): void {
-    for (const { step, ms } of steps) this.times.set(`  ${direction}: ${step}`, ms);
+  #ranges(): PoolRange[] {
+    return present(this.#platform).attachments.map(({ remote, size }) => ({
+      start: BigInt(remote),
+      size: BigInt(size),
+    }));
   }
 }
 

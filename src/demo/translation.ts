@@ -14,9 +14,6 @@ const SHARED_REMOTE = 32n * MIB;
 /** Far from what is attached as RAM; each brick's pieces begin at another multiple. */
 const PLACE = 4n * GIB;
 
-/** So much of its own share a brick must have left, besides what it borrows as RAM. */
-export const PIECES_BYTES = 128n * MIB;
-
 /**
  * What only bricks on a QEMU with our device can show: memports lead from any address to any part of
  * the pool, and what none of them maps is not there.
@@ -88,11 +85,10 @@ export class TranslationStory extends BrickTeller {
     const first = this.#pieces[0]!;
     const seed = BigInt(Date.now()) * 16n + BigInt(this.n);
     await this.commands.fillDevice(first, 'write', seed);
-    await findFilledPages(
-      this.rack.poolPath,
-      { start: BigInt(first.remote), size: PIECE },
-      { seed, pages: Number(PIECE / PAGE_BYTES) },
-    );
+    await findFilledPages(this.rack.poolPath, [{ start: BigInt(first.remote), size: PIECE }], {
+      seed,
+      pages: Number(PIECE / PAGE_BYTES),
+    });
   }
 }
 

@@ -102,7 +102,7 @@ function next({ name, dir, bricks, daemons }: RackStatus): string {
     `Look around: ${sdm} rack exec${of} 1 -- sdm-agent probe`,
     controller === undefined
       ? `Attach:      ${sdm} rack exec${of} 1 -- sdm-agent attach --size ${size}`
-      : `Attach:      ${sdm} platform create --controller ${controller.address} --cores 2 --remote-memory 1GiB`,
+      : `Attach:      ${sdm} platform create --controller ${controller.address} --cores 2 --remote 1GiB --mode system-ram --node 1`,
     `End:         ${sdm} rack down${of}`,
     `Files:       ${dir}`,
   ].join('\n');
