@@ -123,7 +123,8 @@ export async function makeBrick(options: BrickOptions = {}): Promise<Brick> {
   };
 }
 
-async function startAgent(config: string, env: NodeJS.ProcessEnv): Promise<RunningAgent> {
+/** Starts an agent with a configuration and waits for its ready line. */
+export async function startAgent(config: string, env: NodeJS.ProcessEnv): Promise<RunningAgent> {
   const child = spawn(BIN, ['serve', '--config', config], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },

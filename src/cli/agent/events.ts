@@ -5,6 +5,7 @@ import { SdmError } from '../../common/errors.js';
 import { stream } from '../../common/http.js';
 import { readEvents } from '../../common/sse.js';
 import { query, speaksToAgent, type ClientOptions } from './client.js';
+import { lenderEventText, type LenderEvent } from './lender-events.js';
 import { print } from './output.js';
 
 /** Between two tries to reach an agent that went away. */
@@ -73,7 +74,7 @@ async function tell(
   const path = `/v1/events${query({ after, follow: options.follow === true })}`;
   const pieces = heard(options.socket, path, () => onNews(undefined));
   for await (const { id, data } of readEvents(pieces)) {
-    const event = JSON.parse(data) as Event;
+    const event = JSON.parse(data) as Event | LenderEvent;
     print(options.json ? data : eventText(event));
     onNews(id);
   }
@@ -106,8 +107,8 @@ function warn(text: string): void {
 }
 
 /** One line for people: when, what, and what of it matters. */
-export function eventText(event: Event): string {
-  return `${event.time}  ${bodyText(event)}`;
+export function eventText(event: Event | LenderEvent): string {
+  return `${event.time}  ${lenderEventText(event as LenderEvent) ?? bodyText(event as Event)}`;
 }
 
 function bodyText(event: Event): string {
