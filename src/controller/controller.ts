@@ -4,6 +4,7 @@ import { brickView, brickViews, switchView, switchViews, type ViewParts } from '
 import type { Faults } from './faults.js';
 import type { Topology } from './inventory/topology-schema.js';
 import { leaseId } from './platforms/keys.js';
+import { explainOf, planOf } from './platforms/questions.js';
 import { platformView } from './platforms/view.js';
 import type { Store } from './store/types.js';
 import type { OpenTransport } from './synthesizer/transport.js';
@@ -90,11 +91,11 @@ export class Controller implements api.ControllerCore {
   }
 
   plan(request: api.PlanRequest): api.PlanView {
-    return this.#parts.manager.plan(request);
+    return planOf(this.#parts.manager.parts, request);
   }
 
   explain(request: api.PlanRequest): api.ExplainView {
-    return this.#parts.manager.explain(request);
+    return explainOf(this.#parts.manager.parts, request);
   }
 
   list(): api.PlatformView[] {

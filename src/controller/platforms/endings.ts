@@ -221,16 +221,21 @@ export function stepFailed(
   cause: unknown,
   record: PlatformRecord,
   ended: Ended,
+  otherwise = 'all of it is undone',
 ): unknown {
-  const error = ended.error ?? cause;
-  if (!(cause instanceof SdmError) || cause.code === 'SDM_STORE') return cause;
+  if (!(cause instanceof SdmError) || isEnd(cause)) return cause;
   const pending = ended.settled === 'pending';
-  const { message, details } = errorView(error);
+  const left = pending && ended.error !== cause ? ` (${errorView(ended.error).message})` : '';
   const rest = pending
-    ? `; platform ${record.id} is ${record.state}: it goes on by itself as soon as that answers`
-    : '; all of it is undone';
-  return new SdmError(pending ? 'SDM_FAILED' : 'SDM_STEP', `${what}: ${message}${rest}`, {
-    details: { ...details, cause: cause.code, ...(pending ? { platform: record.id } : {}) },
+    ? `; platform ${record.id} is ${record.state}${left}: it goes on by itself as soon as that answers`
+    : `; ${otherwise}`;
+  return new SdmError(pending ? 'SDM_FAILED' : 'SDM_STEP', `${what}: ${cause.message}${rest}`, {
+    details: { ...cause.details, cause: cause.code, ...(pending ? { platform: record.id } : {}) },
     cause,
   });
+}
+
+/** After these this process does nothing more. */
+export function isEnd(error: unknown): boolean {
+  return error instanceof SdmError && ['SDM_STORE', 'SDM_STALE_EPOCH'].includes(error.code);
 }

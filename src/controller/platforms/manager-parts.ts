@@ -31,11 +31,6 @@ export function remembered<T extends Parameters<Remember['value']>[0]>(
   return remember === undefined ? [] : [{ key: remember.key, value: remember.value(result) }];
 }
 
-/** After these this process does nothing more. */
-export function isEnd(error: unknown): boolean {
-  return error instanceof SdmError && ['SDM_STORE', 'SDM_STALE_EPOCH'].includes(error.code);
-}
-
 /** @throws the refusal, with bricks by their ids. */
 export function granted(site: Site, reserved: Reservation | Refusal): Reservation {
   if ('refused' in reserved) throw refusalError(site, reserved);

@@ -7,22 +7,17 @@ import type { Settled } from '../types.js';
 import type {
   AllocateRequest,
   CommandOptions,
-  ExplainView,
   GrowRequest,
   GrowResult,
-  PlanRequest,
-  PlanView,
   PlatformView,
   ShrinkRequest,
   ShrinkResult,
   Who,
 } from '../views.js';
 import { attachmentsOf, reservationOf } from './convert.js';
-import { Endings, stepFailed, type EndingParts } from './endings.js';
-import { chosen, granted, isEnd, remembered } from './manager-parts.js';
+import { Endings, isEnd, stepFailed, type EndingParts } from './endings.js';
+import { chosen, granted, remembered } from './manager-parts.js';
 import { newRecord } from './new-record.js';
-import { planView } from './plan.js';
-import { refusalView } from './refusal.js';
 import { growRequest, reserveRequest, type Defaults } from './requests.js';
 import { Turns } from './turns.js';
 import { platformView, segmentsOf } from './view.js';
@@ -36,10 +31,10 @@ export interface ManagerParts extends EndingParts {
 export class PlatformManager {
   readonly endings: Endings;
   readonly turns = new Turns();
-  readonly #parts: ManagerParts;
+  readonly parts: ManagerParts;
 
   constructor(parts: ManagerParts) {
-    this.#parts = parts;
+    this.parts = parts;
     this.endings = new Endings(parts);
   }
 
@@ -49,7 +44,7 @@ export class PlatformManager {
     { remember }: CommandOptions = {},
   ): Promise<PlatformView> {
     return this.turns.fresh(async (hold) => {
-      const { core, site, defaults, ledger } = this.#parts;
+      const { core, site, defaults, ledger } = this.parts;
       const wanted = reserveRequest(site, request, defaults);
       const reservation = granted(site, core.reserve(wanted));
       const id = ledger.nextId();
@@ -75,7 +70,7 @@ export class PlatformManager {
     { remember }: CommandOptions = {},
   ): Promise<GrowResult> {
     return this.turns.run(id, async () => {
-      const { core, site, defaults, ledger } = this.#parts;
+      const { core, site, defaults, ledger } = this.parts;
       const record = await this.#usable(id);
       const wanted = growRequest(site, record, request, defaults);
       const reservation = granted(site, core.reserve(wanted));
@@ -112,7 +107,7 @@ export class PlatformManager {
     _who: Who,
     { remember }: CommandOptions = {},
   ): Promise<ShrinkResult> {
-    const { site } = this.#parts;
+    const { site } = this.parts;
     return this.turns.run(id, async () => {
       const record = await this.#usable(id);
       const leaving = chosen(site, record, request);
@@ -140,6 +135,7 @@ export class PlatformManager {
           ended.error,
           record,
           ended,
+          'what was refused stays in use',
         );
       }
       return result();
@@ -147,7 +143,7 @@ export class PlatformManager {
   }
 
   async release(id: number, _who?: Who, { remember }: CommandOptions = {}): Promise<void> {
-    const { ledger, site } = this.#parts;
+    const { ledger, site } = this.parts;
     return this.turns.run(id, async () => {
       const record = ledger.platform(id);
       const put = remembered(remember, undefined);
@@ -164,28 +160,10 @@ export class PlatformManager {
     });
   }
 
-  /** @throws as a command that does it. */
-  plan(request: PlanRequest): PlanView {
-    const { core, site } = this.#parts;
-    const planned = core.plan(this.#wanted(request));
-    return planView(site, granted(site, planned), request);
-  }
-
-  explain(request: PlanRequest): ExplainView {
-    const { core, site } = this.#parts;
-    const planned = core.plan(this.#wanted(request));
-    if (!('refused' in planned)) return { fits: true, plan: planView(site, planned, request) };
-    const refusal = core.explain(this.#wanted(request));
-    return {
-      fits: false,
-      refusal: refusalView(site, refusal === 'fits' ? planned : refusal),
-    };
-  }
-
   /** Ends what is not ended; for the reconcile loop. */
   settle(id: number): Promise<Settled> {
     return this.turns.run(id, async () => {
-      const record = this.#parts.ledger.platforms.get(id);
+      const record = this.parts.ledger.platforms.get(id);
       return record === undefined ? 'gone' : (await this.endings.settle(record)).settled;
     });
   }
@@ -199,18 +177,12 @@ export class PlatformManager {
     return this.turns.close();
   }
 
-  #wanted(request: PlanRequest): Parameters<ManagerParts['core']['plan']>[0] {
-    const { site, defaults, ledger } = this.#parts;
-    if (!('platform' in request)) return reserveRequest(site, request, defaults);
-    return growRequest(site, ledger.durable(request.platform), request, defaults);
-  }
-
   async #bringUp(
     record: PlatformRecord,
     attachments: readonly AttachmentRecord[],
     programmed: boolean,
   ): Promise<UpFailure | undefined> {
-    if (programmed) return bringUp(this.#parts.steps, record, attachments);
+    if (programmed) return bringUp(this.parts.steps, record, attachments);
     for (const each of attachments) each.state = 'attached';
     return undefined;
   }
@@ -229,7 +201,7 @@ export class PlatformManager {
     reservation: Reservation,
     programmed: boolean,
   ): Promise<Put[]> {
-    const { ledger, core } = this.#parts;
+    const { ledger, core } = this.parts;
     try {
       const put = record.lease ? [await ledger.grantLease(record.id, record.lease.ttlMs)] : [];
       if (!programmed) return put;
@@ -251,7 +223,7 @@ export class PlatformManager {
     put: readonly Put[],
   ): Promise<void> {
     try {
-      await this.#parts.ledger.commit(name, { save: [record], put });
+      await this.parts.ledger.commit(name, { save: [record], put });
     } catch (error) {
       if (isEnd(error)) throw error;
       const create = name === 'allocate.active';
@@ -268,7 +240,7 @@ export class PlatformManager {
     added: readonly AttachmentRecord[],
     stored: Promise<void>,
   ): Promise<void> {
-    const { core, site } = this.#parts;
+    const { core, site } = this.parts;
     await stored.catch((error: unknown) => {
       core.release(reservationOf(site, record, added[0]!.reservation));
       record.attachments = record.attachments.filter((each) => !added.includes(each));
@@ -287,7 +259,7 @@ export class PlatformManager {
     const { state } = record;
     record.state = name === 'shrink.begin' ? 'changing' : 'releasing';
     try {
-      await this.#parts.ledger.commit(name, { save: [record], put });
+      await this.parts.ledger.commit(name, { save: [record], put });
     } catch (error) {
       record.state = state;
       turnBack();
@@ -298,7 +270,7 @@ export class PlatformManager {
 
   /** @throws SDM_NOT_FOUND; SDM_CONFLICT for one that goes or is not whole. */
   async #usable(id: number): Promise<PlatformRecord> {
-    const record = this.#parts.ledger.platform(id);
+    const record = this.parts.ledger.platform(id);
     if (record.state === 'changing') await this.endings.settle(record);
     if (record.state === 'active') return record;
     throw new SdmError(
