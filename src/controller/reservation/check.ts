@@ -23,12 +23,12 @@ function checkPaths(state: State): void {
     for (let slot = paths.first[c]!; slot < paths.first[c + 1]!; slot += 1) {
       const memory = paths.memory[slot]!;
       if (memory === -1) continue;
-      if (paths.runs[slot] === 0) throw wrong(`path ${slot} is open without a run`);
+      if (paths.runs(slot) === 0) throw wrong(`path ${slot} is open without a run`);
       open += 1;
-      runs += paths.runs[slot]!;
+      runs += paths.runs(slot);
       const between = Array.from(paths.between(slot));
-      fresh.paths.put(slot, c, memory, paths.from[slot]!, paths.to[slot]!, between);
-      fresh.paths.take(slot, paths.util[slot]!);
+      fresh.paths.put(slot, c, memory, paths.from(slot), paths.to(slot), between);
+      fresh.paths.take(slot, paths.util(slot));
     }
     if (open !== paths.open[c]) throw wrong(`compute brick ${c} has ${open} paths`);
     if (runs + state.memportsFree[c]! !== compute.memports[c]) throw wrong(`memports of ${c}`);
@@ -141,10 +141,10 @@ export function snapshotOf(state: State): Record<string, unknown> {
         ? null
         : [
             memory,
-            paths.from[slot],
-            paths.to[slot],
-            paths.util[slot],
-            paths.runs[slot],
+            paths.from(slot),
+            paths.to(slot),
+            paths.util(slot),
+            paths.runs(slot),
             ...paths.between(slot),
           ],
     ),

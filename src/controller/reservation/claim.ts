@@ -98,7 +98,7 @@ export class Claim {
 
   /** Whether an own path is to be preferred to what was walked to. */
   #better(own: number, run: number, need: number): boolean {
-    const hops = this.#state.paths.hops[this.#pathSlot[own]!]!;
+    const hops = this.#state.paths.hops(this.#pathSlot[own]!);
     if (hops !== this.#walk.hops) return hops < this.#walk.hops;
     const other = this.#state.segments.longest[this.#walk.memory]!;
     return other < need && run >= other;
@@ -134,7 +134,7 @@ export class Claim {
     this.#slot[at] = slot;
     this.#runs += 1;
     segments.takeFound(memory, count);
-    state.paths.runs[slot]! += 1;
+    state.paths.addRuns(slot, 1);
     state.memportsFree[this.#compute]! -= 1;
     state.memoryChanged(memory);
     return count;
@@ -147,37 +147,38 @@ export class Claim {
     const compute = this.#compute;
     for (let i = 0; i < this.#runs; i += 1) {
       state.segments.give(this.#memory[i]!, this.#first[i]!, this.#count[i]!, false);
-      paths.runs[this.#slot[i]!]! -= 1;
+      paths.addRuns(this.#slot[i]!, -1);
     }
     state.memportsFree[compute]! += this.#runs;
     for (let i = 0; i < this.#paths; i += 1) {
       const slot = this.#pathSlot[i]!;
       paths.take(slot, -this.#util);
-      if (paths.runs[slot] === 0) paths.remove(slot, compute);
+      if (paths.runs(slot) === 0) paths.remove(slot, compute);
       state.memoryChanged(this.#pathMemory[i]!);
     }
     this.#runs = 0;
     this.#paths = 0;
   }
 
+  /** In arrays of their exact length: one that grows by `push` has room for 17 from the start. */
   runs(): ReservedRun[] {
     const { paths } = this.#state;
-    const runs: ReservedRun[] = [];
-    for (let i = 0; i < this.#runs; i += 1) {
-      runs.push({
+    const runs = new Array<ReservedRun>(this.#runs);
+    for (let i = 0; i < runs.length; i += 1) {
+      runs[i] = {
         memory: this.#memory[i]!,
         first: this.#first[i]!,
         count: this.#count[i]!,
         path: paths.id(this.#slot[i]!, this.#compute),
-      });
+      };
     }
     return runs;
   }
 
   paths(): ReservedPath[] {
-    const paths: ReservedPath[] = [];
-    for (let i = 0; i < this.#paths; i += 1) {
-      paths.push(this.#state.paths.describe(this.#pathSlot[i]!, this.#compute, this.#util));
+    const paths = new Array<ReservedPath>(this.#paths);
+    for (let i = 0; i < paths.length; i += 1) {
+      paths[i] = this.#state.paths.describe(this.#pathSlot[i]!, this.#compute, this.#util);
     }
     return paths;
   }

@@ -167,7 +167,7 @@ export class Explainer {
     for (let t = 0; t < transceivers[compute]!; t += 1) {
       const at = endpoint[compute]! + t;
       if (links.far[at] === -1) continue;
-      most = Math.max(most, Math.min(links.transceiverFree[at]!, links.linkFree[links.link[at]!]!));
+      most = Math.max(most, links.transceiverFree[at]!);
     }
     return most;
   }

@@ -38,6 +38,11 @@ export class Groups {
   readonly memories: Rows;
   readonly #ofCompute: Rows;
   readonly #ofMemory: Rows;
+  /** What each brick counts for, which is nothing where it may not be used. */
+  readonly #runOf: Int32Array;
+  readonly #freeOf: Int32Array;
+  readonly #coresOf: Int32Array;
+  readonly #localOf: Int32Array;
   /** The longest free run of any memory brick. */
   readonly run: ClassSets;
   /** Free segments of all memory bricks. */
@@ -58,56 +63,91 @@ export class Groups {
     this.free = new ClassSets(switches.count);
     this.cores = new ClassFloors(switches.count);
     this.local = new ClassFloors(switches.count);
-    for (let s = 0; s < switches.count; s += 1) this.switchChanged(s);
+    this.#runOf = new Int32Array(memory.count);
+    this.#freeOf = new Int32Array(memory.count);
+    this.#coresOf = new Int32Array(compute.count);
+    this.#localOf = new Int32Array(compute.count);
+    for (let c = 0; c < compute.count; c += 1) this.computeChanged(c);
+    for (let m = 0; m < memory.count; m += 1) this.memoryChanged(m);
   }
 
+  /** A group of a memory brick; `otherwise` if it is in none. */
+  groupOf(memory: number, otherwise: number): number {
+    const { first, items } = this.#ofMemory;
+    return first[memory] === first[memory + 1] ? otherwise : items[first[memory]!]!;
+  }
+
+  /** Counts a group from its bricks. */
   switchChanged(index: number): void {
-    this.#countMemory(index);
-    this.#countCompute(index);
+    const usable = this.#state.links.switchUsable[index] === 1;
+    const { first, items } = this.memories;
+    let free = 0;
+    for (let i = first[index]!; usable && i < first[index + 1]!; i += 1) {
+      free += this.#freeOf[items[i]!]!;
+    }
+    this.free.set(index, free);
+    this.run.set(index, usable ? most(this.memories, index, this.#runOf) : 0);
+    this.cores.set(index, usable ? most(this.computes, index, this.#coresOf) : 0);
+    this.local.set(index, usable ? most(this.computes, index, this.#localOf) : 0);
   }
 
+  /** What a compute brick counts for was changed. */
   computeChanged(compute: number): void {
+    const state = this.#state;
+    const counts =
+      state.computeUsable[compute] === 1 &&
+      state.memportsFree[compute]! > 0 &&
+      state.computeOpen[compute]! > 0;
+    const cores = counts ? state.coresFree[compute]! + 1 : 0;
+    const local = counts ? state.localFree[compute]! + 1 : 0;
+    const coresWere = this.#coresOf[compute]!;
+    const localWere = this.#localOf[compute]!;
+    if (cores === coresWere && local === localWere) return;
+    this.#coresOf[compute] = cores;
+    this.#localOf[compute] = local;
     const { first, items } = this.#ofCompute;
-    for (let i = first[compute]!; i < first[compute + 1]!; i += 1) this.#countCompute(items[i]!);
+    for (let i = first[compute]!; i < first[compute + 1]!; i += 1) {
+      const group = items[i]!;
+      if (state.links.switchUsable[group] === 0) continue;
+      if (cores >= this.cores.amount[group]!) this.cores.set(group, cores);
+      else if (coresWere === this.cores.amount[group]) {
+        this.cores.set(group, most(this.computes, group, this.#coresOf));
+      }
+      if (local >= this.local.amount[group]!) this.local.set(group, local);
+      else if (localWere === this.local.amount[group]) {
+        this.local.set(group, most(this.computes, group, this.#localOf));
+      }
+    }
   }
 
   memoryChanged(memory: number): void {
-    const { first, items } = this.#ofMemory;
-    for (let i = first[memory]!; i < first[memory + 1]!; i += 1) this.#countMemory(items[i]!);
-  }
-
-  #countMemory(index: number): void {
     const { segments, memoryUsable, memoryOpen, links } = this.#state;
-    const { first, items } = this.memories;
-    let run = 0;
-    let free = 0;
-    if (links.switchUsable[index] === 1) {
-      for (let i = first[index]!; i < first[index + 1]!; i += 1) {
-        const m = items[i]!;
-        if (memoryUsable[m] === 0 || memoryOpen[m]! <= 0) continue;
-        free += segments.freeCount[m]!;
-        if (segments.longest[m]! > run) run = segments.longest[m]!;
+    const counts = memoryUsable[memory] === 1 && memoryOpen[memory]! > 0;
+    const run = counts ? segments.longest[memory]! : 0;
+    const free = counts ? segments.freeCount[memory]! : 0;
+    const runWas = this.#runOf[memory]!;
+    const freeWas = this.#freeOf[memory]!;
+    if (run === runWas && free === freeWas) return;
+    this.#runOf[memory] = run;
+    this.#freeOf[memory] = free;
+    const { first, items } = this.#ofMemory;
+    for (let i = first[memory]!; i < first[memory + 1]!; i += 1) {
+      const group = items[i]!;
+      if (links.switchUsable[group] === 0) continue;
+      this.free.set(group, this.free.amount[group]! + free - freeWas);
+      if (run >= this.run.amount[group]!) this.run.set(group, run);
+      else if (runWas === this.run.amount[group]) {
+        this.run.set(group, most(this.memories, group, this.#runOf));
       }
     }
-    this.run.set(index, run);
-    this.free.set(index, free);
   }
+}
 
-  #countCompute(index: number): void {
-    const state = this.#state;
-    const { first, items } = this.computes;
-    let cores = 0;
-    let local = 0;
-    if (state.links.switchUsable[index] === 1) {
-      for (let i = first[index]!; i < first[index + 1]!; i += 1) {
-        const c = items[i]!;
-        if (state.computeUsable[c] === 0 || state.memportsFree[c] === 0) continue;
-        if (state.computeOpen[c]! <= 0) continue;
-        if (state.coresFree[c]! >= cores) cores = state.coresFree[c]! + 1;
-        if (state.localFree[c]! >= local) local = state.localFree[c]! + 1;
-      }
-    }
-    this.cores.set(index, cores);
-    this.local.set(index, local);
+function most({ first, items }: Rows, row: number, amounts: Int32Array): number {
+  let found = 0;
+  for (let i = first[row]!; i < first[row + 1]!; i += 1) {
+    const amount = amounts[items[i]!]!;
+    if (amount > found) found = amount;
   }
+  return found;
 }

@@ -1,10 +1,10 @@
 import {
   NODE,
-  nodeIndex,
   nodeKind,
   SWITCH_KIND,
   type BrickColumns,
   type Graph,
+  type GraphColumns,
 } from '../inventory/graph.js';
 
 /** What a transceiver has: all utils are percent of it. */
@@ -17,8 +17,12 @@ export class Links {
   readonly node: Int32Array;
   readonly link: Int32Array;
   readonly optical: Uint8Array;
+  /** Of links between switches. */
   readonly linkFree: Int32Array;
-  /** By endpoint; ports of switches are not limited by themselves. */
+  /**
+   * By endpoint: of a brick's transceiver together with its link, which the same paths use; whichever of
+   * the two is the narrower one. Ports of switches are not limited by themselves.
+   */
   readonly transceiverFree: Int32Array;
   readonly switchFree: Int32Array;
   readonly switchUsable: Uint8Array;
@@ -28,7 +32,11 @@ export class Links {
   readonly circuitPaths: Int32Array;
   circuits = 0;
 
-  constructor({ columns: { endpoints, links, switches } }: Graph) {
+  readonly #columns: GraphColumns;
+
+  constructor({ columns }: Graph) {
+    const { endpoints, links, switches } = columns;
+    this.#columns = columns;
     this.far = endpoints.far;
     this.farNode = endpoints.farNode;
     this.node = endpoints.node;
@@ -36,6 +44,11 @@ export class Links {
     this.optical = switches.kind;
     this.linkFree = links.capacity.slice();
     this.transceiverFree = new Int32Array(endpoints.count).fill(TRANSCEIVER_CAPACITY);
+    for (let l = 0; l < links.count; l += 1) {
+      if (links.capacity[l]! >= TRANSCEIVER_CAPACITY) continue;
+      this.transceiverFree[links.a[l]!] = links.capacity[l]!;
+      this.transceiverFree[links.b[l]!] = links.capacity[l]!;
+    }
     this.switchFree = switches.capacity.slice();
     this.switchUsable = new Uint8Array(switches.count).fill(1);
     this.peer = new Int32Array(endpoints.count).fill(-1);
@@ -44,6 +57,17 @@ export class Links {
 
   isOptical(index: number): boolean {
     return this.optical[index] === SWITCH_KIND.OPTICAL;
+  }
+
+  /** Percent of a transceiver that a link has left, be it a brick's or between switches. */
+  linkLeft(link: number): number {
+    const { a, b, capacity } = this.#columns.links;
+    for (const end of [a[link]!, b[link]!]) {
+      if (nodeKind(this.node[end]!) === NODE.SWITCH) continue;
+      const most = Math.min(capacity[link]!, TRANSCEIVER_CAPACITY);
+      return capacity[link]! - most + this.transceiverFree[end]!;
+    }
+    return this.linkFree[link]!;
   }
 
   /** The switch that a port belongs to. */
@@ -57,18 +81,15 @@ export class Links {
     return node >= 0 && nodeKind(node) === NODE.SWITCH;
   }
 
-  /** Whether a circuit already decides where this transceiver leads. */
-  bound(transceiver: number): boolean {
-    return this.peer[this.far[transceiver]!] !== -1;
-  }
-
   /** What a new path can take of this transceiver to somewhere not decided yet; -1: nothing at all. */
   open(transceiver: number): number {
-    const port = this.far[transceiver]!;
-    if (port < 0 || this.peer[port] !== -1) return -1;
-    const own = this.transceiverFree[transceiver]!;
-    const link = this.linkFree[this.link[transceiver]!]!;
-    return own < link ? own : link;
+    const node = this.farNode[transceiver]!;
+    if (node < 0) return -1;
+    // Ports are looked at only where they may be in a circuit: there are many, and none is in the cache.
+    if (nodeKind(node) === NODE.SWITCH && this.optical[node >> 2] === SWITCH_KIND.OPTICAL) {
+      if (this.peer[this.far[transceiver]!] !== -1) return -1;
+    }
+    return this.transceiverFree[transceiver]!;
   }
 
   /** The most that `open` says of any transceiver of a brick; -1: none is open. */
@@ -78,6 +99,7 @@ export class Links {
     for (let t = from + transceivers[brick]! - 1; t >= from; t -= 1) {
       const open = this.open(t);
       if (open > most) most = open;
+      if (open === TRANSCEIVER_CAPACITY) break;
     }
     return most;
   }
@@ -107,6 +129,3 @@ export class Links {
     return a !== b && (this.peer[a] === b || (this.peer[a] === -1 && this.peer[b] === -1));
   }
 }
-
-/** The switch of a node that is one. */
-export const switchIndex = nodeIndex;

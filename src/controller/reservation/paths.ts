@@ -7,6 +7,13 @@ export const SLOTS = 512;
 /** Switches on a path at most: longer ones are not looked for. */
 export const MAX_HOPS = 255;
 
+const ROW = 4;
+const FROM = 0;
+const TO = 1;
+/** Percent taken, and from bit 8 on how many runs use it. */
+const USE = 2;
+const HOPS = 3;
+
 const NOWHERE = new Int32Array(0);
 
 /**
@@ -20,15 +27,8 @@ export class Paths {
   readonly open: Int32Array;
   /** Memory brick by slot; -1: not in use. */
   readonly memory: Int32Array;
-  /** Transceivers at both ends, as endpoints. */
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  /** Switches on it. */
-  readonly hops: Uint8Array;
-  /** Percent that all reservations take of it. */
-  readonly util: Uint8Array;
-  /** How many runs use it. */
-  readonly runs: Uint16Array;
+  /** Four numbers by slot, in one line of the cache: FROM, TO, USE and HOPS. */
+  readonly #rows: Int32Array;
   /**
    * Ports between the first switch's in and the last one's out: out, in, out … in. Only for paths with
    * more than one hop: the outer ports are what the transceivers are plugged into.
@@ -47,16 +47,43 @@ export class Paths {
     const slots = this.first[count]!;
     this.open = new Int32Array(count);
     this.memory = new Int32Array(slots).fill(-1);
-    this.from = new Int32Array(slots);
-    this.to = new Int32Array(slots);
-    this.hops = new Uint8Array(slots);
-    this.util = new Uint8Array(slots);
-    this.runs = new Uint16Array(slots);
+    this.#rows = new Int32Array(slots * ROW);
+  }
+
+  /** The compute brick's transceiver, as an endpoint. */
+  from(slot: number): number {
+    return this.#rows[slot * ROW + FROM]!;
+  }
+
+  /** The memory brick's. */
+  to(slot: number): number {
+    return this.#rows[slot * ROW + TO]!;
+  }
+
+  /** Switches on it. */
+  hops(slot: number): number {
+    return this.#rows[slot * ROW + HOPS]!;
+  }
+
+  /** Percent that all reservations take of it. */
+  util(slot: number): number {
+    return this.#rows[slot * ROW + USE]! & 0xff;
+  }
+
+  /** How many runs use it. */
+  runs(slot: number): number {
+    return this.#rows[slot * ROW + USE]! >> 8;
+  }
+
+  addRuns(slot: number, count: number): void {
+    this.#rows[slot * ROW + USE]! += count * 0x100;
   }
 
   /** A slot that is free; a compute brick with a memport left has one. */
   freeSlot(compute: number): number {
-    return this.memory.indexOf(-1, this.first[compute]);
+    let slot = this.first[compute]!;
+    while (this.memory[slot] !== -1) slot += 1;
+    return slot;
   }
 
   /** An open path of the pair that has `util` left everywhere; -1: none. */
@@ -76,14 +103,12 @@ export class Paths {
    * @param anyway whether the switches are usable does not matter.
    */
   fits(slot: number, util: number, anyway = false): boolean {
-    const { transceiverFree, linkFree, switchFree, switchUsable, link, far } = this.#links;
-    const from = this.from[slot]!;
-    const to = this.to[slot]!;
-    if (transceiverFree[from]! < util || transceiverFree[to]! < util) return false;
-    if (linkFree[link[from]!]! < util || linkFree[link[to]!]! < util) return false;
-    const hops = this.hops[slot]!;
+    const { transceiverFree, linkFree, switchFree, switchUsable, link, farNode } = this.#links;
+    const to = this.to(slot);
+    if (transceiverFree[this.from(slot)]! < util || transceiverFree[to]! < util) return false;
+    const hops = this.hops(slot);
     if (hops === 0) return true;
-    const last = this.#links.switchOf(far[to]!);
+    const last = farNode[to]! >> 2;
     if ((switchUsable[last] === 0 && !anyway) || switchFree[last]! < util) return false;
     if (hops === 1) return true;
     const between = this.#between.get(slot)!;
@@ -107,12 +132,14 @@ export class Paths {
   ): void {
     const { far } = this.#links;
     this.memory[slot] = memory;
-    this.from[slot] = from;
-    this.to[slot] = to;
-    this.hops[slot] = far[from] === to ? 0 : between.length / 2 + 1;
-    this.util[slot] = 0;
-    this.runs[slot] = 0;
-    if (between.length > 0) this.#between.set(slot, Int32Array.from(between));
+    const rows = this.#rows;
+    const row = slot * ROW;
+    const hops = far[from] === to ? 0 : between.length / 2 + 1;
+    rows[row + FROM] = from;
+    rows[row + TO] = to;
+    rows[row + USE] = 0;
+    rows[row + HOPS] = hops;
+    if (hops > 1) this.#between.set(slot, Int32Array.from(between));
     this.open[compute]! += 1;
     this.count += 1;
     this.#circuits(slot, true);
@@ -120,20 +147,20 @@ export class Paths {
 
   remove(slot: number, compute: number): void {
     this.#circuits(slot, false);
-    this.#between.delete(slot);
+    if (this.hops(slot) > 1) this.#between.delete(slot);
     this.memory[slot] = -1;
     this.open[compute]! -= 1;
     this.count -= 1;
   }
 
   #circuits(slot: number, join: boolean): void {
-    const hops = this.hops[slot]!;
-    if (hops === 0) return;
+    const hops = this.hops(slot);
     const links = this.#links;
+    if (hops === 0 || (hops === 1 && !links.isOptical(links.farNode[this.to(slot)]! >> 2))) return;
     const between = hops === 1 ? NOWHERE : this.#between.get(slot)!;
-    let into = links.far[this.from[slot]!]!;
+    let into = links.far[this.from(slot)]!;
     for (let i = 0; i < hops; i += 1) {
-      const out = i === hops - 1 ? links.far[this.to[slot]!]! : between[2 * i]!;
+      const out = i === hops - 1 ? links.far[this.to(slot)]! : between[2 * i]!;
       if (links.isOptical(links.switchOf(into))) {
         if (join) links.join(into, out);
         else links.part(into, out);
@@ -145,17 +172,14 @@ export class Paths {
   /** Takes `util` more of all that is on it; a negative one gives it back. */
   take(slot: number, util: number): void {
     if (util === 0) return;
-    const { transceiverFree, linkFree, switchFree, link, far } = this.#links;
-    const from = this.from[slot]!;
-    const to = this.to[slot]!;
-    this.util[slot]! += util;
-    transceiverFree[from]! -= util;
+    const { transceiverFree, linkFree, switchFree, link, farNode } = this.#links;
+    const to = this.to(slot);
+    this.#rows[slot * ROW + USE]! += util;
+    transceiverFree[this.from(slot)]! -= util;
     transceiverFree[to]! -= util;
-    linkFree[link[from]!]! -= util;
-    const hops = this.hops[slot]!;
+    const hops = this.hops(slot);
     if (hops === 0) return;
-    linkFree[link[to]!]! -= util;
-    const last = this.#links.switchOf(far[to]!);
+    const last = farNode[to]! >> 2;
     if (!this.#links.isOptical(last)) switchFree[last]! -= util;
     if (hops === 1) return;
     const between = this.#between.get(slot)!;
@@ -187,19 +211,20 @@ export class Paths {
     const { compute: computes, memory: memories, switches } = this.#graph.columns;
     const { link, far } = this.#links;
     const memory = this.memory[slot]!;
-    const from = this.from[slot]!;
-    const to = this.to[slot]!;
-    const count = this.hops[slot]!;
-    const hops: Hop[] = [];
-    const links = [link[from]!];
+    const from = this.from(slot);
+    const to = this.to(slot);
+    const count = this.hops(slot);
+    const hops = new Array<Hop>(count);
+    const links = new Array<number>(count + 1);
+    links[0] = link[from]!;
     let into = far[from]!;
     for (let i = 0; i < count; i += 1) {
       const between = count === 1 ? NOWHERE : this.#between.get(slot)!;
       const out = i === count - 1 ? far[to]! : between[2 * i]!;
       const index = this.#links.switchOf(into);
       const port = switches.endpoint[index]!;
-      hops.push({ switch: index, in: into - port, out: out - port });
-      links.push(link[out]!);
+      hops[i] = { switch: index, in: into - port, out: out - port };
+      links[i + 1] = link[out]!;
       if (i < count - 1) into = between[2 * i + 1]!;
     }
     return {

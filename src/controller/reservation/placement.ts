@@ -36,8 +36,7 @@ export class Placement {
   readonly #state: State;
   readonly walk: Walk;
   readonly claim: Claim;
-  /** Where the last search was lucky: the next one begins there, past what is known to be full. */
-  #group = 0;
+  /** Where the last walk from any brick was lucky: the next one begins there, past what is full. */
   #brick = 0;
   readonly #barren: Uint8Array;
   readonly #inBox: Rows;
@@ -56,11 +55,11 @@ export class Placement {
 
   /** For `plan`, which is to leave no trace. */
   get cursor(): readonly [number, number] {
-    return [this.#group, this.#brick];
+    return [this.#state.recent, this.#brick];
   }
 
   set cursor([group, brick]: readonly [number, number]) {
-    this.#group = group;
+    this.#state.recent = group;
     this.#brick = brick;
   }
 
@@ -72,6 +71,7 @@ export class Placement {
     if (wanted.segments === 0) return this.#local(wanted) || this.#anyBrick(wanted);
     const { run, free } = this.#state.groups;
     const ranked = wanted.rules.rank === 'run' ? run : free;
+    if (wanted.rules.stay && this.#stay(wanted)) return true;
     return (
       this.#groups(wanted, ranked, true) ||
       this.#groups(wanted, free, false) ||
@@ -139,6 +139,17 @@ export class Placement {
     return this.claim.whole(segments, rules, MAX_HOPS);
   }
 
+  /** The group where something changed last: what has to be read of it is in the processor's cache. */
+  #stay(wanted: Wanted): boolean {
+    const { groups, recent } = this.#state;
+    return (
+      groups.run.amount[recent]! >= wanted.segments &&
+      groups.cores.amount[recent]! > wanted.cores &&
+      groups.local.amount[recent]! > wanted.local &&
+      this.#tryGroup(recent, wanted, true)
+    );
+  }
+
   /**
    * Goes through the groups that have enough, the best ones first: those with a run for all of it, or
    * (not `whole`) as much in pieces.
@@ -154,7 +165,7 @@ export class Placement {
     const enough = whole ? groups.run.amount : groups.free.amount;
     const least = classOf(segments);
     const up = rules.from === 'least';
-    const begin = this.#group >> 5;
+    const begin = this.#state.recent >> 5;
     let tries = TRIES;
     let looks = TRIES * LOOKS;
     let k = up ? ranked.next(least) : ranked.previous(CLASSES - 1);
@@ -168,7 +179,7 @@ export class Placement {
           looks -= 1;
           if (enough[group]! >= segments) {
             if (this.#tryGroup(group, wanted, whole)) {
-              this.#group = group;
+              this.#state.recent = group;
               return true;
             }
             tries -= 1;
@@ -219,14 +230,14 @@ export class Placement {
     const coresAt = classOf(wanted.cores + 1) * words;
     const localAt = classOf(wanted.local + 1) * words;
     let tries = TRIES;
-    for (let i = 0, w = this.#group >> 5; i < words && tries > 0; i += 1) {
+    for (let i = 0, w = this.#state.recent >> 5; i < words && tries > 0; i += 1) {
       let bits = groups.cores.bits[coresAt + w]! & groups.local.bits[localAt + w]!;
       for (; bits !== 0 && tries > 0; bits &= bits - 1, tries -= 1) {
         const group = (w << 5) + lowest(bits);
         const compute = this.#pick(group, wanted);
         if (compute === -1) continue;
         this.claim.begin(compute, wanted.util);
-        this.#group = group;
+        this.#state.recent = group;
         return true;
       }
       w += 1;

@@ -37,7 +37,7 @@ function checkTogether(state: State, compute: number, runs: readonly ReservedRun
         throw never(`segments from ${run.first} of memory brick ${run.memory} are there twice`);
       }
     }
-    if (onPath > state.paths.runs[state.paths.slotOf(run.path, compute)]!) {
+    if (onPath > state.paths.runs(state.paths.slotOf(run.path, compute))) {
       throw never(`path ${run.path} has fewer runs than that`);
     }
   }
@@ -74,7 +74,7 @@ function giveRuns(
   for (let i = 0; i < runs.length; i += 1) {
     const { memory, first, count, path } = runs[i]!;
     state.segments.give(memory, first, count, dirty);
-    state.paths.runs[state.paths.slotOf(path, compute)]! -= 1;
+    state.paths.addRuns(state.paths.slotOf(path, compute), -1);
   }
   state.memportsFree[compute]! += runs.length;
 }
@@ -85,8 +85,9 @@ function givePaths(state: State, given: readonly ReservedPath[], compute: number
     const { id, util, memory } = given[i]!;
     const slot = paths.slotOf(id, compute);
     paths.take(slot, -util);
-    if (paths.runs[slot] === 0) paths.remove(slot, compute);
+    if (paths.runs(slot) === 0) paths.remove(slot, compute);
     state.memoryChanged(memory);
+    state.recent = state.groups.groupOf(memory, state.recent);
   }
 }
 
@@ -103,7 +104,7 @@ export function release(
   checkTogether(state, compute, some);
   for (let i = 0; i < paths.length; i += 1) {
     const { id, memory, util } = paths[i]!;
-    if (util <= state.paths.util[slotOf(state, compute, id, memory)]!) continue;
+    if (util <= state.paths.util(slotOf(state, compute, id, memory))) continue;
     throw never(`less than ${util} percent of path ${id} is reserved`);
   }
   if (indices === undefined) {

@@ -99,7 +99,7 @@ function restorePath(state: State, path: ReservedPath): () => void {
   } else {
     const there = paths.between(slot);
     const same =
-      paths.memory[slot] === memory && paths.from[slot] === from && paths.to[slot] === to;
+      paths.memory[slot] === memory && paths.from(slot) === from && paths.to(slot) === to;
     if (!same || there.length !== between.length || between.some((port, i) => port !== there[i])) {
       throw conflict(`path ${id} of compute brick ${compute} is another one already`);
     }
@@ -134,9 +134,9 @@ function restoreRun(state: State, compute: number, run: ReservedRun, ids: Set<nu
     throw conflict(`segment ${n} of ${range} is taken, or waits for a scrub`);
   }
   segments.take(memory, first, count);
-  paths.runs[slot]! += 1;
+  paths.addRuns(slot, 1);
   return () => {
-    paths.runs[slot]! -= 1;
+    paths.addRuns(slot, -1);
     segments.give(memory, first, count, false);
   };
 }

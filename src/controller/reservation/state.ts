@@ -24,6 +24,9 @@ export class State {
   readonly computeOpen: Int32Array;
   readonly memoryOpen: Int32Array;
 
+  /** The group where something was reserved or released last. Where it is decides nothing but where to look first. */
+  recent = 0;
+
   constructor(graph: Graph) {
     const { compute, memory } = graph.columns;
     this.graph = graph;

@@ -123,9 +123,7 @@ export class Walk {
     const first = endpoint[compute]!;
     for (let t = first; t < first + transceivers[compute]!; t += 1) {
       const node = links.farNode[t]!;
-      if (node < 0 || links.transceiverFree[t]! < util || links.linkFree[links.link[t]!]! < util) {
-        continue;
-      }
+      if (node < 0 || links.transceiverFree[t]! < util) continue;
       const port = links.far[t]!;
       if (nodeKind(node) === NODE.SWITCH) this.#first(t, port, nodeIndex(node));
       else if (nodeKind(node) === NODE.MEMORY && graph.columns.adjacency.direct) {
@@ -175,9 +173,7 @@ export class Walk {
     if (peer !== -1) {
       const node = links.farNode[peer]!;
       if (node < 0 || nodeKind(node) !== NODE.MEMORY) return;
-      if (links.linkFree[links.link[peer]!]! >= this.#util) {
-        this.#consider(nodeIndex(node), links.far[peer]!, port);
-      }
+      this.#consider(nodeIndex(node), links.far[peer]!, port);
       return;
     }
     if (groups.run.amount[index] === 0 && this.#util > 0) return;

@@ -6,6 +6,7 @@ export const nearest: PolicyRules = {
   about: 'fewest hops, then the run and the island that fit best',
   rank: 'run',
   from: 'least',
+  stay: true,
   sameBox: false,
   computeCost: (cores) => cores,
   memoryCost: (run) => run,

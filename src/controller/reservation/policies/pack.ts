@@ -6,6 +6,7 @@ export const pack: PolicyRules = {
   about: 'fewest hops, then the fullest bricks',
   rank: 'free',
   from: 'least',
+  stay: false,
   sameBox: false,
   computeCost: (cores) => cores,
   memoryCost: (_run, free) => free,

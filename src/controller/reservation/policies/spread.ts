@@ -6,6 +6,7 @@ export const spread: PolicyRules = {
   about: 'fewest hops, then the emptiest bricks',
   rank: 'free',
   from: 'most',
+  stay: false,
   sameBox: false,
   computeCost: (cores) => -cores,
   memoryCost: (_run, free) => -free,

@@ -13,6 +13,8 @@ export interface PolicyRules {
   readonly rank: 'run' | 'free';
   /** From those that just suffice, or from those that have most. */
   readonly from: 'least' | 'most';
+  /** Takes the place where something changed last if it will do, before others are looked at. */
+  readonly stay: boolean;
   /** Remote memory only from the compute brick's own box. */
   readonly sameBox: boolean;
   /** @param cores the most that one island has free. @param local free MiB. */
