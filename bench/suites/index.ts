@@ -1,5 +1,6 @@
 import type { Suite } from '../harness/types.js';
 import { attach } from './attach.js';
+import { attachRack } from './attach-rack.js';
 import { bulk } from './bulk.js';
 import { hotplug } from './hotplug.js';
 import { memport } from './memport.js';
@@ -13,6 +14,7 @@ export const SUITES: readonly Suite[] = [
   memport,
   bulk,
   attach,
+  attachRack,
   hotplug,
   qemu,
   startup,
