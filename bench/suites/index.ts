@@ -5,6 +5,7 @@ import { bulk } from './bulk.js';
 import { hotplug } from './hotplug.js';
 import { memport } from './memport.js';
 import { qemu } from './qemu.js';
+import { reservation } from './reservation.js';
 import { rest } from './rest.js';
 import { restart } from './restart.js';
 import { startup } from './startup.js';
@@ -19,5 +20,6 @@ export const SUITES: readonly Suite[] = [
   qemu,
   startup,
   rest,
+  reservation,
   restart,
 ];
