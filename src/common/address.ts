@@ -57,7 +57,8 @@ export function parseAddress(
   return { kind: kind as 'http' | 'https', host: host.replace(/^\[|\]$/g, ''), port };
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a host, as it stands in an address, is this machine. */
+export function isLoopback(host: string): boolean {
   return (
     LOOPBACK.test(host) &&
     host.split('.').every((part) => !/^\d+$/.test(part) || Number(part) < 256)

@@ -20,7 +20,8 @@ const dirs: Record<string, string> = {};
 
 beforeAll(async () => {
   [pki, other] = await Promise.all([makePki(), makePki()]);
-  for (const name of ['main', 'gone', 'second']) dirs[name] = await pki.issue('controller', name);
+  for (const name of ['main', 'gone', 'second', 'watcher'])
+    dirs[name] = await pki.issue('controller', name);
   dirs['agent'] = await pki.issue('agent', '0.0.1');
   dirs['alice'] = await pki.issue('operator', 'alice');
   dirs['tray'] = await pki.issue('dbmc', '0.0.0');
@@ -136,6 +137,32 @@ describe('an agent behind TLS', () => {
     const { body } = await gone.exchange('GET', '/healthz');
     expect(body).toMatchObject({ message: expect.stringContaining('revoked') });
     expect(await as('main').exchange('GET', '/healthz')).toMatchObject({ status: 200 });
+  });
+
+  it('ends a stream of events of who is revoked meanwhile', async () => {
+    const stream = as('watcher').stream('/v1/events');
+    await stream.next();
+    revoke(pki.dir, 'controller', 'watcher');
+    const rest = (async () => {
+      for await (const text of stream) expect(text).toMatch(/^(:|id|retry)/);
+      return 'ended' as const;
+    })();
+    const late = once(new EventTarget(), 'never', { signal: AbortSignal.timeout(25_000) });
+    await expect(Promise.race([rest, late])).resolves.toBe('ended');
+  });
+
+  it('does not take what a page of others has a browser send with its certificate', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site' };
+    await expect(as('alice').call('GET', '/v1/brick', { headers })).rejects.toMatchObject({
+      code: 'SDM_FORBIDDEN',
+    });
+  });
+
+  it('speaks no TLS before 1.3', async () => {
+    const ca = readFileSync(join(pki.dir, 'ca.pem'), 'utf8');
+    const socket = connectTls({ port, host: '127.0.0.1', ca, maxVersion: 'TLSv1.2' });
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toMatch(/PROTOCOL_VERSION/);
   });
 
   it('knows people by their tokens', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { isLoopback } from '../address.js';
 import { SdmError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { App } from './app.js';
@@ -80,7 +81,10 @@ export class Access {
     // its file says who may use it
     if (isUnixSocket(socket)) return LOCAL_IDENTITY;
     const shown = isTls ? this.certificates?.identify(socket as TLSSocket) : undefined;
-    if (shown !== undefined) return shown;
+    if (shown !== undefined) {
+      refuseOtherPages(headers);
+      return shown;
+    }
     const { authorization } = headers;
     if (authorization !== undefined && this.#tokens !== undefined) {
       const text = BEARER.exec(authorization)?.[1];
@@ -91,7 +95,11 @@ export class Access {
         'the token of this client is refused: it is none of those that this daemon knows',
       );
     }
-    if (!isTls && this.#tokens === undefined) return openTo(headers);
+    if (!isTls && this.#tokens === undefined) {
+      refuseOtherPages(headers);
+      refuseOtherHosts(headers);
+      return LOOPBACK_IDENTITY;
+    }
     const ways = [
       ...(isTls ? ['a certificate that the authority of this rack issued'] : []),
       ...(this.#tokens === undefined ? [] : ['"Authorization: Bearer <token>"']),
@@ -101,15 +109,23 @@ export class Access {
 }
 
 /**
- * Whoever is on this machine may use an open port, but for pages of others in its browser: those send
- * along where they come from. @throws SDM_FORBIDDEN.
+ * A browser shows its certificate, or is on this machine, also when a page of somebody else has it send
+ * something; but then it says so. @throws SDM_FORBIDDEN.
  */
-function openTo(headers: IncomingHttpHeaders): Identity {
-  const { origin, 'sec-fetch-site': site = 'none' } = headers;
-  if (origin === undefined && (site === 'none' || site === 'same-origin')) return LOOPBACK_IDENTITY;
+function refuseOtherPages({ origin, 'sec-fetch-site': site = 'none' }: IncomingHttpHeaders): void {
+  if (origin === undefined && (site === 'none' || site === 'same-origin')) return;
   throw new SdmError(
     'SDM_FORBIDDEN',
-    'a page of another origin may not use this port; configure tokens, and have it show one',
+    'a page of another origin may not ask this daemon, but for one that shows a token of its own',
+  );
+}
+
+/** The name of somebody else may lead to this machine for a while. @throws SDM_FORBIDDEN. */
+function refuseOtherHosts({ host = 'localhost' }: IncomingHttpHeaders): void {
+  if (isLoopback(host.replace(/:\d+$/, ''))) return;
+  throw new SdmError(
+    'SDM_FORBIDDEN',
+    `headers.host: expected localhost, 127.0.0.1 or [::1], found "${host.slice(0, 100)}"`,
   );
 }
 

@@ -122,7 +122,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
 
   options.routes(app);
-  if (streams && events) eventRoutes(app, streams, { $ref: `${events.schema}#` });
+  if (streams && events) eventRoutes(app, access, streams, { $ref: `${events.schema}#` });
   if (metrics) metricRoutes(app, metrics, openapi.tag);
   openapiRoutes(app, openapi, routes);
   await app.ready();

@@ -23,7 +23,9 @@ export interface RevokedEntry {
 }
 
 /** What a connection proved: who it is, or why that is not known. */
-type Proof = Identity | { readonly problem: string };
+type Proof =
+  | { readonly identity: Identity; readonly serial: string; readonly notAfter: number }
+  | { readonly problem: string };
 
 /** What node says of a certificate that it does not trust. */
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -36,7 +38,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 export class Certificates {
   readonly #tls: TlsMaterial;
   readonly #revoked: WatchedFile<ReadonlySet<string> | undefined>;
-  readonly #proofs = new WeakMap<TLSSocket, Proof & { serial?: string }>();
+  readonly #proofs = new WeakMap<TLSSocket, Proof>();
 
   /** @throws SdmError SDM_PKI. */
   constructor(pki: string, log: Logger) {
@@ -63,11 +65,13 @@ export class Certificates {
     }
     const revoked = this.#revoked.value();
     if (revoked === undefined) throw refuse('the list of revoked ones cannot be read here');
-    if (revoked.has(proof.serial ?? '')) throw refuse('it was revoked');
-    return proof;
+    if (revoked.has(proof.serial)) throw refuse('it was revoked');
+    // a connection may stay for longer than its certificate holds
+    if (Date.now() > proof.notAfter) throw refuse('it has expired');
+    return proof.identity;
   }
 
-  #look(socket: TLSSocket): Proof & { serial?: string } {
+  #look(socket: TLSSocket): Proof {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return { problem: '' };
     if (!socket.authorized) {
@@ -86,7 +90,11 @@ export class Certificates {
       };
     }
     const { role, name } = id;
-    return { kind: 'tls', role, name, serial: certificate.serialNumber };
+    return {
+      identity: { kind: 'tls', role, name },
+      serial: certificate.serialNumber,
+      notAfter: Date.parse(certificate.validTo),
+    };
   }
 }
 

@@ -64,14 +64,21 @@ export class EventStreams {
 
   /**
    * Answers with the events after `id`, or all that are kept; the answer is this stream's from now.
+   * @param mayRead looked at now and then; once it throws, the stream ends.
    * @param follow goes on with those to come; otherwise the stream ends with the last one there is.
    */
-  open(response: ServerResponse, id: string | undefined, follow: boolean): void {
+  open(
+    response: ServerResponse,
+    id: string | undefined,
+    follow: boolean,
+    mayRead: () => void,
+  ): void {
     if (response.closed) return;
     const position = this.#log.after(id);
     const stream = new EventStream(this.#log, response, position, {
       until: follow ? undefined : this.#log.next,
       stallMs: this.#limits.stallMs,
+      mayRead,
       logger: this.#logger,
     });
     this.#streams.add(stream);
@@ -111,6 +118,7 @@ interface StreamOptions {
   /** Number of the event to end before; undefined: never. */
   readonly until: number | undefined;
   readonly stallMs: number;
+  readonly mayRead: () => void;
   readonly logger: Logger;
 }
 
@@ -149,6 +157,11 @@ class EventStream {
   }
 
   keepAlive(): void {
+    try {
+      this.#options.mayRead();
+    } catch {
+      return this.end(); // who comes back is told why
+    }
     if (this.#stalled === undefined && !this.#response.writableEnded) this.#write(':\n\n');
   }
 

@@ -225,6 +225,11 @@ describe('a port of this machine', () => {
     await expect(with_({ origin: 'http://evil.example' })).rejects.toMatchObject(forbidden);
     await expect(with_({ 'sec-fetch-site': 'cross-site' })).rejects.toMatchObject(forbidden);
     expect(await with_({ 'sec-fetch-site': 'none' })).toMatchObject({ who: 'loopback' });
+    // the name of somebody else, which leads here for the moment
+    await expect(with_({ host: 'evil.example' })).rejects.toMatchObject(forbidden);
+    await expect(with_({ host: '127.0.0.1.evil.example:80' })).rejects.toMatchObject(forbidden);
+    expect(await with_({ host: 'localhost:1234' })).toMatchObject({ who: 'loopback' });
+    expect(await with_({ host: '[::1]:1234' })).toMatchObject({ who: 'loopback' });
   });
 
   it('asks for tokens where there are some, and knows them as the file changes', async () => {

@@ -1,11 +1,17 @@
 import type { TSchema } from 'typebox';
+import type { Access } from '../access.js';
 import { failures } from '../answers.js';
 import type { App } from '../app.js';
 import { EventsHeaders, EventsQuery } from '../event-schema.js';
 import { STREAM_HEADERS, type EventStreams } from '../event-streams.js';
 
 /** @param schema of the data of one event: a reference to what is among the components. */
-export function eventRoutes(app: App, streams: EventStreams, schema: TSchema): void {
+export function eventRoutes(
+  app: App,
+  access: Access,
+  streams: EventStreams,
+  schema: TSchema,
+): void {
   app.get(
     '/v1/events',
     {
@@ -32,7 +38,10 @@ export function eventRoutes(app: App, streams: EventStreams, schema: TSchema): v
       streams.checkRoom();
       reply.hijack();
       if (request.method === 'HEAD') reply.raw.writeHead(200, STREAM_HEADERS).end();
-      else streams.open(reply.raw, request.headers['last-event-id'] ?? after, follow);
+      else {
+        const id = request.headers['last-event-id'] ?? after;
+        streams.open(reply.raw, id, follow, () => access.admit(request));
+      }
     },
   );
 }
