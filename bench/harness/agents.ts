@@ -33,7 +33,7 @@ export const OURS = 'sdm-agent';
 export const FLASK = 'Flask-RESTful';
 
 /** Without what a session sets, such as $NODE_EXTRA_CA_CERTS, which costs every start of Node. */
-function plain(scratch: Scratch): Record<string, string> {
+export function plain(scratch: Scratch): Record<string, string> {
   const path = `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`;
   return { PATH: path, HOME: scratch.disk, LANG: 'C.UTF-8' };
 }

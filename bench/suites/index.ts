@@ -1,4 +1,5 @@
 import type { Suite } from '../harness/types.js';
+import { allocateRest } from './allocate-rest.js';
 import { attach } from './attach.js';
 import { attachRack } from './attach-rack.js';
 import { bulk } from './bulk.js';
@@ -20,6 +21,7 @@ export const SUITES: readonly Suite[] = [
   qemu,
   startup,
   rest,
+  allocateRest,
   reservation,
   restart,
 ];
