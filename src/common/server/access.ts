@@ -150,3 +150,16 @@ export function mayAct(role: Role, allow: readonly Role[]): boolean {
   const rank = (TOKEN_ROLES as readonly string[]).indexOf(role);
   return rank >= 0 && TOKEN_ROLES.slice(0, rank).some((lower) => allow.includes(lower));
 }
+
+/**
+ * Has who is known by a certificate of a role speak for itself only; others are left to `allow`.
+ * @throws SDM_FORBIDDEN.
+ */
+export function checkOwnName({ role: has, name }: Identity, role: Role, speaksFor: string): void {
+  if (has !== role || name === speaksFor) return;
+  throw new SdmError(
+    'SDM_FORBIDDEN',
+    `${role} "${name}" speaks for itself only, not for "${speaksFor}"`,
+    { details: { role, name, found: speaksFor } },
+  );
+}
