@@ -17,7 +17,7 @@ export function checkCommand(): Command {
       const answers = [];
       for (const file of files) {
         try {
-          await readTopology(file === '-' ? '/dev/stdin' : file);
+          await readTopology(file);
           answers.push({ file, faults: [] });
           if (!json) print(`${file} is a topology`);
         } catch (error) {

@@ -13,6 +13,6 @@ export async function topologyFrom(
   options: ClientOptions,
 ): Promise<Topology> {
   const { readTopology, toTopology } = await import('../../controller/inventory/topology-file.js');
-  if (file !== undefined) return readTopology(file === '-' ? '/dev/stdin' : file);
+  if (file !== undefined) return readTopology(file);
   return toTopology(await ask(options, '/v1/topology'), FROM_CONTROLLER);
 }

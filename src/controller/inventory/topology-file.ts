@@ -13,13 +13,13 @@ const MAX_DEPTH = 24;
 const MAX_VALUES = 12_000_000;
 
 /**
- * Reads and checks a topology file.
+ * Reads and checks a topology file, or standard input for "-".
  * @returns sizes and addresses as "0x…", in whatever form the file has them.
  * @throws SdmError SDM_TOPOLOGY, naming file, line, column and place in it, what was expected and what
  *   was found; `details.faults` has the first 20.
  */
 export async function readTopology(path: string): Promise<Topology> {
-  return parseTopology(await readText(path), path);
+  return parseTopology(await readText(path), path === '-' ? 'standard input' : path);
 }
 
 /** The same of a text. @param file what errors call it. */
@@ -51,9 +51,13 @@ async function readText(path: string): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    const handle = await open(path);
+    // not by /dev/stdin: where that is a socket, it cannot be opened
+    const source =
+      path === '-'
+        ? process.stdin
+        : (await open(path)).createReadStream({ highWaterMark: 1 << 20 });
     // not by its size: a pipe has none
-    for await (const chunk of handle.createReadStream({ highWaterMark: 1 << 20 })) {
+    for await (const chunk of source) {
       chunks.push(chunk as Buffer);
       length += (chunk as Buffer).length;
       if (length > MAX_FILE) break;
