@@ -45,14 +45,14 @@ export const ERRORS = {
   SDM_SYSTEM: { status: 500, when: 'a system call failed; errno, errnoName and syscall say how' },
 
   // Agent: API
-  SDM_TOO_LARGE: { status: 413, when: 'a request is longer than the agent reads' },
+  SDM_TOO_LARGE: { status: 413, when: 'a request is longer than the daemon reads' },
   SDM_MEDIA_TYPE: { status: 415, when: 'the body of a request is not JSON' },
   SDM_SLOW: { status: 408, when: 'a request did not arrive whole in time' },
   SDM_TOO_MANY: {
     status: 503,
-    when: 'more streams, or requests on one connection, than the agent serves',
+    when: 'more streams, or requests on one connection, than the daemon serves',
   },
-  SDM_STOPPING: { status: 503, when: 'the agent is stopping and takes no new commands' },
+  SDM_STOPPING: { status: 503, when: 'the daemon is stopping and takes no new commands' },
   SDM_USAGE: { status: 400, when: 'a command line is not understood' },
   SDM_RUNNING: { status: 409, when: 'another daemon already answers on this socket' },
   SDM_UNAUTHENTICATED: {

@@ -21,10 +21,11 @@ const STEPS: readonly StepName[] = [
 /** Seconds: from a register write to the deadline of an offlining. */
 const BOUNDS = [0.0001, 0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
 
+/** Of racks, controllers, trays and tools. */
+const OF_OTHERS =
+  /^SDM_(RACK_|STORE|PORT_|NO_(CORES|LOCAL|SEGMENTS|PATH|TRANSCEIVER|COMBINATION|RESOURCE)|(DEMO|BENCH|IAAS|KEY_REUSED|STEP|RECORD|TOPOLOGY|BRICK_IN_USE|NOT_FENCED|NOT_CLEAN|RESOURCE_UNREACHABLE|BOARD_STATE)$)/;
 /** Those that no agent answers with are left out. */
-const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
-  (code) => !/^SDM_(RACK_|DEMO$|BENCH$)/.test(code),
-);
+const CODES = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !OF_OTHERS.test(code));
 
 /** All that is counted while the agent runs; what can be looked up is not here. */
 export class Counts {
