@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { HttpClient } from '../../../src/common/http-client.js';
 import { SEGMENT, type ControllerRack } from '../../support/controller-rack.js';
 import { Asked, NOTHING, startRack } from './racks.js';
 
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let rack: ControllerRack;
 let asked: Asked;
 beforeEach(async () => {

@@ -1,18 +1,20 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { HttpClient } from '../../../src/common/http-client.js';
 import { SEGMENT, type ControllerRack } from '../../support/controller-rack.js';
 import { sdmAgent } from '../../support/agent.js';
 import { Asked, hex, NOTHING, startRack } from './racks.js';
 
+// Six processes: what starts them once is enough, and each test leaves nothing behind.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let rack: ControllerRack;
 let asked: Asked;
-beforeEach(async () => {
+beforeAll(async () => {
   rack = await startRack();
   asked = new Asked(rack);
 });
-afterEach(() => rack.remove());
+afterAll(() => rack.remove());
 
 /** Commands a brick as somebody else than the loop. */
 async function command(
@@ -112,6 +114,10 @@ test('what is not ours is reported and left as it is', async () => {
   expect(items.map(({ where }) => where).sort()).toEqual(
     [`lender ${memory}`, 'switch dbesm-0-0'].sort(),
   );
+  await command(memory, 'DELETE', '/v1/grants/theirs');
+  await command('dbmc', 'POST', '/api/switch/disconnectports', ports);
+  await asked.until('the drift to go', async () => (await asked.drift()).length === 0);
+  expect(await asked.left()).toEqual(NOTHING);
 });
 
 test('a brick that comes back with nothing gets what it should have', async () => {
