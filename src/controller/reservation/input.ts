@@ -26,6 +26,8 @@ export function readRequest(graph: Graph, request: ReserveRequest, wanted: Wante
   wanted.cores = amount('cores', request.cores ?? 0);
   wanted.local = amount('localMemory', request.localMemory ?? 0);
   wanted.segments = amount('segments', request.segments);
+  if (request.memory !== undefined) amount('memory', request.memory);
+  if (request.localAtMost !== undefined) amount('localAtMost', request.localAtMost);
   wanted.util = amount('pathUtil', pathUtil);
   if (pathUtil > TRANSCEIVER_CAPACITY) {
     throw new SdmError(
@@ -34,7 +36,8 @@ export function readRequest(graph: Graph, request: ReserveRequest, wanted: Wante
     );
   }
   wanted.rules = POLICIES[policy];
-  if (wanted.rules === undefined) {
+  // By its name: an object has more properties than those that were put in.
+  if (wanted.rules?.name !== policy) {
     const names = Object.keys(POLICIES).join(', ');
     throw new SdmError('SDM_INPUT', `there is no policy "${String(policy)}"; there are ${names}`);
   }
