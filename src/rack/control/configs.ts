@@ -63,6 +63,8 @@ export interface ControllerSite {
   readonly store: string;
   readonly listen: readonly string[];
   readonly pki?: string;
+  readonly timeouts?: object;
+  readonly reconcile?: object;
   readonly log?: string;
 }
 

@@ -17,6 +17,13 @@ export const SEGMENT_SIZE = SHARE_STEP;
 const CORES = 8;
 const MEMPORTS = 32;
 const TRAY = '0.0.0';
+/**
+ * Emulated machines on a host that is busy take their time: none of them is lost for that. Milliseconds.
+ */
+const PATIENT = {
+  timeouts: { callMs: 30_000, attachMs: 170_000, detachMs: 170_000 },
+  reconcile: { lookMs: 20_000, lostAfterMs: 180_000 },
+};
 /** Where a brick has its certificate. */
 const GUEST_PKI = '/brick/pki';
 const PKI = ['cert.pem', 'key.pem', 'ca.pem', 'revoked.json'] as const;
@@ -129,6 +136,7 @@ export async function startController(
       ...{ name: 'controller', topology, store: stateDir },
       listen: [state.control!.controller],
       pki: join(pkiDir(layout), 'controller-controller'),
+      ...PATIENT,
     }),
   );
 }
