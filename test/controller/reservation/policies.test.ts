@@ -67,7 +67,7 @@ describe('policies', () => {
   });
 });
 
-/** Two packet switches with two links to a circuit switch each: c0, m0 and m1 at one, m2 at the other. */
+/** Two packet switches with two links to a circuit switch each: c0, c1 and m0 at one, m1 at the other. */
 function twoBoxes(): Graph {
   const builder = new GraphBuilder();
   const rack = builder.addRack(0);
@@ -86,10 +86,18 @@ function twoBoxes(): Graph {
     memory: 0,
     memports: 32,
   });
+  const other = builder.addCompute(boxes[0]!, {
+    id: 3,
+    ...brick,
+    islands: [8],
+    memory: 0,
+    memports: 32,
+  });
   const near = builder.addMemory(boxes[0]!, { id: 1, ...brick, segments: 4 });
   const far = builder.addMemory(boxes[1]!, { id: 2, ...brick, segments: 40 });
   for (const t of [0, 1]) {
     builder.addLink(builder.computeTransceiver(c, t), builder.port(ends[0]!, 2 + t));
+    builder.addLink(builder.computeTransceiver(other, t), builder.port(ends[0]!, 6 + t));
     builder.addLink(builder.memoryTransceiver(near, t), builder.port(ends[0]!, 4 + t));
     builder.addLink(builder.memoryTransceiver(far, t), builder.port(ends[1]!, 4 + t));
   }
@@ -123,6 +131,17 @@ describe('paths', () => {
     granted(core, { pathUtil: 40 });
     expect(core.totals().circuits).toBe(1);
     granted(core, { pathUtil: 40 });
+    expect(core.totals().circuits).toBe(2);
+  });
+
+  it('does not use an open path whose links others have filled', () => {
+    const core = new ReservationCore(twoBoxes());
+    core.setMemoryUsable(0, false);
+    const one = granted(core, { compute: 0, pathUtil: 30 });
+    granted(core, { compute: 1, pathUtil: 60 });
+    expect(core.totals().circuits).toBe(1);
+    const two = granted(core, { compute: 0, pathUtil: 30 });
+    expect(two.paths[0]!.id).not.toBe(one.paths[0]!.id);
     expect(core.totals().circuits).toBe(2);
   });
 
