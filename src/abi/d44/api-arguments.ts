@@ -51,17 +51,29 @@ export function readArguments(method: Method, given: unknown): Values | MessageN
   return values;
 }
 
-function argumentOf(method: Method, name: string, value: unknown): Argument {
-  const word = plain(name);
-  const found = method.args.find((each) =>
-    [each.name, ...each.also].some((known) => plain(known) === word),
+/** Every word for an argument of a method. */
+const words = new WeakMap<Method, ReadonlyMap<string, Argument>>();
+function wordsOf(method: Method): ReadonlyMap<string, Argument> {
+  const known = words.get(method);
+  if (known !== undefined) return known;
+  const made = new Map(
+    method.args.flatMap((argument) =>
+      [argument.name, ...argument.also].map((word): [string, Argument] => [plain(word), argument]),
+    ),
   );
+  words.set(method, made);
+  return made;
+}
+
+function argumentOf(method: Method, name: string, value: unknown): Argument {
+  const known = wordsOf(method);
+  const found = known.get(name.toLowerCase()) ?? known.get(plain(name));
   if (found !== undefined) return found;
   const names = method.args.map((each) => each.name);
   const meant = closest(name, names);
   const guess = meant === undefined ? '' : ` (is "${meant}" meant?)`;
-  const known = names.length === 0 ? 'no argument' : `one of ${names.join(', ')}${guess}`;
-  throw refuse(name, known, value);
+  const expected = names.length === 0 ? 'no argument' : `one of ${names.join(', ')}${guess}`;
+  throw refuse(name, expected, value);
 }
 
 function absent({ initial }: Argument): number | null | undefined {

@@ -10,6 +10,8 @@ export interface Small {
   readonly memports: number;
   /** Of the switch; undefined: as much as its ports have. */
   readonly capacity?: number;
+  /** Of the agents of the first compute bricks. */
+  readonly addresses?: readonly string[];
 }
 
 const TRANSCEIVERS = 8;
@@ -17,11 +19,20 @@ export const SMALL: Small = { compute: 2, memory: 2, segments: 16, cores: 8, mem
 
 /** One box, one tray, one electrical switch; bricks 0… compute, 8… memory. Segments of 256 MiB. */
 export function smallTopology(options: Partial<Small> = {}): object {
-  const { compute, memory, segments, cores, memports, capacity } = { ...SMALL, ...options };
+  const {
+    compute,
+    memory,
+    segments,
+    cores,
+    memports,
+    capacity,
+    addresses = [],
+  } = { ...SMALL, ...options };
   const common = { transceivers: TRANSCEIVERS };
   const bricks = [
     ...Array.from({ length: compute }, (_, id) => ({
       ...{ id, type: 'compute', ...common, memports },
+      ...(addresses[id] === undefined ? {} : { address: addresses[id], mode: 'device' }),
       ...{ islands: [cores / 2, cores / 2], memory: '4GiB', ip: `10.0.0.${id + 1}` },
     })),
     ...Array.from({ length: memory }, (_, i) => ({
