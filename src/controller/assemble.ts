@@ -57,8 +57,10 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   const { epoch, revision } = await raiseEpoch(store, faults);
   const ledger = new Ledger({ store, faults, epochRevision: revision });
   const trays = new Trays(store, log);
-  const [topology] = await Promise.all([trays.load(options.topology), ledger.load()]);
-  const rack = new Rack(topology);
+  const registered = trays.load(options.topology);
+  const reading = ledger.read();
+  const rack = new Rack(await registered);
+  await ledger.load(reading);
   const { site } = rack;
   const events = new EventLog<ControllerEvent>();
   const open = openTransport(site, options.pki);

@@ -22,18 +22,24 @@ const DATABASE = 'controller.db';
 /**
  * Serves until SIGTERM or SIGINT. Commands that run are finished, those that wait are refused; what is
  * reserved stays reserved. A second signal ends at once.
- * @returns the exit code: 0, or 1 if the deadline for stopping passed or the store failed.
+ * @returns the exit code: 0, or 1 if the deadline for stopping passed. A store that fails ends the process
+ * by SIGKILL.
  * @throws SdmError for a configuration, a topology, a store or an address that cannot be used.
  */
 export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-controller', config.log);
   const faults = faultsFromEnvironment();
   const gid = config.socketGroup === undefined ? null : await socketGroupId(config.socketGroup);
-  const topology = await readTopology(config.topology);
-  const store = await openStore({
+  // its thread opens the database while this one reads
+  const opening = openStore({
     path: join(config.store, DATABASE),
     log: log.child({ part: 'store' }),
   });
+  const topology = await readTopology(config.topology).catch(async (error: unknown) => {
+    await opening.then((opened) => opened.close());
+    throw error;
+  });
+  const store = await opening;
   void endWith(store.failed, log);
   const { name, pki, tokens, timeouts, atOnce, reconcile, policy, pathUtil } = config;
   const controller = await Controller.open({
@@ -93,7 +99,8 @@ export async function serve(config: ServeConfig): Promise<number> {
 async function endWith(failed: Promise<Error>, log: Logger): Promise<void> {
   const error = await failed;
   log.error({ err: error }, `the store cannot go on, so the controller ends: ${error.message}`);
-  process.exit(1);
+  // exit() would wait for the store's thread, which may hang with its disk
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function statusLine(controller: Controller): string {

@@ -58,9 +58,13 @@ function outIdOf(compute: ComputeSite, memory: MemorySite, path: ReservedPath): 
 }
 
 /** Numbers of the reservations that a platform holds; 0 has its cores and local memory. */
-export function reservationsOf({ attachments }: PlatformRecord): number[] {
+export function reservationsOf({ attachments }: PlatformRecord): readonly number[] {
+  // most platforms never grow, and at a start this is asked of all of them
+  if (attachments.every(({ reservation }) => reservation === 0)) return FIRST;
   return [...new Set([0, ...attachments.map(({ reservation }) => reservation)])];
 }
+
+const FIRST: readonly number[] = [0];
 
 /**
  * The reservation as the core knows it; its runs are the platform's attachments of that number, in
@@ -68,7 +72,9 @@ export function reservationsOf({ attachments }: PlatformRecord): number[] {
  * @throws SDM_RECORD for a brick or switch that the topology does not have.
  */
 export function reservationOf(site: Site, platform: PlatformRecord, number: number): Reservation {
-  const own = platform.attachments.filter(({ reservation }) => reservation === number);
+  const { attachments } = platform;
+  const isOwn = ({ reservation }: AttachmentRecord): boolean => reservation === number;
+  const own = attachments.every(isOwn) ? attachments : attachments.filter(isOwn);
   const compute = there(
     site.computes.get(platform.brick),
     'compute brick',

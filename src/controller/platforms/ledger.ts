@@ -1,8 +1,19 @@
 import { SdmError } from '../../common/errors.js';
 import type { CommitName, Faults } from '../faults.js';
 import type { BrickRecord, PlatformRecord, ScrubRecord } from '../records.js';
-import type { Put, Store, Transaction } from '../store/types.js';
-import { brickKey, EPOCH_KEY, leaseKey, leaseId, NEXT_KEY, platformKey, scrubKey } from './keys.js';
+import type { Entry, Put, Store, Transaction } from '../store/types.js';
+import {
+  brickKey,
+  BRICKS,
+  EPOCH_KEY,
+  leaseKey,
+  leaseId,
+  NEXT_KEY,
+  platformKey,
+  PLATFORMS,
+  scrubKey,
+  SCRUBS,
+} from './keys.js';
 import { snapshotOf } from './view.js';
 
 /** What one commit changes. */
@@ -45,11 +56,17 @@ export class Ledger {
     this.#epochRevision = epochRevision;
   }
 
-  /** Reads what the store has; once. @throws SDM_RECORD for what is no record. */
-  async load(): Promise<void> {
-    const [platforms, scrubs, bricks, next] = await Promise.all(
-      ['platforms/', 'scrubs/', 'bricks/', NEXT_KEY].map((prefix) => this.store.range(prefix)),
-    );
+  /** Asks the store for what it has: its thread reads while the caller goes on. */
+  read(): Promise<Entry[][]> {
+    const prefixes = [PLATFORMS, SCRUBS, BRICKS, NEXT_KEY];
+    const reading = Promise.all(prefixes.map((prefix) => this.store.range(prefix)));
+    reading.catch(() => {}); // told by load()
+    return reading;
+  }
+
+  /** Takes what was read; once. @throws SDM_RECORD for what is no record. */
+  async load(reading: Promise<Entry[][]>): Promise<void> {
+    const [platforms, scrubs, bricks, next] = await reading;
     for (const { key, value } of platforms!) {
       const record = parsed<PlatformRecord>(key, value);
       this.platforms.set(record.id, record);
@@ -58,7 +75,7 @@ export class Ledger {
     }
     for (const { key, value } of scrubs!) this.scrubs.set(key, parsed<ScrubRecord>(key, value));
     for (const { key, value } of bricks!) {
-      this.bricks.set(key.slice('bricks/'.length), parsed<BrickRecord>(key, value));
+      this.bricks.set(key.slice(BRICKS.length), parsed<BrickRecord>(key, value));
     }
     for (const { key, value } of next!) {
       this.#next = Math.max(this.#next, parsed<number>(key, value));
