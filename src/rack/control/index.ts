@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../../common/units.js';
 import type { CpioEntry } from '../artifacts/index.js';
@@ -144,7 +144,6 @@ export async function startController(
 /** The controller first, so that it does not take the others for lost. */
 export async function stopControl(layout: RackLayout, lenders: number): Promise<void> {
   const [controller, ...others] = rackDaemons(layout, lenders);
-  if (!existsSync(layout.controlDir)) return;
   await stopRackDaemons(controller === undefined ? [] : [controller]);
   await stopRackDaemons(others);
 }
