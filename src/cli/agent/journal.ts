@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { DEFAULT_CONFIG_PATH, DEFAULT_STATE_DIR } from '../../agent/defaults.js';
+import type { Damage } from '../../agent/journal/lines.js';
 import { SdmError } from '../../common/errors.js';
 import { print, printJson } from './output.js';
 
@@ -59,8 +60,19 @@ async function show({ stateDir: named, config, json }: ShowOptions): Promise<voi
       { details: { file } },
     );
   }
-  const contents = readLog(bytes);
-  if (json) printJson(journalJson(file, bytes.length, contents));
-  else print(journalText(file, bytes.length, contents));
-  if (contents.damage !== undefined && contents.damage.kind !== 'torn') process.exitCode = 1;
+  const { isLenderLog, lenderJournalJson, lenderJournalText, readLenderLog } =
+    await import('../../agent/lender/journal-view.js');
+  let damage: Damage | undefined;
+  if (isLenderLog(bytes)) {
+    const contents = readLenderLog(bytes);
+    ({ damage } = contents);
+    if (json) printJson(lenderJournalJson(file, bytes.length, contents));
+    else print(lenderJournalText(file, bytes.length, contents));
+  } else {
+    const contents = readLog(bytes);
+    ({ damage } = contents);
+    if (json) printJson(journalJson(file, bytes.length, contents));
+    else print(journalText(file, bytes.length, contents));
+  }
+  if (damage !== undefined && damage.kind !== 'torn') process.exitCode = 1;
 }

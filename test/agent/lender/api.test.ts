@@ -147,6 +147,14 @@ describe('sdm-agent', () => {
     });
   });
 
+  test('shows the journal of a lender as what it is', async () => {
+    const stateDir = join(brick.dir, 'state');
+    const shown = await brick.run('journal', 'show', '--state-dir', stateDir);
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('2 MiB at 0x400000') });
+    const { stdout } = await brick.run('journal', 'show', '--state-dir', stateDir, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ damage: null, state: { grants: [] } });
+  });
+
   test('refuses a configuration that cannot be, and a second lender', async () => {
     const config = join(directory, 'bad.json');
     const value = JSON.parse(readFileSync(brick.config, 'utf8')) as object;
