@@ -58,7 +58,7 @@ export class Screen {
     const lines = this.#text.split('\n');
     const shown = lines.length <= rows ? lines : lines.slice(0, rows - 1);
     if (shown.length < lines.length) shown.push(`… ${lines.length - shown.length} more lines`);
-    const page = shown.map((line) => `${line.slice(0, columns)}${CLEAR_LINE}`).join('\r\n');
+    const page = shown.map((line) => `${line.slice(0, columns)}${CLEAR_LINE}`).join('\n');
     this.output.write(`${HOME}${page}${CLEAR_BELOW}`);
   }
 }

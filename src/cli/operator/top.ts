@@ -87,7 +87,7 @@ async function onScreen(
         if (seen === undefined || !passes) throw error;
         trouble = `\n${error.code}: ${error.message}`;
       }
-      const head = `sdm top  ${new Date().toLocaleTimeString()}  every ${interval} s, q ends`;
+      const head = `sdm top  ${new Date().toTimeString().slice(0, 8)}  every ${interval} s, q ends`;
       screen.show(`${head}\n${topSummary(seen)}${trouble}\n\n${topTable(seen)}`);
     }
   } catch (error) {
