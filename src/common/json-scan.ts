@@ -46,6 +46,12 @@ export function checkJson(text: string, limits: JsonLimits = NONE): JsonFault | 
   return new Scanner(text, limits, {}).run();
 }
 
+/** A value of a text, or, `of` "key", the key that it has in its object. */
+export interface Target {
+  readonly path: JsonPath;
+  readonly of?: 'value' | 'key';
+}
+
 /**
  * Where in a JSON text a value begins, or its key.
  * @returns undefined where there is no such value.
@@ -55,13 +61,26 @@ export function locate(
   path: JsonPath,
   of: 'value' | 'key' = 'value',
 ): number | undefined {
-  let found: number | undefined;
-  const look = (frames: readonly Frame[], index: number): void => {
-    if (found !== undefined || frames.length !== path.length) return;
-    if (frames.every((frame, i) => frame.at === path[i])) found = index;
-  };
-  const scanner = new Scanner(text, NONE, of === 'value' ? { value: look } : { key: look });
-  scanner.run(() => found !== undefined);
+  return locateAll(text, [{ path, of }])[0];
+}
+
+/** The same of several, in one pass. */
+export function locateAll(text: string, targets: readonly Target[]): (number | undefined)[] {
+  const found: (number | undefined)[] = targets.map(() => undefined);
+  let left = targets.length;
+  const look =
+    (what: 'value' | 'key') =>
+    (frames: readonly Frame[], index: number): void => {
+      for (let i = 0; i < targets.length; i++) {
+        const { path, of = 'value' } = targets[i]!;
+        if (path.length !== frames.length || of !== what || found[i] !== undefined) continue;
+        if (!frames.every((frame, depth) => frame.at === path[depth])) continue;
+        found[i] = index;
+        left -= 1;
+      }
+    };
+  const scanner = new Scanner(text, NONE, { value: look('value'), key: look('key') });
+  scanner.run(() => left === 0);
   return found;
 }
 

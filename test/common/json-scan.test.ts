@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkJson, locate, pathText, placeIn, type JsonPath } from '../../src/common/json-scan.js';
+import {
+  checkJson,
+  locate,
+  locateAll,
+  pathText,
+  placeIn,
+  type JsonPath,
+} from '../../src/common/json-scan.js';
 
 const isJson = (text: string): boolean => {
   try {
@@ -106,8 +113,14 @@ describe('locate', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const printed = JSON.stringify(value, null, 2);
-        for (const [path, part] of parts(value, [])) {
+        const all = [...parts(value, [])];
+        const found = locateAll(
+          printed,
+          all.map(([path]) => ({ path })),
+        );
+        for (const [i, [path, part]] of all.entries()) {
           const index = locate(printed, path)!;
+          expect(found[i]).toBe(index);
           const start = printed.slice(index);
           expect(start.startsWith(JSON.stringify(part).slice(0, 1))).toBe(true);
         }

@@ -1,6 +1,12 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { SdmError } from '../../common/errors.js';
-import { locate, pathText, placeIn, type JsonPath } from '../../common/json-scan.js';
+import {
+  locateAll,
+  pathText,
+  placeIn,
+  type JsonPath,
+  type Target,
+} from '../../common/json-scan.js';
 import { explainOne } from '../../common/schema-errors.js';
 
 /** Something in a topology that cannot be. */
@@ -53,18 +59,28 @@ function instancePath(error: ErrorObject, value: unknown): (string | number)[] {
     });
 }
 
-/** A fault in a line, such as `rack.json:3:5: racks[0].id: expected …, found …`. */
-export function faultText(fault: Fault, file: string, text?: string): string {
-  const place = text === undefined ? undefined : placeOf(fault, text);
-  const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
-  const path = pathText(fault.path);
-  return `${where}: ${path === '' ? '' : `${path}: `}expected ${fault.expected}, found ${shown(fault.found)}`;
+interface Place {
+  readonly line: number;
+  readonly column: number;
 }
 
-function placeOf({ path, at }: Fault, text: string): { line: number; column: number } | undefined {
-  const index =
-    at === 'parent' ? locate(text, path.slice(0, -1)) : locate(text, path, at ?? 'value');
-  return index === undefined ? undefined : placeIn(text, index);
+/** A fault in a line, such as `rack.json:3:5: racks[0].id: expected …, found …`. */
+function faultText(fault: Fault, file: string, place: Place | undefined): string {
+  const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
+  const path = pathText(fault.path);
+  const at = path === '' ? '' : `${path}: `;
+  return `${where}: ${at}expected ${fault.expected}, found ${shown(fault.found)}`;
+}
+
+function placesOf(faults: readonly Fault[], text: string | undefined): (Place | undefined)[] {
+  if (text === undefined) return faults.map(() => undefined);
+  const targets = faults.map(({ path, at }): Target => {
+    if (at === 'parent') return { path: path.slice(0, -1) };
+    return { path, of: at ?? 'value' };
+  });
+  return locateAll(text, targets).map((index) =>
+    index === undefined ? undefined : placeIn(text, index),
+  );
 }
 
 /** A value for a message: neither depth nor length of it matters. */
@@ -79,7 +95,8 @@ export function shown(value: unknown): string {
 
 /** All faults as one error; the first is its message. @param text where the topology is from one. */
 export function topologyError(faults: readonly Fault[], file: string, text?: string): SdmError {
-  const lines = faults.map((fault) => faultText(fault, file, text));
+  const places = placesOf(faults, text);
+  const lines = faults.map((fault, i) => faultText(fault, file, places[i]));
   const more =
     lines.length < 2 ? '' : ` (and ${lines.length - 1} more: \`sdm topology check\` lists them)`;
   return new SdmError('SDM_TOPOLOGY', `${lines[0] ?? `${file} is no topology`}${more}`, {
@@ -89,7 +106,7 @@ export function topologyError(faults: readonly Fault[], file: string, text?: str
         path: pathText(fault.path),
         expected: fault.expected,
         found: shown(fault.found),
-        ...(text === undefined ? {} : placeOf(fault, text)),
+        ...places[i],
         text: lines[i],
       })),
     },

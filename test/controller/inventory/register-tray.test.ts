@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SdmError } from '../../../src/common/errors.js';
 import { generateTopology } from '../../../src/controller/inventory/generate.js';
@@ -145,5 +146,30 @@ describe('a tray that registers', () => {
   ])('is refused (%#)', (registration, message) => {
     const error = refusal(() => registerTray(empty, registration));
     expect([error.code, error.message]).toEqual(['SDM_TOPOLOGY', expect.stringContaining(message)]);
+  });
+
+  it('is refused with a word whatever it says', () => {
+    const key = fc.constantFrom('id', 'address', 'bricks', 'switches', 'links', 'type', 'ports');
+    const { topology } = registerTray(empty, tray);
+    const poison = fc.oneof(fc.jsonValue(), fc.constantFrom('0.2.0', '0.2.1', '0', -1, 1e300));
+    const change = fc.tuple(fc.constantFrom('tray', 'brick', 'switch', 'link'), key, poison);
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 3 }), (changes) => {
+        const value = structuredClone(tray) as any;
+        const parts = {
+          tray: value,
+          brick: value.bricks[1],
+          switch: value.switches[0],
+          link: value.links[0],
+        };
+        for (const [part, name, put] of changes) parts[part as 'tray'][name] = structuredClone(put);
+        try {
+          registerTray(topology, value, inUse);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SdmError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
