@@ -58,7 +58,11 @@ export async function look(
       done: done.get(finding) ?? (finding.repair === undefined ? 'reported' : 'waiting'),
     })),
   );
-  if (!out || now.some((finding) => done.get(finding) !== 'repaired')) {
+  if (
+    !out ||
+    context.fencing.has(target.id) ||
+    now.some((finding) => done.get(finding) !== 'repaired')
+  ) {
     return { answered: true, back: false };
   }
   await liveness.back(target.id);
