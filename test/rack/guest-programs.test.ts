@@ -112,7 +112,7 @@ describe('memfill', () => {
   it('writes what the host recognises, page by page', async () => {
     expect(run('--device', file, ...at, '--write').status).toBe(0);
     expect(run('--device', file, ...at, '--check').status).toBe(0);
-    const range = { start: 0n, size: BigInt(2 * SIZE) };
+    const range = [{ start: 0n, size: BigInt(2 * SIZE) }];
     expect(await findFilledPages(file, range, { seed: 0xabcn, pages: PAGES })).toEqual({
       first: BigInt(SIZE),
       last: BigInt(2 * SIZE - 4096),

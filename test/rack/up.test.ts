@@ -125,6 +125,20 @@ describe('bringing a rack up', () => {
     await expectNothingLeft();
   });
 
+  it('ends lenders and tray where no brick comes up, and keeps their logs where asked to', async () => {
+    fakeQemu(`printf 'Kernel panic - not syncing: no root\\r\\n' >"$log"; exec sleep 600`);
+    await expect(
+      up({ poolSize: 1024n * MIB, controller: true, keepLogs: true }),
+    ).rejects.toMatchObject({ code: 'SDM_RACK_BOOT' });
+    const { logsDir } = rackLayout('r0');
+    expect(readdirSync(logsDir)).toEqual(
+      expect.arrayContaining(['dbmc.log', 'lender-1.log', 'lender-2.log']),
+    );
+    expect(readFileSync(join(logsDir, 'dbmc.log'), 'utf8')).toContain('"ready"');
+    rmSync(logsDir, { recursive: true });
+    await expectNothingLeft();
+  });
+
   it('shows the end of the console when a brick panics, and stops the others', async () => {
     fakeQemu(`case $log in
       *brick-2*) printf 'one\\r\\nKernel panic - not syncing: no root\\r\\n' >"$log"; exec sleep 600;;
