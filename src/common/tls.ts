@@ -28,6 +28,8 @@ export interface TlsMaterial {
   readonly ca: string;
   /** Of the own certificate. */
   readonly id?: SpiffeId;
+  /** When the own certificate expires, ms since 1970. */
+  readonly notAfter?: number;
 }
 
 const PART = '[A-Za-z0-9][A-Za-z0-9._-]{0,62}';
@@ -60,7 +62,7 @@ export function loadTls(dir: string, own: boolean): TlsMaterial {
     );
   }
   checkKey(x509, key, join(dir, PKI_FILES.key));
-  return { dir, ca, cert, key, id };
+  return { dir, ca, cert, key, id, notAfter: Date.parse(x509.validTo) };
 }
 
 /**

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpClient, type ClientOptions } from '../../src/common/http-client.js';
 import { waitFor } from '../../src/common/wait.js';
-import { makeToken, revoke } from '../../src/pki/index.js';
+import { CERTIFICATE_DAYS, makeToken, revoke } from '../../src/pki/index.js';
 import { makeBrick, type Brick, type RunningAgent } from '../support/agent.js';
 import { makePki, type TestPki } from '../support/pki.js';
 
@@ -173,6 +173,15 @@ describe('an agent behind TLS', () => {
     });
   });
 
+  it('says until when its own certificate holds', async () => {
+    let text = '';
+    for await (const piece of as('main').stream('/metrics')) text += piece;
+    const until = Number(/^sdm_certificate_expiry_seconds (\S+)$/m.exec(text)?.[1]) * 1000;
+    const days = (until - Date.now()) / 86_400_000;
+    expect(days).toBeGreaterThan(CERTIFICATE_DAYS - 1);
+    expect(days).toBeLessThanOrEqual(CERTIFICATE_DAYS);
+  });
+
   it('leaves no token in its log', async () => {
     const bad = clientOf({ pki: dirs['agent']!, token: 'sdm_wrong' });
     // shows a certificate, too: that goes first
@@ -182,6 +191,30 @@ describe('an agent behind TLS', () => {
     );
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
     expect(agent.log()).not.toContain('sdm_wrong');
+  });
+});
+
+describe('an agent whose own certificate has expired', () => {
+  it('says so in its log, and is not talked to', async () => {
+    const expired = await pki.issue('agent', 'past', -1);
+    const past = await makeBrick({
+      config: { brick: 'past', listen: { address: 'https://127.0.0.1:0', pki: expired } },
+    });
+    try {
+      const running = await past.start();
+      expect(running.log()).toContain('the certificate of this daemon has expired');
+      const { address } = JSON.parse(/^.*"ready".*$/m.exec(running.log())?.[0] ?? '{}') as {
+        address: string;
+      };
+      const client = new HttpClient(address, { pki: dirs['main']! });
+      clients.push(client);
+      await expect(client.call('GET', '/healthz')).rejects.toMatchObject({
+        code: 'SDM_PEER',
+        message: expect.stringContaining('expired'),
+      });
+    } finally {
+      await past.remove();
+    }
   });
 });
 

@@ -69,6 +69,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const { log, events, metrics, openapi, refused = () => {} } = options;
   const limits = { ...LIMITS, ...options.limits };
   const access = new Access(options.auth ?? {}, log);
+  const { certificates } = access;
+  if (certificates) {
+    metrics?.also(({ gauge }) => {
+      const help = "When this daemon's certificate expires, since 1970.";
+      gauge('sdm_certificate_expiry_seconds', help, [], (put) => put(certificates.notAfter / 1000));
+    });
+  }
   const streams = events && new EventStreams(events.log, limits, log);
   const validation = new Validation();
   const unreadable = new Unreadable(refused);

@@ -27,6 +27,10 @@ type Proof =
   | { readonly identity: Identity; readonly serial: string; readonly notAfter: number }
   | { readonly problem: string };
 
+const DAY_MS = 86_400_000;
+/** Time enough for somebody to read a log. */
+const SOON_DAYS = 30;
+
 /** What node says of a certificate that it does not trust. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
@@ -43,6 +47,8 @@ export class Certificates {
   /** @throws SdmError SDM_PKI. */
   constructor(pki: string, log: Logger) {
     this.#tls = loadTls(pki, true);
+    const days = Math.floor((this.notAfter - Date.now()) / DAY_MS);
+    if (days < SOON_DAYS) log.warn({ pki, days }, expiry(days));
     this.#revoked = new WatchedFile(join(pki, PKI_FILES.revoked), readRevoked, undefined, log);
   }
 
@@ -53,6 +59,11 @@ export class Certificates {
   get serverOptions(): ServerOptions {
     const { cert, key, ca } = this.#tls;
     return { ...TLS_VERSION, cert, key, ca, requestCert: true, rejectUnauthorized: false };
+  }
+
+  /** When the daemon's own expires, ms since 1970. */
+  get notAfter(): number {
+    return this.#tls.notAfter ?? Number.NaN;
   }
 
   /** Who is at the other end; undefined: no certificate was shown. @throws SDM_UNAUTHENTICATED. */
@@ -100,6 +111,12 @@ export class Certificates {
 
 function isRole(role: string): role is CertificateRole {
   return (CERTIFICATE_ROLES as readonly string[]).includes(role);
+}
+
+function expiry(days: number): string {
+  const when =
+    days < 0 ? 'has expired: nobody will talk to this daemon' : `expires in ${days} days`;
+  return `the certificate of this daemon ${when}; issue another one, and restart`;
 }
 
 function refuse(why: string): SdmError {

@@ -28,12 +28,17 @@ export interface Definers {
 
 /** What an operator graphs, in Prometheus's text format: a daemon's own metrics, then its process's. */
 export class Metrics {
-  readonly #own: (definers: Definers) => void;
+  readonly #own: ((definers: Definers) => void)[];
   #registry: Promise<Registry> | undefined;
 
   /** @param own defines the daemon's; called when somebody first asks. */
   constructor(own: (definers: Definers) => void) {
-    this.#own = own;
+    this.#own = [own];
+  }
+
+  /** Adds to them; before anybody has asked. */
+  also(own: (definers: Definers) => void): void {
+    this.#own.push(own);
   }
 
   /** As of now. */
@@ -49,11 +54,12 @@ export class Metrics {
     const registry = new prometheus.Registry();
     const gauge = definer(prometheus.Gauge, registry);
     const counter = definer(prometheus.Counter, registry);
-    this.#own({
+    const definers: Definers = {
       gauge,
       counter,
       histogram: (...what) => registry.registerMetric(histogram(...what)),
-    });
+    };
+    for (const define of this.#own) define(definers);
     processMetrics(gauge, counter);
     return registry;
   }
