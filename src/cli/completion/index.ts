@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { print } from '../agent/output.js';
 
 const NAMES = ['sdm', 'sdm-agent', 'sdm-controller', 'sdm-dbmc'] as const;
@@ -13,11 +14,11 @@ export function completionCommand(): Command {
       'after',
       `
 For bash, in ~/.bashrc, or as files for everybody:
-  source <(sdm completion bash)
-  sdm completion bash > /etc/bash_completion.d/sdm
+  source <(${sdmCommand()} completion bash)
+  ${sdmCommand()} completion bash > /etc/bash_completion.d/sdm
 For zsh, in ~/.zshrc after compinit, or a file for each command in a directory of $fpath:
-  source <(sdm completion zsh)
-  sdm completion zsh sdm > ~/.zfunc/_sdm`,
+  source <(${sdmCommand()} completion zsh)
+  ${sdmCommand()} completion zsh sdm > ~/.zfunc/_sdm`,
     )
     .action(async (shell: 'bash' | 'zsh', name: string | undefined) => {
       const { PROGRAMS } = await import('../programs.js');

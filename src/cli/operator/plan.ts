@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { formatTable } from '../../common/table.js';
 import type { ExplainView, PlanView } from '../../controller/views.js';
 import { print, printJson, sizeText } from '../agent/output.js';
@@ -16,8 +17,8 @@ export function planCommand(): Command {
       'after',
       `
 Examples:
-  sdm plan --cores 4 --memory 16G
-  sdm plan --platform 7 --size 1G`,
+  ${sdmCommand()} plan --cores 4 --memory 16G
+  ${sdmCommand()} plan --platform 7 --size 1G`,
     );
   return speaksToController(asksAbout(command)).action(async (options: Options) => {
     const plan = (await askAbout(options, '/v1/plan', questionOf(options))) as PlanView;

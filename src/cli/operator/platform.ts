@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import { formatPairs, formatTable } from '../../common/table.js';
 import type { AttachmentView, PlatformView } from '../../controller/views.js';
 import { integerArgument } from '../agent/client.js';
@@ -27,8 +28,8 @@ export function platformCommand(): Command {
       'after',
       `
 Examples:
-  sdm platform create --cores 4 --memory 16G
-  sdm platform create --cores 2 --local 1G --remote 4G --policy same-box --path-util 20`,
+  ${sdmCommand()} platform create --cores 4 --memory 16G
+  ${sdmCommand()} platform create --cores 2 --local 1G --remote 4G --policy same-box --path-util 20`,
     );
   commandsController(describesPlatform(create))
     .addOption(

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { sdmCommand } from '../../common/called.js';
 import {
   BOX_SWITCHES,
   DEFAULTS,
@@ -78,9 +79,9 @@ export function generateCommand(): Command {
       'after',
       `
 Examples:
-  sdm topology generate -o rack.json
-  sdm topology generate --bricks 65536 -o large.json
-  sdm topology generate --boxes 4 --box-switch both --islands 2 | sdm topology show -`,
+  ${sdmCommand()} topology generate -o rack.json
+  ${sdmCommand()} topology generate --bricks 65536 -o large.json
+  ${sdmCommand()} topology generate --boxes 4 --box-switch both --islands 2 | ${sdmCommand()} topology show -`,
     )
     .action(async ({ output, bricks, localMemory, segmentSize, ...given }: Options) => {
       const options = withDefaults({
