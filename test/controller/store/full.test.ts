@@ -68,6 +68,26 @@ describe.skipIf(!MOUNTS)('a disk that is full', () => {
 });
 
 describe('a disk that does not do what it should', () => {
+  test('a write that fails ends the store, and what was acknowledged is there', async () => {
+    const path = join(dir, 'limited', 'store.db');
+    // No file may grow beyond it: the kernel refuses the write, on any file system and for any user.
+    const limit = ['sh', '-c', 'ulimit -f 1500 && exec "$@"', 'sh'];
+    const writer = startWriter(path, 0, 16, 2_000, limit);
+    await writer.ended();
+    const acked = writer.said('acked').map((line) => line.split(' ')[0]);
+    expect(acked.length).toBeGreaterThan(50);
+    expect(writer.said('rejected').map((line) => line.split(' ')[1])).toEqual(
+      Array.from({ length: 16 }, () => 'SDM_STORE'),
+    );
+    expect(writer.said('failed')).toEqual(['{"code":"SDM_STORE"}']);
+    const store = await openStore({ path, log: SILENT });
+    const found = new Set((await store.range('')).map(({ key }) => key));
+    for (const id of acked) {
+      expect([found.has(`a/${id}`), found.has(`b/${id}`)]).toEqual([true, true]);
+    }
+    await store.close();
+  });
+
   test('an answer that does not come in time ends the store, and all who wait are told', async () => {
     const path = join(dir, 'slow.db');
     const store = await openStore({ path, log: SILENT, deadlineMs: 1 });

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Change, Entry, Transaction } from '../../../src/controller/store/index.js';
 import { kinds, take } from './stores.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What etcd does, said as shortly as possible. */
 class Model {

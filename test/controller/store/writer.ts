@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { waitFor } from '../../../src/common/wait.js';
 
 const PROGRAM = join(import.meta.dirname, 'writer.mjs');
@@ -13,20 +16,38 @@ export interface Writer {
   ended(): Promise<void>;
 }
 
-/** A process that commits with so many clients at once; see writer.mjs. */
-export function startWriter(path: string, from: number, clients: number, size = 200): Writer {
-  const child = spawn(process.execPath, [PROGRAM, path, ...[from, clients, size].map(String)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+/**
+ * A process that commits with so many clients at once; see writer.mjs.
+ * @param under a command that runs it, with limits of its own, say.
+ */
+export function startWriter(
+  path: string,
+  from: number,
+  clients: number,
+  size = 200,
+  under: readonly string[] = [],
+): Writer {
+  const [command, ...args] = [...under, process.execPath, PROGRAM, path];
+  // To a file: a pipe that nobody reads in time would hold the writer up, or refuse it.
+  const output = join(mkdtempSync(join(tmpdir(), 'sdm-writer-')), 'said');
+  const file = openSync(output, 'a');
+  const child = spawn(command!, [...args, ...[from, clients, size].map(String)], {
+    stdio: ['ignore', file, 'inherit'],
   });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+  closeSync(file);
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    rmSync(dirname(output), { recursive: true, force: true });
+  });
   const closed = new Promise<void>((done) => child.once('close', () => done()));
-  const said = (kind: string): string[] =>
-    text
+  const said = (kind: string): string[] => {
+    const text = readFileSync(output, 'utf8');
+    return text
       .slice(0, text.lastIndexOf('\n') + 1)
       .split('\n')
       .filter((line) => line === kind || line.startsWith(`${kind} `))
       .map((line) => line.slice(kind.length + 1));
+  };
   return {
     process: child,
     said,
@@ -34,7 +55,8 @@ export function startWriter(path: string, from: number, clients: number, size = 
     async until(kind, count) {
       const look = (): true | undefined => {
         if (said(kind).length >= count) return true;
-        if (child.exitCode !== null) throw new Error(`the writer ended; it said:\n${text}`);
+        if (child.exitCode !== null)
+          throw new Error(`the writer ended; it said:\n${readFileSync(output, 'utf8')}`);
         return undefined;
       };
       await waitFor(`${count} lines "${kind}"`, look, { timeoutMs: 20_000, intervalMs: 2 });
