@@ -163,7 +163,7 @@ describe('a brick on our QEMU', () => {
     for (const [i, remote] of remotes.entries()) {
       await findFilledPages(
         rack.poolPath,
-        { start: remote, size },
+        [{ start: remote, size }],
         { seed: BigInt(20 + i), pages: Number(size / 4096n) },
       );
     }
