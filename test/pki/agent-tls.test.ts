@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +7,7 @@ import { HttpClient, type ClientOptions } from '../../src/common/http-client.js'
 import { waitFor } from '../../src/common/wait.js';
 import { CERTIFICATE_DAYS, makeToken, revoke } from '../../src/pki/index.js';
 import { makeBrick, type Brick, type RunningAgent } from '../support/agent.js';
-import { makePki, type TestPki } from '../support/pki.js';
+import { makePki, talkTls, type TestPki } from '../support/pki.js';
 
 let pki: TestPki;
 let other: TestPki;
@@ -246,81 +245,16 @@ describe('a client', () => {
   });
 });
 
-describe('who means no good', () => {
-  it('and lets the handshake wait is cut off', async () => {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    await closed(socket, 'a handshake that never begins');
-  });
-
-  it('and sends 10 MB to where nobody lets it is not read', async () => {
-    const before = memoryOf(agent.pid);
-    const many = Array.from({ length: 8 }, () =>
-      anonymous(
-        'POST /v1/attachments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' +
-          `Content-Length: 10000000\r\n\r\n${'x'.repeat(10_000_000)}`,
-      ),
-    );
-    for (const answer of await Promise.all(many)) expect(answer).toMatch(/^HTTP\/1\.1 401 /);
-    expect(memoryOf(agent.pid) - before).toBeLessThan(64 * 1024 * 1024);
-  });
-
-  it('and is many keeps no controller out', async () => {
-    const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1'));
-    for (const socket of sockets) socket.on('error', () => {});
-    await Promise.all(
-      sockets.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])),
-    );
-    expect(await as('main').exchange('GET', '/healthz')).toMatchObject({ status: 200 });
-    for (const socket of sockets) socket.destroy();
-  });
-});
-
 /** Sends bytes over TLS with no certificate of its own; gives what comes until the end. */
 function anonymous(text: string): Promise<string> {
-  return talk(text, {});
+  return talkTls(port, pki, text);
 }
 
 /** With a certificate of another authority, and trust in this one. */
 function foreign(): Promise<string> {
   const of = (file: string): string => readFileSync(join(dirs['foreign']!, file), 'utf8');
-  return talk('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', {
+  return talkTls(port, pki, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', {
     cert: of('cert.pem'),
     key: of('key.pem'),
   });
-}
-
-async function talk(text: string, own: object): Promise<string> {
-  const ca = readFileSync(join(pki.dir, 'ca.pem'), 'utf8');
-  const socket = connectTls({
-    port,
-    host: '127.0.0.1',
-    ca,
-    checkServerIdentity: () => undefined,
-    ...own,
-  });
-  let answer = '';
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
-    answer += chunk;
-    // the answer is whole: they are all short
-    if (answer.endsWith('}')) socket.end();
-  });
-  socket.on('error', () => {});
-  socket.write(text);
-  await closed(socket, `an answer to ${text.slice(0, 40)}`);
-  return answer;
-}
-
-async function closed(socket: Socket, what: string): Promise<void> {
-  const signal = AbortSignal.timeout(20_000);
-  socket.resume();
-  await once(socket, 'close', { signal }).catch(() => {
-    throw new Error(`not closed within 20 s: ${what}`);
-  });
-}
-
-/** Bytes that a process has in memory. */
-function memoryOf(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
