@@ -28,7 +28,7 @@ test('what a lost brick has is nobody else’s until it is fenced, then scrubbed
   expect(rack.setMemports().get('0.0.0')).toHaveLength(1);
   expect(rack.isZero()).toBe(false);
 
-  const fenced = await rack.ask('POST', '/v1/bricks/0.0.0/fence', {});
+  const fenced = await asked.fence('0.0.0');
   expect(fenced).toMatchObject({ liveness: 'fenced' });
   await asked.until('its platform to go', async () => (await asked.platforms()).length === 1);
   // Its ports were read as disconnected: only the other platform's are left, and what it had is zero.
@@ -52,7 +52,7 @@ test('a platform of a fenced brick that nobody releases is whole again when the 
   const { id } = await asked.create(2, { brick: '0.0.0' });
   await rack.running.get('agent 0.0.0')!.stop('SIGKILL');
   await asked.liveness('0.0.0', 'lost');
-  await rack.ask('POST', '/v1/bricks/0.0.0/fence', {});
+  await asked.fence('0.0.0');
   expect(await asked.connections()).toEqual([]);
   expect(await asked.platform(id)).toMatchObject({ state: 'active' });
   await rack.start('agent 0.0.0');
@@ -65,7 +65,7 @@ test('a platform of a fenced brick that nobody releases is whole again when the 
 
 test('a brick that answers and has memory is not fenced', async () => {
   const { id } = await asked.create(1, { brick: '0.0.0' });
-  await expect(rack.ask('POST', '/v1/bricks/0.0.0/fence', {})).rejects.toMatchObject({
+  await expect(asked.fence('0.0.0')).rejects.toMatchObject({
     code: 'SDM_CONFLICT',
   });
   expect((await asked.brick('0.0.0')).liveness).toBe('up');
@@ -73,7 +73,7 @@ test('a brick that answers and has memory is not fenced', async () => {
 });
 
 test('a memory brick cannot be fenced', async () => {
-  const fencing = rack.ask('POST', `/v1/bricks/${rack.memories[0]}/fence`, {});
+  const fencing = asked.fence(rack.memories[0]!);
   await expect(fencing).rejects.toMatchObject({ code: 'SDM_INPUT' });
 });
 
@@ -85,7 +85,7 @@ test('that a brick is lost or fenced outlives the controller', async () => {
   await rack.startController();
   expect((await asked.brick('0.0.0')).liveness).toBe('lost');
   expect(await asked.totals()).toMatchObject({ segmentsQuarantined: 2 });
-  await rack.ask('POST', '/v1/bricks/0.0.0/fence', {});
+  await asked.fence('0.0.0');
   await rack.running.get('controller')!.stop('SIGKILL');
   await rack.startController();
   expect((await asked.brick('0.0.0')).liveness).toBe('fenced');

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { HttpClient } from '../../../src/common/http-client.js';
 import { waitFor } from '../../../src/common/wait.js';
 import type {
   BrickView,
@@ -46,52 +48,75 @@ export class Asked {
     this.rack = rack;
   }
 
+  /** On a connection of its own: one that is kept may be closed by the other side while tests wait. */
+  async ask(
+    address: string,
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<unknown> {
+    const client = new HttpClient(address, { timeoutMs: 60_000 });
+    try {
+      return await client.call(method, path, body === undefined ? {} : { body });
+    } finally {
+      client.close();
+    }
+  }
+
+  askBrick(id: string, method: 'GET' | 'POST' | 'DELETE', path: string): Promise<unknown> {
+    return this.ask(`unix:${join(this.rack.dir, `${id}.sock`)}`, method, path);
+  }
+
+  fence(id: string): Promise<unknown> {
+    return this.ask(this.rack.address, 'POST', `/v1/bricks/${id}/fence`, {});
+  }
+
   create(segments: number, more: object = {}): Promise<PlatformView> {
     const body = { cores: 1, localMemory: '0x100000', remoteMemory: hex(segments), ...more };
-    return this.rack.ask('POST', '/v1/platforms', body) as Promise<PlatformView>;
+    return this.ask(this.rack.address, 'POST', '/v1/platforms', body) as Promise<PlatformView>;
   }
 
   platform(id: number): Promise<PlatformView> {
-    return this.rack.ask('GET', `/v1/platforms/${id}`) as Promise<PlatformView>;
+    return this.ask(this.rack.address, 'GET', `/v1/platforms/${id}`) as Promise<PlatformView>;
   }
 
   async platforms(): Promise<readonly PlatformView[]> {
-    const answer = await this.rack.ask('GET', '/v1/platforms');
+    const answer = await this.ask(this.rack.address, 'GET', '/v1/platforms');
     return (answer as { platforms: PlatformView[] }).platforms;
   }
 
   release(id: number): Promise<unknown> {
-    return this.rack.ask('DELETE', `/v1/platforms/${id}`);
+    return this.ask(this.rack.address, 'DELETE', `/v1/platforms/${id}`);
   }
 
   brick(id: string): Promise<BrickView> {
-    return this.rack.ask('GET', `/v1/bricks/${id}`) as Promise<BrickView>;
+    return this.ask(this.rack.address, 'GET', `/v1/bricks/${id}`) as Promise<BrickView>;
   }
 
   totals(): Promise<TotalsView> {
-    return this.rack.ask('GET', '/v1/totals') as Promise<TotalsView>;
+    return this.ask(this.rack.address, 'GET', '/v1/totals') as Promise<TotalsView>;
   }
 
   async drift(): Promise<DriftView['items']> {
-    return ((await this.rack.ask('GET', '/v1/drift')) as DriftView).items;
+    return ((await this.ask(this.rack.address, 'GET', '/v1/drift')) as DriftView).items;
   }
 
   /** At a brick, as the operator of the brick would. */
   async attachments(
     brick: string,
   ): Promise<readonly { id: string; owner: string; state: string }[]> {
-    const answer = await this.rack.askBrick(brick, 'GET', '/v1/attachments');
+    const answer = await this.askBrick(brick, 'GET', '/v1/attachments');
     return (answer as { attachments: { id: string; owner: string; state: string }[] }).attachments;
   }
 
   async grants(brick: string): Promise<readonly { id: string; owner: string }[]> {
-    const answer = await this.rack.askBrick(brick, 'GET', '/v1/grants');
+    const answer = await this.askBrick(brick, 'GET', '/v1/grants');
     return (answer as { grants: { id: string; owner: string }[] }).grants;
   }
 
   async connections(): Promise<readonly (readonly [number, number])[]> {
     const path = '/api/switch/portsinfo?dRackId=0&dBoxId=0&switchId=dbesm-0-0';
-    const answer = await this.rack.askBrick('dbmc', 'GET', path);
+    const answer = await this.askBrick('dbmc', 'GET', path);
     return (answer as { connections: [number, number][] }).connections;
   }
 
