@@ -53,6 +53,8 @@ export interface Brick {
 export interface RunningAgent {
   readonly pid: number;
   readonly process: ChildProcess;
+  /** What it wrote to stdout when it was ready. */
+  readonly ready: Readonly<Record<string, unknown>>;
   /** What it wrote to stderr so far. */
   log(): string;
   /** Signals and waits for its end. Default SIGTERM. @returns its exit code; null: by the signal. */
@@ -148,6 +150,7 @@ export async function startAgent(config: string, env: NodeJS.ProcessEnv): Promis
   return {
     pid: child.pid!,
     process: child,
+    ready: JSON.parse(output().stdout.split('\n')[0]!) as Record<string, unknown>,
     log: () => output().stderr,
     async stop(signal = 'SIGTERM') {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
