@@ -64,7 +64,12 @@ export interface ControllerRack {
   /** Those that run, by name; "controller" too. */
   readonly running: ReadonlyMap<string, Daemon>;
   /** Asks the controller. @throws its error. */
-  ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  ask(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<unknown>;
   /** Asks a brick by its id, or "dbmc". */
   askBrick(id: string, method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string): Promise<unknown>;
   /** The memports that are set, by compute brick. */
@@ -227,8 +232,8 @@ export async function makeControllerRack(
       await Promise.all(names.map((name) => start(name)));
     },
     startController: (env) => start('controller', env),
-    ask: (method, path, body) =>
-      client(controller).call(method, path, body === undefined ? {} : { body }),
+    ask: (method, path, body, headers = {}) =>
+      client(controller).call(method, path, { headers, ...(body === undefined ? {} : { body }) }),
     askBrick: (id, method, path) => client(`unix:${socket(id)}`).call(method, path),
     setMemports: () =>
       new Map(

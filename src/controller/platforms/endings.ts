@@ -133,8 +133,15 @@ export class Endings {
   }
 
   tell(record: PlatformRecord, state: PlatformRecord['state'] | 'released' = record.state): void {
-    const { events, site } = this.#parts;
-    events.append({ kind: 'platform', id: record.id, state, platform: platformView(site, record) });
+    const { events, site, ledger } = this.#parts;
+    // as it was stored, which is never changed; seen by whoever reads events, so made for them only
+    const stored = ledger.shown.get(record.id) ?? record;
+    events.append({
+      ...{ kind: 'platform', id: record.id, state },
+      get platform() {
+        return platformView(site, stored);
+      },
+    });
   }
 
   async #takeDown(
