@@ -13,7 +13,7 @@ import { startDaemon, type Daemon } from './daemon.js';
 export interface SiteOptions {
   /** Files and sockets; to be short, for the sockets' sake. Its owner removes it. */
   readonly dir: string;
-  /** Where the pool is; default `dir`. */
+  /** Where pool and registers are; default `dir`. */
   readonly poolDir?: string;
   /** In all; they are spread over the boxes. */
   readonly agents: number;
@@ -106,7 +106,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
         id,
         socket,
         address: `unix:${socket}`,
-        registers: join(dir, `registers-${id}`),
+        registers: join(options.poolDir ?? dir, `registers-${id}`),
       });
     }
     for (let i = 0; i < lendersPerBox; i += 1) {

@@ -2,7 +2,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { BLOCK_MAX, MEMPORT, MEMPORT_BASE, MEMPORT_STRIDE, REG, STATUS } from '../abi/constants.js';
 import { SdmError } from '../common/errors.js';
 import { waitFor } from '../common/wait.js';
-import type { Native } from '../native/types.js';
+import type { FileLock, Native } from '../native/types.js';
 import { POOL_GRANULE } from './plan.js';
 
 export const REGISTER_FILE_SIZE = BLOCK_MAX;
@@ -73,9 +73,9 @@ export async function setLink(path: string, transceiver: number, up: boolean): P
     `the lock of the links of ${path}`,
     () => {
       try {
-        return native.lockFile(`${path}.links`);
+        return lockLinks(native, `${path}.links`);
       } catch (error) {
-        if (error instanceof SdmError && error.code === 'SDM_LOCKED') return undefined;
+        if (codeOf(error) === 'SDM_LOCKED') return undefined;
         throw error;
       }
     },
@@ -86,6 +86,21 @@ export async function setLink(path: string, transceiver: number, up: boolean): P
   } finally {
     lock.close();
   }
+}
+
+/** Without writing to it, which costs more than all the rest, but for the first time. */
+function lockLinks(native: Native, path: string): FileLock {
+  try {
+    return native.lockFile(path, { existing: true });
+  } catch (error) {
+    if (codeOf(error) !== 'SDM_NOT_FOUND') throw error;
+    return native.lockFile(path);
+  }
+}
+
+/** Errors of the addon carry a code as ours do, and are of no class of ours. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error ? (error as { readonly code?: unknown }).code : undefined;
 }
 
 function writeLink(native: Native, path: string, transceiver: number, up: boolean): boolean {
