@@ -41,10 +41,17 @@ function newest<T extends Pick<AttachmentRecord, 'count'>>(
   return attachments.slice(from);
 }
 
+/** More than any site has, which the core takes: it says then how much there is. */
+const MOST = 0x3fff_ffffn;
+
+export function atMost(amount: bigint): number {
+  return Number(amount < MOST ? amount : MOST);
+}
+
 /** Segments that a size comes to, rounded up. @throws SDM_INPUT for nothing. */
 export function segmentsFor(size: string, segmentSize: bigint, what: string): number {
   const bytes = BigInt(size);
-  if (bytes > 0n) return Number((bytes + segmentSize - 1n) / segmentSize);
+  if (bytes > 0n) return atMost((bytes + segmentSize - 1n) / segmentSize);
   throw new SdmError('SDM_INPUT', `${what} is ${size}; expected more than 0 bytes`, {
     details: { key: what, found: size },
   });

@@ -4,7 +4,7 @@ import type { PlatformRecord } from '../records.js';
 import type { PolicyName, ReserveRequest } from '../reservation/types.js';
 import type { Site } from '../synthesizer/site.js';
 import type { AllocateRequest, GrowRequest } from '../views.js';
-import { segmentsFor } from './choose.js';
+import { atMost, segmentsFor } from './choose.js';
 import { MIB } from './convert.js';
 
 /** What a request is taken for that leaves it out. */
@@ -72,7 +72,7 @@ function computeIndex(site: Site, brick: string): number {
 
 /** Rounded up. */
 function mebibytes(size: string): number {
-  return Number((BigInt(size) + MIB - 1n) / MIB);
+  return atMost((BigInt(size) + MIB - 1n) / MIB);
 }
 
 function pathUtil(given: number | undefined, otherwise: number): number {
