@@ -51,6 +51,11 @@ export class Controller implements api.ControllerCore {
     return this.#parts.events;
   }
 
+  /** Resolves with why this process must end; it never rejects. */
+  get replaced(): Promise<Error> {
+    return this.#parts.ledger.replaced;
+  }
+
   /** The way to the rack's daemons, for what is passed on as it is. */
   get open(): OpenTransport {
     return this.#parts.open;

@@ -50,6 +50,7 @@ export async function serve(config: ServeConfig): Promise<number> {
     await store.close();
     throw error;
   });
+  void endWith(controller.replaced, log);
   const watchdog = new Watchdog({
     native,
     log,
@@ -95,10 +96,13 @@ export async function serve(config: ServeConfig): Promise<number> {
   return code;
 }
 
-/** A store that cannot go on leaves nothing that could be answered: the next process reads it again. */
+/** Without its store there is nothing that could be answered: the next process reads it again. */
 async function endWith(failed: Promise<Error>, log: Logger): Promise<void> {
   const error = await failed;
-  log.error({ err: error }, `the store cannot go on, so the controller ends: ${error.message}`);
+  log.error(
+    { err: error },
+    `nothing can be stored any more, so the controller ends: ${error.message}`,
+  );
   // exit() would wait for the store's thread, which may hang with its disk
   process.kill(process.pid, 'SIGKILL');
 }

@@ -244,5 +244,8 @@ export function stepFailed(
 
 /** After these this process does nothing more. */
 export function isEnd(error: unknown): boolean {
-  return error instanceof SdmError && ['SDM_STORE', 'SDM_STALE_EPOCH'].includes(error.code);
+  if (!(error instanceof SdmError)) return false;
+  // said by the store; where a brick says it, the step has its name
+  const isReplaced = error.code === 'SDM_STALE_EPOCH' && error.details?.['step'] === undefined;
+  return isReplaced || error.code === 'SDM_STORE';
 }

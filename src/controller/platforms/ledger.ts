@@ -46,6 +46,9 @@ export class Ledger {
   readonly scrubs = new Map<string, ScrubRecord>();
   readonly bricks = new Map<string, BrickRecord>();
   readonly store: Store;
+  /** Resolves when another controller has taken over: this process must end. It never rejects. */
+  readonly replaced: Promise<Error>;
+  #replace: (error: Error) => void = () => {};
   readonly #faults: Faults;
   readonly #epochRevision: number;
   #next = 1;
@@ -54,6 +57,7 @@ export class Ledger {
     this.store = store;
     this.#faults = faults;
     this.#epochRevision = epochRevision;
+    this.replaced = new Promise((resolve) => (this.#replace = resolve));
   }
 
   /** Asks the store for what it has: its thread reads while the caller goes on. */
@@ -134,15 +138,24 @@ export class Ledger {
       ...transaction,
     });
     if (done.ok) return;
-    throw new SdmError(
+    const error = new SdmError(
       'SDM_STALE_EPOCH',
       `${done.conflict} has changed: another controller has taken over, and this one ends`,
     );
+    this.#replace(error);
+    throw error;
   }
 
   /** Puts that tie a platform to its lease, once the lease is there. */
   async grantLease(id: number, ttlMs: number): Promise<Put> {
-    await this.store.grantLease(leaseId(id), ttlMs);
+    try {
+      await this.store.grantLease(leaseId(id), ttlMs);
+    } catch (error) {
+      if (!(error instanceof SdmError) || error.code !== 'SDM_CONFLICT') throw error;
+      // of a create that a crash cut short before it had a record: the id is given again
+      await this.store.revokeLease(leaseId(id));
+      await this.store.grantLease(leaseId(id), ttlMs);
+    }
     return { key: leaseKey(id), value: String(id), lease: leaseId(id) };
   }
 }

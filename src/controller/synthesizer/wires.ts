@@ -65,18 +65,21 @@ export class Wires {
     let wires = this.#switches.get(site.id);
     if (wires === undefined) {
       wires = new SwitchWires({
-        connect: (pairs) => this.#post(site, 'connectports', pairs),
-        disconnect: (pairs) => this.#post(site, 'disconnectports', pairs),
+        connect: (pairs) => this.#post(site.id, 'connectports', pairs),
+        disconnect: (pairs) => this.#post(site.id, 'disconnectports', pairs),
       });
       this.#switches.set(site.id, wires);
     }
     return wires;
   }
 
-  async #post(site: SwitchSite, command: string, pairs: readonly Pair[]): Promise<void> {
+  async #post(id: string, command: string, pairs: readonly Pair[]): Promise<void> {
     const ports = portsText(pairs);
+    // looked up each time: its tray may have registered with another address
+    const site = this.#site.switches.get(id);
+    if (site?.address === undefined) return;
     await this.#daemons
-      .call(site.address!, {
+      .call(site.address, {
         method: 'POST',
         path: `/api/switch/${command}`,
         body: { ...switchKey(site), ports },
