@@ -12,8 +12,10 @@ interface Commit {
  */
 export class History {
   readonly #limit: number;
-  #commits: Commit[] = [];
-  /** How many changes `#commits` holds. */
+  readonly #commits: Commit[] = [];
+  /** Index of the oldest that is known. */
+  #first = 0;
+  /** How many changes are known. */
   #held = 0;
   /** Changes up to this revision are not known. */
   #floor: number;
@@ -39,15 +41,17 @@ export class History {
     this.#revision = revision;
     this.#commits.push({ revision, changes });
     this.#held += changes.length;
-    let drop = 0;
-    while (this.#held > this.#limit && drop < this.#commits.length) {
-      const { revision: old, changes: gone } = this.#commits[drop]!;
+    while (this.#held > this.#limit) {
+      const { revision: old, changes: gone } = this.#commits[this.#first]!;
       this.#held -= gone.length;
       this.#floor = old;
-      drop += 1;
+      this.#first += 1;
     }
-    // In parts: a shift of a long list for every commit costs more than the commit.
-    if (drop > 0) this.#commits.splice(0, drop);
+    // In bulk: to move a long list at every commit would cost more than to keep what is gone a while.
+    if (this.#first > this.#commits.length / 2) {
+      this.#commits.splice(0, this.#first);
+      this.#first = 0;
+    }
     this.#notify();
   }
 
@@ -74,7 +78,7 @@ export class History {
         { details: { after, compacted: this.#floor } },
       );
     }
-    let [low, high] = [0, this.#commits.length];
+    let [low, high] = [this.#first, this.#commits.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if (this.#commits[middle]!.revision > after) high = middle;
