@@ -1,6 +1,6 @@
 import { request as nodeRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SdmError, type ErrorCode } from './errors.js';
 
 /** An answer longer than this is a defect of the other side; reading on would only fill memory. */
@@ -31,7 +31,6 @@ export interface Question {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
-
 export interface Answer {
   readonly status: number;
   /** Parsed JSON; undefined if the answer has no body. */
@@ -113,6 +112,7 @@ async function sendWhenRoom(
   signal: AbortSignal,
 ): Promise<RawAnswer> {
   const payload = question.body === undefined ? undefined : JSON.stringify(question.body);
+  if (question.method === 'POST') await hearOfEnds(target.options.agent);
   for (let again = question.method !== 'POST'; ;) {
     try {
       return await send(target, question, payload, signal);
@@ -125,6 +125,16 @@ async function sendWhenRoom(
       await sleep(QUEUE_FULL_MS, undefined, { signal });
     }
   }
+}
+
+/**
+ * Lets an agent hear of kept connections that ended meanwhile: a POST on one of those may not be sent
+ * twice. Two turns, for one whole look at all sockets between them.
+ */
+async function hearOfEnds(agent: RequestOptions['agent']): Promise<void> {
+  if (typeof agent !== 'object' || Object.keys(agent.freeSockets).length === 0) return;
+  await turn();
+  await turn();
 }
 
 function send(

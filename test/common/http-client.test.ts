@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createNetServer, type AddressInfo } from 'node:net';
@@ -124,6 +125,25 @@ describe('a client', () => {
       code: 'SDM_UNREACHABLE',
     });
     expect(requests).toBe(1);
+  });
+
+  it('does not POST over a connection that ended while this process was busy', async () => {
+    // ends each connection soon after its first answer, and says nothing of that before
+    const code = `require('node:net').createServer((socket) => socket.on('error', () => {}).once('data', () => {
+      socket.write('HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}');
+      setTimeout(() => socket.destroy(), 20);
+    })).listen(0, '127.0.0.1', function () { console.log(this.address().port); })`;
+    const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    ends.push(() => child.kill('SIGKILL'));
+    const [port] = (await once(child.stdout, 'data')) as [Buffer];
+    const client = clientOf(`http://127.0.0.1:${String(port).trim()}`);
+    for (let i = 0; i < 5; i += 1) {
+      await client.call('POST', '/', { body: {} });
+      const busy = spawnSync('sleep', ['0.3']);
+      expect(busy.status).toBe(0);
+      expect(await client.call('POST', '/', { body: {} })).toEqual({});
+      spawnSync('sleep', ['0.3']);
+    }
   });
 
   it('says that nobody listens, and where', async () => {
