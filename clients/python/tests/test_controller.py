@@ -43,7 +43,7 @@ class D44(Controller):
     def test_what_is_refused(self):
         for answer, message in (
             (sdm.getPlatform(10000, 1), "Not Enough vCPUs"),
-            (sdm.getPlatform(1, 1 << 30), "Not enough Memory"),
+            (sdm.getPlatform(1, (1 << 30) - 1), "Not enough Memory"),
             (sdm.getPlatform(1, 1, 101), "pathutil exceeded"),
             (sdm.releasePlatform(99999), "Reservation Not Found"),
             (sdm.freeMemory(99999), "Reservation Not Found"),
@@ -141,6 +141,7 @@ class V1(Controller):
 class Tls(unittest.TestCase):
     def test_certificate(self):
         client = sdm.Client(os.environ["SDM_TEST_HTTPS"], pki=os.environ["SDM_TEST_PKI"])
+        self.addCleanup(client.close)
         self.assertIn("cores", client.totals())
 
     def test_token(self):
@@ -149,6 +150,7 @@ class Tls(unittest.TestCase):
             pki=os.environ["SDM_TEST_CA"],
             token=os.environ["SDM_TEST_TOKEN"],
         )
+        self.addCleanup(client.close)
         self.assertIn("cores", client.totals())
         with self.assertRaises(sdm.SdmError) as raised:
             client.create_platform(1)
@@ -156,6 +158,7 @@ class Tls(unittest.TestCase):
 
     def test_neither(self):
         client = sdm.Client(os.environ["SDM_TEST_HTTPS"], pki=os.environ["SDM_TEST_CA"])
+        self.addCleanup(client.close)
         with self.assertRaises(sdm.SdmError) as raised:
             client.totals()
         self.assertIn(raised.exception.code, ("SDM_UNAUTHENTICATED", "SDM_UNREACHABLE"))

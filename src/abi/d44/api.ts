@@ -20,8 +20,8 @@ export type MessageName = keyof typeof MESSAGES;
 
 /** Memory is counted in MiB, which the document calls MB. */
 export const MIB = 1n << 20n;
-/** So that as many bytes are a number that JSON holds. */
-export const MEMORY_MAX = 2 ** 33 - 1;
+/** What the reservation core counts to: a pebibyte, less one. */
+export const MEMORY_MAX = 2 ** 30 - 1;
 /** Percent of a path. The document says "should not be more than 100", and has a message for more. */
 export const PATH_UTIL_MAX = 100;
 

@@ -102,6 +102,18 @@ it.each(['token unknown', 'nobody'])('%s may nothing', async (name) => {
   }
 });
 
+it('a tray speaks for itself only', async () => {
+  const client = clients.get('certificate dbmc')!;
+  const events = { events: [{ kind: 'brick.on' }] };
+  for (const [path, body] of [
+    ['/v1/trays/0.0.1/events', events],
+    ['/v1/trays', { id: '0.0.1', address: 'http://127.0.0.1:7001' }],
+  ] as const) {
+    const answer = await client.exchange('POST', path, { body });
+    expect(answer).toMatchObject({ status: 403, body: { code: 'SDM_FORBIDDEN' } });
+  }
+});
+
 it('a caller cannot use the keys of another', async () => {
   const headers = { 'idempotency-key': 'shared' };
   const body = { cores: 1 };

@@ -1,4 +1,5 @@
 import { answers } from '../../../common/server/answers.js';
+import { checkOwnName } from '../../../common/server/access.js';
 import type { App } from '../../../common/server/app.js';
 import { ref } from '../../../common/server/forms.js';
 import { shown, type ApiContext } from '../context.js';
@@ -33,7 +34,11 @@ export function trayRoutes(app: App, { core }: ApiContext): void {
         response: answers({ 200: ref(TrayView) }),
       },
     },
-    async (request) => shown(await core.registerTray(request.body, request.identity)),
+    async (request) => {
+      const { body, identity } = request;
+      checkOwnName(identity, 'dbmc', body.id);
+      return shown(await core.registerTray(body, identity));
+    },
   );
 
   app.post(
@@ -51,6 +56,7 @@ export function trayRoutes(app: App, { core }: ApiContext): void {
     },
     (request) => {
       const { params, body, identity } = request;
+      checkOwnName(identity, 'dbmc', params.id);
       for (const event of body.events) core.trayEvent(params.id, event, identity);
       return { accepted: body.events.length };
     },
