@@ -56,6 +56,9 @@ function checkPaths(state: State): void {
 
 function checkSegments({ graph, segments }: State): void {
   const { memory } = graph.columns;
+  const sum = segments.freeCount.reduce((total, free) => total + free, 0);
+  if (sum !== segments.totalFree)
+    throw wrong(`${segments.totalFree} segments are free, not ${sum}`);
   for (let m = 0; m < memory.count; m += 1) {
     let longest = 0;
     let run = 0;

@@ -3,7 +3,7 @@ import type { Graph } from '../inventory/graph.js';
 import { checkState, snapshotOf } from './check.js';
 import { Explainer } from './explain.js';
 import { readRequest } from './input.js';
-import { Placement, type Wanted } from './placement.js';
+import { Placement, WALKS, type Wanted } from './placement.js';
 import { POLICIES } from './policies/index.js';
 import { release } from './release.js';
 import { restore } from './restore.js';
@@ -17,6 +17,9 @@ import type {
   ReserveRequest,
   Totals,
 } from './types.js';
+
+/** As WALKS, for the requests that are tried for `nearest`: there are some dozens of them. */
+const TRIED_WALKS = 4;
 
 export function isRefusal(answer: Reservation | Refusal): answer is Refusal {
   return 'refused' in answer;
@@ -73,7 +76,9 @@ export class ReservationCore implements Reservations {
     const { cursor } = this.#placement;
     const wanted = this.#wanted;
     readRequest(this.graph, request, wanted);
+    this.#placement.walks = TRIED_WALKS;
     const fits = this.#place(request, wanted);
+    this.#placement.walks = WALKS;
     if (fits) this.release(this.#commit(wanted));
     this.#placement.cursor = cursor;
     return fits;

@@ -104,6 +104,21 @@ export class Links {
     return most;
   }
 
+  /** Whether all that a brick is plugged into are packet switches of those that are marked. */
+  leadsOnlyTo(
+    { endpoint, transceivers }: BrickColumns,
+    brick: number,
+    marked: Uint8Array,
+  ): boolean {
+    const first = endpoint[brick]!;
+    for (let t = first; t < first + transceivers[brick]!; t += 1) {
+      const node = this.farNode[t]!;
+      if (node < 0) continue;
+      if (!this.atSwitch(t) || this.isOptical(node >> 2) || marked[node >> 2] === 0) return false;
+    }
+    return true;
+  }
+
   /** Joins two ports of a circuit switch for one path more. */
   join(a: number, b: number): void {
     if (this.peer[a] === -1) {

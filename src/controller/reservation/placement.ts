@@ -1,7 +1,6 @@
+import { Boxes } from './boxes.js';
 import { Claim } from './claim.js';
 import { CLASSES, classOf, type ClassSets } from './classes.js';
-import type { Rows } from '../inventory/graph-adjacency.js';
-import { rowsBy } from './groups.js';
 import type { PolicyRules } from './policies/types.js';
 import { MAX_HOPS } from './paths.js';
 import { lowest } from './segments.js';
@@ -25,7 +24,7 @@ const TRIES = 8;
 /** Groups that are looked at for each try that is made. */
 const LOOKS = 64;
 /** Compute bricks that are walked from in vain although as many segments are around as are wanted. */
-const WALKS = 64;
+export const WALKS = 64;
 
 /**
  * Where a request goes. Summaries of groups (what meets at one switch) give the likely places in no time
@@ -38,8 +37,10 @@ export class Placement {
   readonly claim: Claim;
   /** Where the last walk from any brick was lucky: the next one begins there, past what is full. */
   #brick = 0;
+  /** WALKS, or fewer for a request that is only a try. */
+  walks = WALKS;
   readonly #barren: Uint8Array;
-  readonly #inBox: Rows;
+  readonly #boxes: Boxes;
   /** What was chosen: the compute brick, and the island of its cores (-1: no cores). */
   compute = -1;
   island = -1;
@@ -48,9 +49,8 @@ export class Placement {
     this.#state = state;
     this.walk = new Walk(state);
     this.claim = new Claim(state, this.walk);
-    const { switches, memory, boxId } = state.graph.columns;
-    this.#barren = new Uint8Array(switches.count);
-    this.#inBox = rowsBy(memory.box, boxId.length);
+    this.#barren = new Uint8Array(state.graph.columns.switches.count);
+    this.#boxes = new Boxes(state);
   }
 
   /** For `plan`, which is to leave no trace. */
@@ -65,6 +65,8 @@ export class Placement {
 
   /** Finds a place and takes the remote memory of it. false: nothing was taken. */
   place(wanted: Wanted): boolean {
+    const { totalFree } = this.#state.segments;
+    if (wanted.segments > totalFree) return false;
     if (wanted.compute !== -1) {
       return this.suits(wanted.compute, wanted) && this.#fill(wanted.compute, wanted);
     }
@@ -135,6 +137,7 @@ export class Placement {
     this.claim.begin(compute, util);
     if (segments === 0 || this.claim.fill(segments, rules)) return true;
     this.claim.undo();
+    if (segments > this.#state.segments.largest) return false;
     // Pieces nearby may have used up memports or links that one run further away does not need.
     return this.claim.whole(segments, rules, MAX_HOPS);
   }
@@ -251,19 +254,28 @@ export class Placement {
    * all, others that lead nowhere else are left out.
    */
   #anyBrick(wanted: Wanted): boolean {
-    const { count } = this.#state.graph.columns.compute;
-    let walks = WALKS;
+    const { graph, links } = this.#state;
+    const { count } = graph.columns.compute;
+    if (wanted.segments > 0 && this.#boxes.freeEverywhere() < wanted.segments) return false;
+    let walks = this.walks;
     let barren = false;
     try {
       for (let i = 0, c = this.#brick; i < count; i += 1, c = c + 1 === count ? 0 : c + 1) {
-        if (!this.suits(c, wanted) || (barren && this.#leadsNowhere(c))) continue;
-        if (wanted.rules.sameBox && this.freeInBox(c) < wanted.segments) continue;
+        if (
+          !this.suits(c, wanted) ||
+          (barren && links.leadsOnlyTo(graph.columns.compute, c, this.#barren))
+        )
+          continue;
+        if (wanted.rules.sameBox && this.#boxes.free(c) < wanted.segments) continue;
         if (this.#fill(c, wanted)) {
           this.#brick = c;
           return true;
         }
-        if (this.claim.stop === 'memports') continue;
-        if (!wanted.rules.sameBox && this.walk.reach(c, wanted.util) < wanted.segments) {
+        const reach =
+          this.claim.stop === 'reach' && !wanted.rules.sameBox
+            ? this.walk.reach(c, wanted.util)
+            : wanted.segments;
+        if (reach < wanted.segments) {
           barren = true;
           this.#mark();
         } else {
@@ -277,36 +289,9 @@ export class Placement {
     }
   }
 
-  /** Free segments in the box of a compute brick. */
-  freeInBox(compute: number): number {
-    const { segments, memoryUsable, graph } = this.#state;
-    const box = graph.columns.compute.box[compute]!;
-    const { first, items } = this.#inBox;
-    let sum = 0;
-    for (let i = first[box]!; i < first[box + 1]!; i += 1) {
-      const m = items[i]!;
-      if (memoryUsable[m] === 1) sum += segments.freeCount[m]!;
-    }
-    return sum;
-  }
-
   /** Notes all switches that the walk saw: together they have too little. */
   #mark(): void {
     for (let s = 0; s < this.#barren.length; s += 1)
       if (this.walk.sawSwitch(s)) this.#barren[s] = 1;
-  }
-
-  /** Whether all that a brick is plugged into are packet switches that were noted. */
-  #leadsNowhere(compute: number): boolean {
-    const { links, graph } = this.#state;
-    const { endpoint, transceivers } = graph.columns.compute;
-    const first = endpoint[compute]!;
-    for (let t = first; t < first + transceivers[compute]!; t += 1) {
-      const node = links.farNode[t]!;
-      if (node < 0) continue;
-      if (!links.atSwitch(t) || links.isOptical(node >> 2) || this.#barren[node >> 2] === 0)
-        return false;
-    }
-    return true;
   }
 }

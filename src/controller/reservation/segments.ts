@@ -26,6 +26,10 @@ export class Segments {
   /** The longest free run of each brick. */
   readonly longest: Int32Array;
 
+  /** Free segments of all bricks, and how many the largest brick has. */
+  totalFree = 0;
+  readonly largest: number;
+
   /** What `find` found last: start and length of the run, and what `longest` is without it. */
   foundFirst = 0;
   foundLength = 0;
@@ -43,6 +47,8 @@ export class Segments {
     this.quarantined = new Int32Array(words);
     this.freeCount = segments.slice();
     this.longest = segments.slice();
+    this.largest = segments.reduce((most, each) => Math.max(most, each), 0);
+    this.totalFree = segments.reduce((sum, each) => sum + each, 0);
     for (let m = 0; m < count; m += 1) {
       this.free.fill(-1, this.word[m]!, this.word[m]! + (segments[m]! >> 5));
       const rest = segments[m]! & 31;
@@ -116,6 +122,7 @@ export class Segments {
     this.#clear(this.free, memory, this.foundFirst, count);
     this.#set(this.taken, memory, this.foundFirst, count);
     this.freeCount[memory]! -= count;
+    this.totalFree -= count;
     this.longest[memory] = rest > this.foundRest ? rest : this.foundRest;
   }
 
@@ -173,6 +180,7 @@ export class Segments {
       at += some;
     }
     this.freeCount[memory]! += opened;
+    this.totalFree += opened;
     if (opened === count) {
       const run = this.#before(memory, first) + count + this.#after(memory, end);
       if (run > this.longest[memory]!) this.longest[memory] = run;
@@ -253,7 +261,9 @@ export class Segments {
 
   /** Counts a brick again from its bits. */
   refresh(memory: number): void {
-    this.freeCount[memory] = this.countIn(this.free, memory);
+    const free = this.countIn(this.free, memory);
+    this.totalFree += free - this.freeCount[memory]!;
+    this.freeCount[memory] = free;
     this.find(memory, 0x7fff_ffff);
     this.longest[memory] = this.foundLength;
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isRefusal, ReservationCore } from '../../../src/controller/reservation/core.js';
 import type { Reservation, ReserveRequest } from '../../../src/controller/reservation/types.js';
 import { Ledger, wayOf } from './support/ledger.js';
@@ -22,6 +22,8 @@ function filled(made: Wiring, requests: readonly ReserveRequest[]) {
 }
 
 const state = fc.tuple(fc.oneof(wiring, rackWiring), fc.array(request, { maxLength: 10 }));
+
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('the walk', () => {
   it('finds the fewest hops that have capacity, or says that there are none', () => {
@@ -57,7 +59,7 @@ describe('the walk', () => {
         if (!known) expect(hops.length).toBe(fewest);
         expect(m).toBeLessThan(memory.count);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 
@@ -83,7 +85,7 @@ describe('the walk', () => {
         };
         expect(core.explain(one)).toBe('fits');
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -111,7 +113,7 @@ describe('the walk', () => {
         }
         expect(isRefusal(core.reserve(one))).toBe(!possible);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 });
