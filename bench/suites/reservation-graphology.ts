@@ -1,66 +1,19 @@
 import graphology from 'graphology';
 import type { Graph } from '../../src/controller/inventory/graph.js';
 import type { Reservation, ReserveRequest } from '../../src/controller/reservation/types.js';
+import { joinRun } from './reservation-graphology-types.js';
+import type {
+  ComputeNode,
+  Edge,
+  Held,
+  Lane,
+  MemoryNode,
+  Node,
+  Path,
+  Step,
+} from './reservation-graphology-types.js';
 
-/** One of the links between two nodes. A brick's are its transceivers. */
-interface Lane {
-  free: number;
-  /** At a circuit switch: the lane that a circuit joins it with, by switch. */
-  peer: Map<string, Lane>;
-  circuits: number;
-}
-interface Edge {
-  lanes: Lane[];
-}
-interface ComputeNode {
-  kind: 'compute';
-  islands: number[];
-  local: number;
-  memports: number;
-  /** Open paths by memory brick. */
-  paths: Map<string, Path[]>;
-}
-interface MemoryNode {
-  kind: 'memory';
-  /** Free runs in order. */
-  runs: { first: number; count: number }[];
-}
-interface SwitchNode {
-  kind: 'electrical' | 'optical';
-}
-type Node = ComputeNode | MemoryNode | SwitchNode;
-
-interface Path {
-  compute: string;
-  memory: string;
-  /** Switches, and the lanes into, between and out of them. */
-  switches: string[];
-  lanes: Lane[];
-  util: number;
-  runs: number;
-}
-interface Taken {
-  memory: string;
-  first: number;
-  count: number;
-  path: Path;
-}
-export interface Held {
-  compute: string;
-  island: number;
-  cores: number;
-  local: number;
-  util: number;
-  runs: Taken[];
-  paths: Path[];
-}
-
-/** An arrival of the walk at a switch. */
-interface Step {
-  node: string;
-  lane: Lane;
-  before: Step | undefined;
-}
+export type { Held };
 
 /** Compute bricks that are tried for a run of all segments in one hop. */
 const TRIES = 8;
@@ -324,29 +277,11 @@ export class GraphologyRack {
     node.memports += runs.length;
     for (const { memory, first, count, path } of runs) {
       path.runs -= 1;
-      this.#join(memory, first, count);
+      joinRun(this.#memory(memory).runs, first, count);
     }
     for (const path of paths) {
       this.#take(path, -util);
       if (path.runs === 0) this.#close(path);
-    }
-  }
-
-  #join(memory: string, first: number, count: number): void {
-    const { runs } = this.#memory(memory);
-    let at = runs.findIndex((run) => run.first > first);
-    if (at === -1) at = runs.length;
-    const before = runs[at - 1];
-    const after = runs[at];
-    const joins = after !== undefined && first + count === after.first;
-    if (before !== undefined && before.first + before.count === first) {
-      before.count += count + (joins ? after.count : 0);
-      if (joins) runs.splice(at, 1);
-    } else if (joins) {
-      after.first = first;
-      after.count += count;
-    } else {
-      runs.splice(at, 0, { first, count });
     }
   }
 
