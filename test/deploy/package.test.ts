@@ -9,8 +9,8 @@ import { finished, startProgram } from '../support/cli.js';
 import { scratchDir } from '../support/scratch.js';
 
 const SLOW_MS = 15 * 60_000;
-/** What the package weighs; the README says "1 MB". */
-const SIZE_MAX = 1_500_000;
+/** What the package weighs; the README says "2 MB". */
+const SIZE_MAX = 2_000_000;
 
 const scratch = scratchDir('package');
 const prefix = join(scratch, 'usr-local');
@@ -84,7 +84,7 @@ describe('the package', () => {
   it('has nothing else', () => {
     const top = new Set(paths().map((path) => path.split('/').slice(0, 2).join('/')));
     const wanted =
-      /^(bin|deploy|docs|qemu-patches|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
+      /^(bin|clients|deploy|docs|man|qemu-patches|tools)\/|^dist\/(bundle|src)$|^kernel\/(bindings|build|COPYING|dkms\.conf|fragments|Makefile|module)$|^native\/(abi|cmake|src)$|^prebuilds\/linux-\w+$|^scripts\/[\w-]+(\.mjs)?$|^src\/rack$|^[^/]+$/;
     expect([...top].filter((path) => !wanted.test(path))).toEqual([]);
     const junk = /(^|\/)(test|tests|fuzz|node_modules|cache)\/|\.(o|ko|cmd|stamp|log|tgz|map)$/;
     expect(paths().filter((path) => junk.test(path))).toEqual([]);
