@@ -9,6 +9,7 @@ import {
   type RemoveCommand,
 } from '../abi/d44/index.js';
 import { SdmError } from '../common/errors.js';
+import { d44Id } from './attachment-id.js';
 import { matchSegment } from './d44/match.js';
 import { checkOwnAddress } from './d44/own-address.js';
 import { QUEUE_MS } from './defaults.js';
@@ -156,7 +157,7 @@ export class RemoteMemory {
 function requestOf(segment: AddSegment): AttachRequest {
   const { start, remote, net } = segment;
   return {
-    id: `d44-${hex(start)}`,
+    id: d44Id(hex(start)),
     mode: 'device',
     size: sizeOf(segment),
     start,

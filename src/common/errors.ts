@@ -99,6 +99,7 @@ export const ERRORS = {
   SDM_DEVICE_MAPPED: { status: 409, when: 'programs still map the range of the attachment' },
   SDM_SCRUB: { status: 500, when: 'a range did not read zero after its scrub' },
   SDM_STALE_EPOCH: { status: 409, when: 'a controller commands with an epoch that is over' },
+  SDM_GONE: { status: 410, when: 'a controller names an id that it has deleted before' },
   SDM_OTHER_BRICK: { status: 403, when: 'a command names the address of another brick' },
   SDM_FAILED: { status: 500, when: 'a step failed and could not be undone' },
 

@@ -1,4 +1,5 @@
 import { checkOwner, nextOwner } from '../owners.js';
+import { Tombstones } from '../tombstones.js';
 import type { AttachRequest, Attachment, Caller, DetachOptions, Ensured, Log } from '../types.js';
 import type { Machine } from './machine.js';
 import { linkOf, normalise, viewOf, type AttachmentRecord } from './record.js';
@@ -17,6 +18,7 @@ export interface CommandParts extends ReserveParts {
 export class AttachmentCommands {
   readonly #parts: CommandParts;
   readonly #node: number;
+  readonly #tombstones = new Tombstones();
 
   /** @param node for system-ram where a request names none. */
   constructor(parts: CommandParts, node: number) {
@@ -39,6 +41,7 @@ export class AttachmentCommands {
       checkRepeated(existing, normal, caller);
       return { attachment: await this.#again(context, existing, caller), created: false };
     }
+    this.#tombstones.check('attachment', id, caller);
     await memory.prepare(normal.mode, normal.node);
     const record = reserve(this.#parts, id, normal, caller);
     table.add(record);
@@ -59,6 +62,8 @@ export class AttachmentCommands {
     caller: Caller,
   ): Promise<Attachment> {
     const { table, machine, log } = this.#parts;
+    // said below in one way or the other: that it is not there, and is not to come
+    if (table.find(id) === undefined) this.#tombstones.add(id, caller);
     const freed = table.findFreed(id);
     if (freed !== undefined) return freed;
     const record = table.get(id);
@@ -73,7 +78,10 @@ export class AttachmentCommands {
     try {
       await machine.detach(context, record, change);
     } finally {
-      if (record.state === 'free') table.free(record, (view = this.view(record)));
+      if (record.state === 'free') {
+        table.free(record, (view = this.view(record)));
+        this.#tombstones.add(id, caller);
+      }
     }
     log.info({ id, owner: record.owner }, 'detached');
     return view ?? this.view(record);

@@ -2,6 +2,7 @@ import { CommandQueue, type Turn } from '../queue.js';
 import { NO_FAULTS, type Faults } from '../faults.js';
 import { checkCaller, checkOwner } from '../owners.js';
 import { Terms } from '../terms.js';
+import { Tombstones } from '../tombstones.js';
 import { JOURNAL_BUDGET_MS } from '../budget.js';
 import type { Caller, JournalView, Log } from '../types.js';
 import { leaving, noGrant, restOf, scrubbedOf, within } from './answer.js';
@@ -54,6 +55,7 @@ export class Lender implements LenderCore {
   readonly #terms: Terms;
   readonly #queue = new CommandQueue();
   readonly #ended = new Map<string, Scrubbed>();
+  readonly #tombstones = new Tombstones();
 
   private constructor(deps: LenderDeps) {
     const { brick, base, size, segmentSize, pool, journal, log } = deps;
@@ -143,6 +145,7 @@ export class Lender implements LenderCore {
         if (known.owner !== caller.owner) await this.#keep(turn, asked);
         return { grant: grantView(this.#parts.identity, asked, 'granted'), created: false };
       }
+      this.#tombstones.check('grant', id, caller);
       if (this.#model.leaving.has(id)) throw leaving(id);
       checkFree(this.#model, this.#parts.identity, asked);
       await scrubStray(this.#parts, turn, asked);
@@ -157,6 +160,8 @@ export class Lender implements LenderCore {
     const { retain = false, override = false } = options;
     const { identity } = this.#parts;
     return this.#run(`drop of grant ${id}`, caller, [id], async (turn) => {
+      // said below in one way or the other: that it is not there, and is not to come
+      if (!this.#model.grants.has(id)) this.#tombstones.add(id, caller);
       const before = this.#ended.get(id);
       if (before !== undefined) return before;
       const grant = this.#model.grants.get(id) ?? this.#model.leaving.get(id)?.grant;
@@ -166,6 +171,7 @@ export class Lender implements LenderCore {
       if (this.#model.grants.has(id)) {
         await this.#parts.faults.at('drop.checked');
         await turn.away(this.#deps.journal.record({ kind: 'drop', id, retain }));
+        this.#tombstones.add(id, caller);
         await this.#parts.faults.at('drop.journalled');
         const { owner } = caller;
         this.#parts.observer.event({ kind: 'dropped', id, owner, retained: retain });

@@ -41,6 +41,8 @@ export class Model {
   readonly #ports = new Map<number, string>();
   /** Ids that were given back: a repeated detach gets the same answer. */
   readonly #freed = new Map<string, string>();
+  /** Owner and id of what controllers have deleted. */
+  readonly #gone = new Set<string>();
 
   copy(): Model {
     const copy = new Model();
@@ -48,6 +50,7 @@ export class Model {
     for (const [id, a] of this.#attachments) copy.#attachments.set(id, { ...a });
     for (const [port, owner] of this.#ports) copy.#ports.set(port, owner);
     for (const [id, owner] of this.#freed) copy.#freed.set(id, owner);
+    for (const each of this.#gone) copy.#gone.add(each);
     return copy;
   }
 
@@ -90,17 +93,22 @@ export class Model {
       known.owner = caller.owner;
       return caller.owner;
     }
+    if (this.#gone.has(`${caller.owner} ${id}`)) return 'SDM_GONE';
     this.#attachments.set(id, { units, owner: caller.owner });
     this.#freed.delete(id);
     return caller.owner;
   }
 
   #detach(id: string, override: boolean, caller: Caller): Outcome {
+    const gone = (): unknown =>
+      caller.owner === LOCAL.owner || this.#gone.add(`${caller.owner} ${id}`);
+    if (!this.#attachments.has(id)) gone();
     if (this.#freed.has(id)) return `free of ${this.#freed.get(id)}`;
     const known = this.#attachments.get(id);
     if (known === undefined) return 'SDM_NOT_FOUND';
     if (!override && !may(known.owner, caller)) return 'SDM_NOT_OWNER';
     const owner = may(known.owner, caller) ? caller.owner : known.owner;
+    gone();
     this.#attachments.delete(id);
     this.#freed.set(id, owner);
     return `free of ${owner}`;
