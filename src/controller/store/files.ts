@@ -1,5 +1,6 @@
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, open, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { SdmError } from '../../common/errors.js';
 import { native } from '../../native/index.js';
 import type { FileLock } from '../../native/types.js';
 
@@ -34,16 +35,19 @@ export async function claimDatabase(path: string): Promise<FileLock> {
 
 /**
  * Lets `write` make a file, and gives it its name when it is whole and durable; takes it away if that
- * fails. The file is for its owner alone.
+ * fails. The file is for its owner alone. What has that name already stays as it is.
+ * @throws SDM_CONFLICT if there is something of that name, SDM_INPUT if nothing can be made there.
  */
-export async function replaceFile(
+export async function makeFile(
   path: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${Date.now()}`);
+  const directory = dirname(path);
+  const temporary = join(directory, `.${basename(path)}.${process.pid}.${Date.now()}`);
+  await refuseTaken(path);
+  // Not there before: nobody has laid a link there for us to follow.
+  await (await open(temporary, 'wx', 0o600).catch((error: unknown) => cannot(path, error))).close();
   try {
-    // Not there before: nobody has laid a link there for us to follow.
-    await (await open(temporary, 'wx', 0o600)).close();
     await write(temporary);
     const file = await open(temporary, 'r');
     try {
@@ -51,12 +55,57 @@ export async function replaceFile(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    // rename() would replace what came there meanwhile
+    await link(temporary, path).catch((error: unknown) => cannot(path, error));
+    await unlink(temporary);
+    await syncDirectory(directory);
   } catch (error) {
     await Promise.all(
       ['', '-wal', '-shm', '-journal'].map((end) => rm(temporary + end, { force: true })),
     );
     throw error;
   }
+}
+
+/** Names at which a database finds what is its own, whether they are there now or not. @throws SDM_INPUT. */
+export async function refuseBeside(database: string, path: string): Promise<void> {
+  if (!basename(path).startsWith(basename(database))) return;
+  const [ours, theirs] = await Promise.all(
+    [database, path].map((each) => stat(dirname(each)).catch(() => undefined)),
+  );
+  if (ours === undefined || ours.dev !== theirs?.dev || ours.ino !== theirs.ino) return;
+  throw new SdmError('SDM_INPUT', `${path} is a name of the store itself; name another file`, {
+    details: { path },
+  });
+}
+
+async function refuseTaken(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined); // why not, the attempt to make it says
+  if (found !== undefined) throw taken(path);
+}
+
+function taken(path: string): SdmError {
+  return new SdmError('SDM_CONFLICT', `${path} is there already, and stays; name a new file`, {
+    details: { path },
+  });
+}
+
+/** Why no file can be made, in words. @throws always. */
+function cannot(path: string, cause: unknown): never {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  if (code === 'EEXIST') throw taken(path);
+  const directory = dirname(path);
+  const why: Readonly<Record<string, string>> = {
+    ENOENT: `there is no directory ${directory}; make it first`,
+    ENOTDIR: `${directory} is no directory`,
+    EACCES: `this daemon may not write to ${directory}`,
+    EPERM: `this daemon may not make files in ${directory}, or its file system knows no links`,
+    EROFS: `${directory} is read-only for this daemon`,
+    ENAMETOOLONG: 'the name is too long',
+    EISDIR: 'it is a directory',
+  };
+  const reason = why[code];
+  throw reason === undefined
+    ? new SdmError('SDM_SYSTEM', `${path} cannot be made: ${message}`, { details: { path }, cause })
+    : new SdmError('SDM_INPUT', `${path} cannot be made: ${reason}`, { details: { path }, cause });
 }

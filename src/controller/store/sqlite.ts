@@ -3,7 +3,7 @@ import { SdmError } from '../../common/errors.js';
 import type { FileLock } from '../../native/types.js';
 import { checkKey, checkTransaction, checkTtl } from './check.js';
 import { deferred, type Deferred } from './deferred.js';
-import { claimDatabase, replaceFile } from './files.js';
+import { claimDatabase, makeFile, refuseBeside } from './files.js';
 import { History } from './history.js';
 import { LeaseClock } from './leases.js';
 import type { Operation, Outcome } from './protocol.js';
@@ -120,7 +120,18 @@ class SqliteStore implements Store {
 
   async backup(path: string): Promise<void> {
     this.#refuseIfGone();
-    const done = replaceFile(resolve(path), async (temporary) => {
+    const done = this.#backup(resolve(path));
+    this.#backups.add(done);
+    try {
+      await done;
+    } finally {
+      this.#backups.delete(done);
+    }
+  }
+
+  async #backup(path: string): Promise<void> {
+    await refuseBeside(this.#path, path);
+    await makeFile(path, async (temporary) => {
       const doing = `copying ${this.#path} to ${path}`;
       const deadlineMs = LONG * this.#deadlineMs;
       await this.#thread.call({ kind: 'backup', path: temporary }, doing, deadlineMs);
@@ -129,12 +140,6 @@ class SqliteStore implements Store {
       await checker.opened();
       await checker.ended();
     });
-    this.#backups.add(done);
-    try {
-      await done;
-    } finally {
-      this.#backups.delete(done);
-    }
   }
 
   close(): Promise<void> {

@@ -101,8 +101,9 @@ export interface Store {
   revokeLease(id: string): Promise<void>;
   leases(): Promise<LeaseView[]>;
   /**
-   * Writes a copy, as of some moment of this call, to a file: whole and checked, or not at all. A file
-   * that is there is replaced. Commits go on meanwhile.
+   * Writes a copy, as of some moment of this call, to a file: whole and checked, or not at all. Commits
+   * go on meanwhile. Rejects with SDM_CONFLICT if there is such a file: it stays as it is. SDM_INPUT:
+   * nothing can be made there, or it is a name of the store's own.
    */
   backup(path: string): Promise<void>;
   /** Resolves with why the store cannot go on; it never rejects. Who uses it ends its process then. */

@@ -1,6 +1,7 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -40,8 +41,8 @@ test('a backup under load restores: all from before it, and of what came meanwhi
     while (!stop) await Promise.all(Array.from({ length: 8 }, one));
   })();
 
-  const target = join(dir, `${count}`, 'backup.db');
   for (let round = 0; round < 3; round++) {
+    const target = join(dir, `${count}`, `backup-${round}.db`);
     const before = acked;
     await store.backup(target);
     const restored = join(dir, `${count}-restored-${round}`, 'store.db');
@@ -63,13 +64,13 @@ test('a backup under load restores: all from before it, and of what came meanwhi
   expect((await store.range('a/')).length).toBe(next);
 });
 
-test('it is one file, for its owner alone, and takes the place of the one before', async () => {
+test('it is one file, for its owner alone', async () => {
   const target = join(dir, `${count}`, 'backup.db');
-  writeFileSync(target, 'old', { mode: 0o644 });
   await store.commit({ put: [{ key: 'a', value: '1' }] });
   await store.grantLease('l', 60_000);
   await store.backup(target);
   expect((statSync(target).mode & 0o777).toString(8)).toBe('600');
+  expect(statSync(target).nlink).toBe(1);
   expect(readdirSync(join(dir, `${count}`)).sort()).toEqual(
     ['backup.db', 'store.db', 'store.db-wal', 'store.db.lock'].sort(),
   );
@@ -79,19 +80,53 @@ test('it is one file, for its owner alone, and takes the place of the one before
   await copy.close();
 });
 
-test('a link at its place is replaced, not followed', async () => {
-  const victim = join(dir, `${count}`, 'victim');
-  const target = join(dir, `${count}`, 'backup.db');
-  writeFileSync(victim, 'precious');
-  symlinkSync(victim, target);
-  await store.backup(target);
-  expect(readFileSync(victim, 'utf8')).toBe('precious');
+test('what is at its place stays: a file, a link, a link to nothing, a directory', async () => {
+  const at = (name: string): string => join(dir, `${count}`, name);
+  writeFileSync(at('file'), 'precious');
+  symlinkSync(at('file'), at('link'));
+  symlinkSync(at('nothing'), at('dangling'));
+  mkdirSync(at('directory'));
+  for (const name of ['file', 'link', 'dangling', 'directory']) {
+    await expect(store.backup(at(name)), name).rejects.toMatchObject({ code: 'SDM_CONFLICT' });
+  }
+  expect(readFileSync(at('file'), 'utf8')).toBe('precious');
+  expect(existsSync(at('nothing'))).toBe(false);
+  expect(readdirSync(at('')).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
-test('one to a directory that there is not leaves the store as it is', async () => {
+test('of two to one place one is made', async () => {
+  const target = join(dir, `${count}`, 'backup.db');
+  const done = await Promise.allSettled([store.backup(target), store.backup(target)]);
+  expect(done.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  await (await openStore({ path: target, log: SILENT })).close();
+});
+
+test('it never takes a name of the store itself, by whatever way', async () => {
+  await store.commit({ put: [{ key: 'a', value: '1' }] });
+  symlinkSync(join(dir, `${count}`), join(dir, `${count}-alias`));
+  for (const name of ['store.db', 'store.db-wal', 'store.db-journal', 'store.db-shm']) {
+    for (const directory of [`${count}`, `${count}-alias`]) {
+      await expect(store.backup(join(dir, directory, name)), name).rejects.toMatchObject({
+        code: 'SDM_INPUT',
+      });
+    }
+  }
+  await store.close();
+  store = await openStore({ path, log: SILENT });
+  expect(await store.range('')).toMatchObject([{ key: 'a', value: '1' }]);
+});
+
+test('one to where none can be made says why, and leaves the store as it is', async () => {
   const target = join(dir, 'nowhere', 'backup.db');
-  await expect(store.backup(target)).rejects.toThrow('nowhere');
+  await expect(store.backup(target)).rejects.toMatchObject({
+    code: 'SDM_INPUT',
+    message: expect.stringContaining(`there is no directory ${join(dir, 'nowhere')}`),
+  });
   expect(existsSync(join(dir, 'nowhere'))).toBe(false);
+  await expect(store.backup(join(path, 'backup.db'))).rejects.toMatchObject({
+    code: 'SDM_INPUT',
+    message: expect.stringContaining(`${path} is no directory`),
+  });
   expect(await store.commit({ put: [{ key: 'a', value: '1' }] })).toMatchObject({ ok: true });
 });
 

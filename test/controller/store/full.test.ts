@@ -59,9 +59,9 @@ describe.skipIf(!MOUNTS)('a disk that is full', () => {
     const value = JSON.stringify('x'.repeat(100_000));
     for (let i = 0; i < 40; i++) await store.commit({ put: [{ key: `k/${i}`, value }] });
     const target = join(disk, 'backup.db');
-    writeFileSync(target, 'the one of yesterday');
+    writeFileSync(join(disk, 'yesterday.db'), 'the one of yesterday');
     await expect(store.backup(target)).rejects.toMatchObject({ code: 'SDM_STORE' });
-    expect(spawnSync('ls', ['-A', disk], { encoding: 'utf8' }).stdout).toBe('backup.db\n');
+    expect(spawnSync('ls', ['-A', disk], { encoding: 'utf8' }).stdout).toBe('yesterday.db\n');
     expect(await store.commit({ put: [{ key: 'z', value: '1' }] })).toMatchObject({ ok: true });
     await store.close();
   });
