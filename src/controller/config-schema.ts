@@ -2,11 +2,11 @@
 import { Type, type Static } from 'typebox';
 import { LOG_LEVELS } from '../common/log.js';
 import { closed } from '../common/server/forms.js';
+import { DEFAULT_ADDRESS } from './defaults.js';
 import { RECONCILE_OPTIONS } from './reconcile/types.js';
 import { AT_ONCE, TIMEOUTS } from './synthesizer/daemons.js';
 
 export const DEFAULT_NAME = 'rack';
-export const DEFAULT_ADDRESS = 'unix:/run/sdm/controller.sock';
 export const DEFAULT_STORE = '/var/lib/sdm-controller';
 
 const Path = (description: string, more: object = {}) =>

@@ -3,11 +3,31 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/common/paths.js';
+import { nodesOf, treeOf } from '../../src/cli/completion/tree.js';
+import { PROGRAMS } from '../../src/cli/programs.js';
+import { parseConfig } from '../../src/controller/config.js';
 import { scratchDir } from '../support/scratch.js';
 
 /** Tenths: what `systemd-analyze security` may find at most. */
 const EXPOSURE_MAX = 25;
 const scratch = scratchDir('units');
+
+it('makes the directory of the socket where the controller is, for itself and for who asks it', async () => {
+  const project = (path: string): string => readFileSync(join(projectDir(), path), 'utf8');
+  const unit = project('deploy/systemd/sdm-controller.service');
+  const [, directory = ''] = /^RuntimeDirectory=(.*)$/m.exec(unit) ?? [];
+  const address = `unix:/run/${directory}/controller.sock`;
+  const config = parseConfig({ topology: '/etc/sdm/topology.json' }, 'test');
+  expect(config.listen).toEqual([address]);
+  const tree = treeOf(await PROGRAMS['sdm']!());
+  const defaults = [...nodesOf(tree)]
+    .flatMap(({ options }) => options)
+    .filter(({ long }) => long === '--controller')
+    .map(({ defaultValue }) => defaultValue as unknown)
+    .filter((found) => found !== undefined);
+  expect(new Set(defaults)).toEqual(new Set([address]));
+  expect(project('clients/python/sdm/transport.py')).toContain(`DEFAULT_ADDRESS = "${address}"`);
+});
 
 function analyze(...args: readonly string[]) {
   return spawnSync('systemd-analyze', args, { encoding: 'utf8', timeout: 20_000 });

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .errors import SdmError, Unreachable
 
-DEFAULT_ADDRESS = "unix:/run/sdm/controller.sock"
+DEFAULT_ADDRESS = "unix:/run/sdm-controller/controller.sock"
 #: seconds; making a platform waits for its bricks
 DEFAULT_TIMEOUT = 300.0
 _SPIFFE = re.compile(r"spiffe://[^/]+/([^/]+)/(.+)\Z")

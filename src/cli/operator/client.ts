@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_ADDRESS } from '../../controller/defaults.js';
 import { isBrickId, BRICK_ID_EXPECTED } from '../../controller/inventory/brick-id.js';
 import { SdmError } from '../../common/errors.js';
 import { HttpClient, type CallOptions } from '../../common/http-client.js';
 import { integerArgument } from '../agent/client.js';
 
-export const DEFAULT_CONTROLLER = 'unix:/run/sdm/controller.sock';
 /** For commands that answer at once. */
 const QUICK_MS = 30_000;
 /** For commands that make hardware do something, seconds. */
@@ -37,7 +37,7 @@ export function reaches(command: Command): Command {
     .addOption(
       new Option('--controller <address>', 'where the controller listens')
         .env('SDM_CONTROLLER')
-        .default(DEFAULT_CONTROLLER),
+        .default(DEFAULT_ADDRESS),
     )
     .addOption(new Option('--token-file <file>', 'who you are, to it').env('SDM_TOKEN_FILE'))
     .addOption(
