@@ -5,6 +5,7 @@ import { compileTopology } from '../../src/controller/inventory/compile.js';
 import { generateTopology } from '../../src/controller/inventory/generate.js';
 import { indexTopology } from '../../src/controller/inventory/topology-index.js';
 import { NEXT_KEY, platformKey } from '../../src/controller/platforms/keys.js';
+import { Networks } from '../../src/controller/platforms/networks.js';
 import { newRecord } from '../../src/controller/platforms/new-record.js';
 import { ReservationCore } from '../../src/controller/reservation/core.js';
 import { openStore } from '../../src/controller/store/index.js';
@@ -38,7 +39,11 @@ export async function makeReserved(dir: string, count: number): Promise<Reserved
   writeFileSync(config, JSON.stringify({ topology: file, store, listen, log: 'error' }));
 
   const graph = compileTopology(topology);
-  const site = makeSite(topology, indexTopology(topology), graph);
+  const index = indexTopology(topology);
+  const networks = new Networks();
+  const ids = index.memory.map(({ id }) => id);
+  networks.take(networks.missing(ids, () => []));
+  const site = makeSite(topology, index, graph, networks);
   const core = new ReservationCore(graph);
   const filled = await openStore({ path: join(store, 'controller.db'), log: SILENT });
   for (let first = 1; first <= count; first += AT_ONCE) {

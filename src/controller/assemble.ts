@@ -7,6 +7,7 @@ import { openTransport } from './open.js';
 import { Ledger } from './platforms/ledger.js';
 import { PlatformManager, type ManagerParts } from './platforms/manager.js';
 import type { Defaults } from './platforms/requests.js';
+import { Turns } from './platforms/turns.js';
 import { Rack } from './rack.js';
 import { createReconciler, type ReconcileOptions } from './reconcile/index.js';
 import { POLICIES } from './reservation/policies/index.js';
@@ -16,7 +17,7 @@ import { Steps } from './synthesizer/steps.js';
 import type { OpenTransport } from './synthesizer/transport.js';
 import { Wires } from './synthesizer/wires.js';
 import { Trays } from './trays.js';
-import type { BrickId, BrickRecord, PlatformRecord, ReconcilePort, Reconciler } from './types.js';
+import type { BrickChange, BrickId, PlatformRecord, ReconcilePort, Reconciler } from './types.js';
 import type { ControllerEvent } from './views.js';
 
 export interface ControllerOptions {
@@ -45,7 +46,7 @@ export interface Parts {
   readonly trays: Trays;
   readonly events: EventLog<ControllerEvent>;
   readonly open: OpenTransport;
-  setBrick(id: BrickId, record: BrickRecord): Promise<void>;
+  setBrick(id: BrickId, change: BrickChange): Promise<boolean>;
 }
 
 /**
@@ -59,8 +60,9 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   const trays = new Trays(store, log);
   const registered = trays.load(options.topology);
   const reading = ledger.read();
-  const rack = new Rack(await registered);
+  const rack = new Rack(await registered, ledger.networks);
   await ledger.load(reading);
+  await rack.nameNetworks(ledger);
   const { site } = rack;
   const events = new EventLog<ControllerEvent>();
   const open = openTransport(site, options.pki);
@@ -78,10 +80,16 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
     },
   };
   const manager = new PlatformManager(parts);
-  const setBrick = async (id: BrickId, record: BrickRecord): Promise<void> => {
-    await ledger.commit('brick', { bricks: [[id, record]] });
-    rack.applyBrick(ledger, id);
-  };
+  // not among the turns of commands: one that has its turn may have to say something of a brick
+  const words = new Turns();
+  const setBrick = (id: BrickId, change: BrickChange): Promise<boolean> =>
+    words.run(id, async () => {
+      const record = change(ledger.bricks.get(id) ?? {});
+      if (record === undefined) return false;
+      await ledger.commit('brick', { bricks: [[id, record]] });
+      rack.applyBrick(ledger, id);
+      return true;
+    });
   const port: ReconcilePort = {
     ...{ name, epoch, store, events, steps, setBrick },
     platforms: ledger.platforms,

@@ -128,9 +128,8 @@ export class Controller implements api.ControllerCore {
   async drain(id: api.BrickId, on: boolean, _who: api.Who): Promise<api.BrickView> {
     await this.reconciled;
     this.brick(id);
-    const { ledger, setBrick, events } = this.#parts;
-    const { drained: _, ...rest } = ledger.bricks.get(id) ?? {};
-    await setBrick(id, on ? { ...rest, drained: true } : rest);
+    const { setBrick, events } = this.#parts;
+    await setBrick(id, ({ drained: _, ...rest }) => (on ? { ...rest, drained: true } : rest));
     const view = this.brick(id);
     events.append({ kind: 'brick', id, liveness: view.liveness, drained: view.drained });
     return view;
@@ -168,6 +167,7 @@ export class Controller implements api.ControllerCore {
       await manager.turns.alone(async () => {
         const used = this.#used();
         const next = trays.joined(rack.topology, registration, (id) => used.has(id));
+        await rack.nameNetworks(ledger, next.topology);
         rack.change(next.topology, ledger, wires);
       });
     }

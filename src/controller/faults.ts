@@ -20,6 +20,7 @@ export const COMMITS = [
   'release.pending',
   'scrub.end',
   'brick',
+  'network',
   'save',
 ] as const;
 export type CommitName = (typeof COMMITS)[number];

@@ -4,6 +4,8 @@ import { indexTopology, type TopologyIndex } from './inventory/topology-index.js
 import type { Topology } from './inventory/topology-schema.js';
 import { restore } from './platforms/restore.js';
 import type { Ledger } from './platforms/ledger.js';
+import { recordedNumbers, type Networks } from './platforms/networks.js';
+import type { BrickId } from './records.js';
 import { ReservationCore } from './reservation/core.js';
 import { makeSite, type Site } from './synthesizer/site.js';
 import type { Wires } from './synthesizer/wires.js';
@@ -17,12 +19,15 @@ export class Rack {
   graph: Graph;
   core: ReservationCore;
 
-  constructor(topology: Topology) {
+  readonly #networks: Networks;
+
+  constructor(topology: Topology, networks: Networks) {
+    this.#networks = networks;
     this.topology = topology;
     this.index = indexTopology(topology);
     this.graph = compileTopology(topology);
     this.core = new ReservationCore(this.graph);
-    this.site = makeSite(topology, this.index, this.graph);
+    this.site = makeSite(topology, this.index, this.graph, networks);
   }
 
   /** Claims what the records say. @throws as `restore`. */
@@ -36,11 +41,23 @@ export class Rack {
    * @throws as `restore`; nothing is changed then.
    */
   change(topology: Topology, ledger: Ledger, wires: Wires): void {
-    const next = new Rack(topology);
+    const next = new Rack(topology, this.#networks);
     next.restore(ledger, wires);
     const { index, graph, core, site } = next;
     Object.assign(this, { topology, index, graph, core });
     Object.assign(this.site, site);
+  }
+
+  /** Gives a number to each memory brick of a topology that has none; durable when it resolves. */
+  async nameNetworks(ledger: Ledger, topology: Topology = this.topology): Promise<void> {
+    const { memory } = topology === this.topology ? this.index : indexTopology(topology);
+    const transceivers = (brick: BrickId): number | undefined =>
+      this.site.computes.get(brick)?.transceivers;
+    const missing = ledger.networks.missing(
+      memory.map(({ id }) => id),
+      () => recordedNumbers(ledger.platforms.values(), transceivers),
+    );
+    await ledger.keepNetworks(missing);
   }
 
   /** Tells the core whether anything new may go to a brick. */

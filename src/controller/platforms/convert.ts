@@ -44,7 +44,7 @@ export function attachmentsOf(
       },
       util: path.util,
       reservation: number,
-      outId: hex(outIdOf(compute, memory, path)),
+      outId: hex(outIdOf(site, compute, memory, path)),
       mode,
       ...(mode === 'device' || node === undefined ? {} : { node }),
       state: 'reserved',
@@ -53,8 +53,14 @@ export function attachmentsOf(
 }
 
 /** Leads over the path's transceiver, outId mod their number, to the memory brick. */
-function outIdOf(compute: ComputeSite, memory: MemorySite, path: ReservedPath): bigint {
-  return BigInt(memory.index) * BigInt(compute.transceivers) + BigInt(path.computeTransceiver);
+function outIdOf(
+  site: Site,
+  { transceivers }: ComputeSite,
+  { id }: MemorySite,
+  { computeTransceiver }: ReservedPath,
+): bigint {
+  const network = BigInt(site.networkOf(id));
+  return network * BigInt(transceivers) + BigInt(computeTransceiver);
 }
 
 /** Numbers of the reservations that a platform holds; 0 has its cores and local memory. */

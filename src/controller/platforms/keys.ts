@@ -5,6 +5,7 @@ export const PLATFORMS = 'platforms/';
 export const BRICKS = 'bricks/';
 export const SCRUBS = 'scrubs/';
 export const LEASES = 'leases/';
+export const NETWORKS = 'network/';
 
 const padded = (id: number): string => String(id).padStart(10, '0');
 
@@ -12,6 +13,7 @@ export const platformKey = (id: number): string => `${PLATFORMS}${padded(id)}`;
 export const brickKey = (id: string): string => `${BRICKS}${id}`;
 export const scrubKey = (memory: string, attachment: string): string =>
   `${SCRUBS}${memory}/${attachment}`;
+export const networkKey = (memory: string): string => `${NETWORKS}${memory}`;
 /** Put with a lease: when it goes, so does the platform. */
 export const leaseKey = (platform: number): string => `${LEASES}${padded(platform)}`;
 /** Of the lease itself. */

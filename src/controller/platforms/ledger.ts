@@ -8,13 +8,18 @@ import {
   EPOCH_KEY,
   leaseKey,
   leaseId,
+  NETWORKS,
   NEXT_KEY,
   platformKey,
   PLATFORMS,
   scrubKey,
   SCRUBS,
 } from './keys.js';
+import { networkPut, Networks, type NetworkNumber } from './networks.js';
 import { snapshotOf } from './view.js';
+
+/** Put in one transaction: a store may bound how many there can be. */
+const NETWORKS_AT_ONCE = 4_096;
 
 /** What one commit changes. */
 export interface Change {
@@ -45,6 +50,7 @@ export class Ledger {
   readonly shown = new Map<number, PlatformRecord>();
   readonly scrubs = new Map<string, ScrubRecord>();
   readonly bricks = new Map<string, BrickRecord>();
+  readonly networks = new Networks();
   readonly store: Store;
   /** Resolves when another controller has taken over: this process must end. It never rejects. */
   readonly replaced: Promise<Error>;
@@ -62,7 +68,7 @@ export class Ledger {
 
   /** Asks the store for what it has: its thread reads while the caller goes on. */
   read(): Promise<Entry[][]> {
-    const prefixes = [PLATFORMS, SCRUBS, BRICKS, NEXT_KEY];
+    const prefixes = [PLATFORMS, SCRUBS, BRICKS, NEXT_KEY, NETWORKS];
     const reading = Promise.all(prefixes.map((prefix) => this.store.range(prefix)));
     reading.catch(() => {}); // told by load()
     return reading;
@@ -70,7 +76,7 @@ export class Ledger {
 
   /** Takes what was read; once. @throws SDM_RECORD for what is no record. */
   async load(reading: Promise<Entry[][]>): Promise<void> {
-    const [platforms, scrubs, bricks, next] = await reading;
+    const [platforms, scrubs, bricks, next, networks] = await reading;
     for (const { key, value } of platforms!) {
       const record = parsed<PlatformRecord>(key, value);
       this.platforms.set(record.id, record);
@@ -83,6 +89,16 @@ export class Ledger {
     }
     for (const { key, value } of next!) {
       this.#next = Math.max(this.#next, parsed<number>(key, value));
+    }
+    this.networks.load(networks!);
+  }
+
+  /** Numbers of memory bricks, for good; they may be used when it resolves. @throws as `commit`. */
+  async keepNetworks(numbers: readonly NetworkNumber[]): Promise<void> {
+    for (let at = 0; at < numbers.length; at += NETWORKS_AT_ONCE) {
+      const some = numbers.slice(at, at + NETWORKS_AT_ONCE);
+      await this.commit('network', { put: some.map(networkPut) });
+      this.networks.take(some);
     }
   }
 

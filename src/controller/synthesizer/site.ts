@@ -4,6 +4,7 @@ import { segmentMiB } from '../inventory/compile.js';
 import type { Graph } from '../inventory/graph.js';
 import type { TopologyIndex } from '../inventory/topology-index.js';
 import type { BrickEntry, Topology } from '../inventory/topology-schema.js';
+import type { Networks } from '../platforms/networks.js';
 import type { AttachmentMode, BrickId } from '../records.js';
 
 /** Where things of the rack are; addresses are those of daemons, none: nothing is programmed there. */
@@ -61,12 +62,19 @@ export interface Site {
   readonly computeAt: readonly ComputeSite[];
   readonly memoryAt: readonly MemorySite[];
   readonly switchAt: readonly SwitchSite[];
+  /** Of a memory brick. @throws SDM_INTERNAL for one that has no number yet. */
+  networkOf(memory: BrickId): number;
   /** "rack.box", by index of the box. */
   boxName(index: number): string;
 }
 
 /** @param index of the same topology as the graph. */
-export function makeSite(topology: Topology, index: TopologyIndex, graph: Graph): Site {
+export function makeSite(
+  topology: Topology,
+  index: TopologyIndex,
+  graph: Graph,
+  networks: Pick<Networks, 'of'>,
+): Site {
   const computeAt = index.compute.map(({ id, entry, index: at }): ComputeSite => {
     const {
       address,
@@ -107,6 +115,7 @@ export function makeSite(topology: Topology, index: TopologyIndex, graph: Graph)
     ...{ computes: byId(computeAt), memories: byId(memoryAt) },
     ...{ accelerators: byId(accelerators), switches: byId(switchAt) },
     ...{ computeAt, memoryAt, switchAt },
+    networkOf: (memory) => networks.of(memory),
     boxName: (box) => graph.boxName(box),
   };
 }
