@@ -65,7 +65,7 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   await rack.nameNetworks(ledger);
   const { site } = rack;
   const events = new EventLog<ControllerEvent>();
-  const open = openTransport(site, options.pki);
+  const open = openTransport(rack, options.pki);
   const headers = { 'sdm-controller': name, 'sdm-epoch': String(epoch) };
   const daemons = new Daemons({ open, headers, timeouts, atOnce });
   const wires = new Wires(site, daemons);
