@@ -1,7 +1,8 @@
 import { hex } from '../abi/numbers.js';
 import { SdmError } from '../common/errors.js';
 import type { Ledger } from './platforms/ledger.js';
-import type { Site } from './synthesizer/site.js';
+import type { Segments } from './reservation/segments.js';
+import type { MemorySite, Site } from './synthesizer/site.js';
 import type { BrickView, Liveness, SwitchView } from './views.js';
 
 interface Use {
@@ -15,8 +16,8 @@ export interface ViewParts {
   readonly site: Site;
   readonly ledger: Ledger;
   readonly liveness: (id: string) => Liveness;
-  /** Segments of a memory brick that nobody may have. */
-  readonly quarantined: (memory: number) => number;
+  /** As the reservation core has them: which of them are in quarantine. */
+  readonly segments: Segments;
 }
 
 /** What durable platforms have of each brick. */
@@ -89,14 +90,28 @@ function viewOf(parts: ViewParts, use: Use | undefined, id: string): BrickView |
   const dirty = [...ledger.scrubs.values()]
     .filter((scrub) => scrub.memory === id)
     .reduce((sum, { count }) => sum + count, 0);
-  const quarantined = parts.quarantined(memory.index);
-  const taken = (use?.segments ?? 0) + dirty + quarantined;
+  const { quarantined, idle } = quarantineOf(parts.segments, memory);
+  const taken = (use?.segments ?? 0) + dirty + idle;
   const free = Math.max(0, memory.segments - taken);
   return {
     ...common,
     type: 'memory',
     segments: { total: memory.segments, free, dirty, quarantined },
   };
+}
+
+/** Segments of a memory brick in quarantine, and those of them that nobody has and that are clean. */
+function quarantineOf(
+  segments: Segments,
+  { index, segments: count }: MemorySite,
+): { quarantined: number; idle: number } {
+  const quarantined = segments.countIn(segments.quarantined, index);
+  let idle = 0;
+  for (let n = 0; quarantined > 0 && n < count; n += 1) {
+    const is = (column: Int32Array): boolean => segments.has(column, index, n, 1);
+    if (is(segments.quarantined) && !is(segments.taken) && !is(segments.dirty)) idle += 1;
+  }
+  return { quarantined, idle };
 }
 
 export function switchViews({ site, ledger }: Pick<ViewParts, 'site' | 'ledger'>): SwitchView[] {

@@ -198,7 +198,7 @@ export class Controller implements api.ControllerCore {
   }
 
   problems(): api.Problem[] {
-    return problemsOf(this.#parts.ledger);
+    return problemsOf(this.#parts.ledger, this.overdue());
   }
 
   backup(path: string): Promise<void> {
@@ -206,7 +206,7 @@ export class Controller implements api.ControllerCore {
   }
 
   overdue(): string | undefined {
-    return undefined; // every step has a deadline of its own, and the store ends the process
+    return this.#parts.manager.overdue(this.#parts.daemons);
   }
 
   /** Commands that run. */
@@ -234,7 +234,7 @@ export class Controller implements api.ControllerCore {
   #views(): ViewParts {
     const { rack, ledger, reconciler } = this.#parts;
     return {
-      ...{ site: rack.site, ledger, quarantined: () => 0 },
+      ...{ site: rack.site, ledger, segments: rack.core.state.segments },
       liveness: (id) => reconciler.liveness(id),
     };
   }

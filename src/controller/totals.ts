@@ -22,8 +22,9 @@ export function totalsOf({ core, site }: Rack, ledger: Ledger): TotalsView {
 }
 
 /** What somebody should look at. */
-export function problemsOf(ledger: Ledger): Problem[] {
+export function problemsOf(ledger: Ledger, overdue: string | undefined): Problem[] {
   const problems: Problem[] = [];
+  if (overdue !== undefined) problems.push({ about: 'command', text: overdue });
   for (const { id, state, error } of ledger.shown.values()) {
     if (error === undefined || state === 'allocating') continue;
     problems.push({ about: 'platform', text: `platform ${id} is ${state}: ${error.message}` });

@@ -3,6 +3,7 @@ import { SdmError } from '../../common/errors.js';
 import type { AttachmentRecord, PlatformRecord } from '../records.js';
 import type { Reservation } from '../reservation/types.js';
 import type { Put } from '../store/types.js';
+import type { Daemons } from '../synthesizer/daemons.js';
 import type { Settled } from '../types.js';
 import type {
   AllocateRequest,
@@ -14,6 +15,7 @@ import type {
   ShrinkResult,
   Who,
 } from '../views.js';
+import { commandBudgetMs } from './budget.js';
 import { attachmentsOf, reservationOf } from './convert.js';
 import { Endings, isEnd, stepFailed, type EndingParts } from './endings.js';
 import { chosen, granted, remembered } from './manager-parts.js';
@@ -170,6 +172,18 @@ export class PlatformManager {
 
   settleScrubs(memory: string): Promise<number> {
     return this.turns.run(`scrub ${memory}`, () => this.endings.scrubs(memory));
+  }
+
+  /** What hangs, in a sentence. Time in which calls waited for a daemon with enough of them does not count. */
+  overdue(daemons: Pick<Daemons, 'timeouts' | 'waitedAt' | 'overdue'>): string | undefined {
+    const { ledger } = this.parts;
+    const sizeOf = (key: number | string | undefined): number =>
+      typeof key === 'number'
+        ? (ledger.platforms.get(key)?.attachments.length ?? 0)
+        : ledger.scrubs.size;
+    const budgetMs = (key: number | string | undefined): number =>
+      commandBudgetMs(daemons.timeouts, sizeOf(key));
+    return daemons.overdue() ?? this.turns.overdue(budgetMs, daemons.waitedAt);
   }
 
   /** Refuses what has not begun, waits for the rest. */

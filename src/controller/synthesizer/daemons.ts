@@ -1,7 +1,6 @@
-import type { Headers } from './transport.js';
 import { Limiter } from './limiter.js';
 import { retry } from './retry.js';
-import type { OpenTransport, Transport } from './transport.js';
+import type { Headers, OpenTransport, Transport } from './transport.js';
 
 /** ms; how long each kind of call may take, and for how long a passing failure is tried again. */
 export interface Timeouts {
@@ -37,6 +36,15 @@ export interface Call {
   readonly signal?: AbortSignal;
 }
 
+/** Beyond its deadline a call that has not ended hangs. */
+const CALL_MARGIN_MS = 60_000;
+
+interface Running {
+  readonly what: string;
+  readonly since: number;
+  readonly timeoutMs: number;
+}
+
 export interface DaemonsOptions {
   readonly open: OpenTransport;
   /** Who commands: the controller's name and term. */
@@ -49,6 +57,7 @@ export interface DaemonsOptions {
 export class Daemons {
   readonly timeouts: Timeouts;
   readonly #options: DaemonsOptions;
+  readonly #running = new Set<Running>();
   readonly #peers = new Map<string, { readonly transport: Transport; readonly limiter: Limiter }>();
 
   constructor(options: DaemonsOptions) {
@@ -67,14 +76,37 @@ export class Daemons {
     const { headers } = this.#options;
     const retryMs = call.retryMs ?? this.timeouts.retryMs;
     return retry({ retryMs, signal }, () =>
-      limiter.run(() =>
-        transport.request({
-          ...{ method, path, headers, timeoutMs },
-          ...(body === undefined ? {} : { body }),
-          ...(signal === undefined ? {} : { signal }),
-        }),
-      ),
+      limiter.run(async () => {
+        const what = `${method} ${path} at ${address}`;
+        const running = { what, since: performance.now(), timeoutMs };
+        this.#running.add(running);
+        try {
+          return await transport.request({
+            ...{ method, path, headers, timeoutMs },
+            ...(body === undefined ? {} : { body }),
+            ...(signal === undefined ? {} : { signal }),
+          });
+        } finally {
+          this.#running.delete(running);
+        }
+      }),
     );
+  }
+
+  /** Of performance.now(): when a call had to wait last because its daemon had enough of them. */
+  get waitedAt(): number {
+    return Math.max(-Infinity, ...[...this.#peers.values()].map(({ limiter }) => limiter.waitedAt));
+  }
+
+  /** A call that goes on far beyond its deadline, in a sentence. */
+  overdue(): string | undefined {
+    const now = performance.now();
+    for (const { what, since, timeoutMs } of this.#running) {
+      const ms = now - since;
+      if (ms <= timeoutMs + CALL_MARGIN_MS) continue;
+      return `${what} has been under way for ${Math.round(ms / 1000)} s; its deadline is ${timeoutMs} ms`;
+    }
+    return undefined;
   }
 
   close(): void {

@@ -20,6 +20,11 @@ test('what a lost brick has is nobody else’s until it is fenced, then scrubbed
   await rack.running.get('agent 0.0.0')!.stop('SIGKILL');
   await asked.liveness('0.0.0', 'lost');
   expect(await asked.totals()).toMatchObject({ segmentsQuarantined: 4 });
+  // It has them still: they are not counted twice.
+  const { total } = (await asked.brick(attachment!.memory)).segments!;
+  expect(await asked.brick(attachment!.memory)).toMatchObject({
+    segments: { quarantined: 4, dirty: 0, free: total - 4 },
+  });
   // Nothing new goes there.
   await expect(asked.create(0, { brick: '0.0.0' })).rejects.toThrow();
   expect(await asked.create(1)).toMatchObject({ brick: '0.0.1' });
