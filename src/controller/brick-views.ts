@@ -70,7 +70,7 @@ function viewOf(parts: ViewParts, use: Use | undefined, id: string): BrickView |
   const common = {
     id,
     ...(any.address === undefined ? {} : { address: any.address }),
-    liveness: any.address === undefined ? ('inventory' as const) : parts.liveness(id),
+    liveness: parts.liveness(id),
     drained: ledger.bricks.get(id)?.drained ?? false,
     transceivers: any.transceivers,
     platforms: [...(use?.platforms ?? [])].sort((a, b) => a - b),

@@ -117,6 +117,9 @@ export interface AttachmentSteps {
   ): Promise<void>;
 }
 
+/** What the word on a brick becomes; undefined: it stays. */
+export type BrickChange = (record: BrickRecord) => BrickRecord | undefined;
+
 /** How an end of a platform's command came out. */
 export type Settled = 'active' | 'gone' | 'pending';
 
@@ -142,8 +145,12 @@ export interface ReconcilePort {
   /** Scrubs what `scrubs/` has of that memory brick, and gives it back as free. @returns how many. */
   settleScrubs(memory: BrickId): Promise<number>;
   release(id: number, who: Who): Promise<void>;
-  /** The durable word on a brick, and the core's `setUsable`. */
-  setBrick(id: BrickId, record: BrickRecord): Promise<void>;
+  /**
+   * Changes the durable word on a brick, and tells the core. One change of a brick after the other, each
+   * of what the one before it has stored; undefined: it stays as it is.
+   * @returns whether it was changed.
+   */
+  setBrick(id: BrickId, change: BrickChange): Promise<boolean>;
   brickRecord(id: BrickId): BrickRecord | undefined;
 }
 

@@ -96,9 +96,8 @@ function judge(context: Context, target: Target, found: AgentAttachment): Findin
   }
   const { platform, attachment } = record;
   if (platform.brick !== target.id) {
-    return [
-      { what: `attachment ${id} is there, but platform ${platform.id} is on ${platform.brick}` },
-    ];
+    const what = `attachment ${id} is there, but platform ${platform.id} is on ${platform.brick}`;
+    return [{ what, bars: true }];
   }
   if (!isInUse(platform, attachment)) return []; // whoever has its turn ends it
   if (found.waits !== undefined || attachment.state === 'failed') {

@@ -14,20 +14,25 @@ type Proof = { readonly proof: string } | { readonly not: string };
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
- * Its agent says that no memport is set.
- * @throws SDM_CONFLICT if it answers and some are: such a brick is not to be fenced but released.
+ * Its agent says that no memport is set, and that it has nothing that it might set one for.
+ * @throws SDM_CONFLICT if it answers and has some: such a brick is not to be fenced but released.
  */
 async function byAgent(context: Context, id: BrickId): Promise<Proof> {
   const address = context.parts.site.computes.get(id)?.address;
   if (address === undefined) return { not: 'it has no agent' };
   try {
-    const { memports } = await readAgent(context, address);
+    const { attachments, memports } = await readAgent(context, address);
     const set = memports.filter((each) => each.set).map(({ port }) => port);
-    if (set.length === 0) return { proof: 'its agent says that no memport is set' };
+    const has = attachments.map((each) => each.id);
+    if (set.length === 0 && has.length === 0) {
+      return { proof: 'its agent says that no memport is set' };
+    }
+    const what =
+      set.length > 0 ? `its memports ${set.join(', ')} are set` : `it has ${has.join(', ')}`;
     throw new SdmError(
       'SDM_CONFLICT',
-      `brick ${id} answers, and its memports ${set.join(', ')} are set: release its platforms instead`,
-      { details: { brick: id, memports: set } },
+      `brick ${id} answers, and ${what}: release its platforms instead`,
+      { details: { brick: id, memports: set, attachments: has } },
     );
   } catch (error) {
     if (!isPassing(error)) throw error;
@@ -58,13 +63,8 @@ async function byPower({ parts, options }: Context, id: BrickId, act: boolean): 
 }
 
 /** None of its paths is connected: we disconnect them, and read that back. */
-async function byPorts(
-  context: Context,
-  id: BrickId,
-  takeOut: () => Promise<void>,
-): Promise<Proof> {
+async function byPorts(context: Context, id: BrickId): Promise<Proof> {
   const { port, parts } = context;
-  await takeOut(); // before its platforms are counted: none comes from now on
   const programmed = (name: string): boolean =>
     parts.site.switches.get(name)?.address !== undefined;
   const platforms = platformsOn(context, id);
@@ -99,17 +99,44 @@ export function platformsOn({ port }: Context, id: BrickId): PlatformRecord[] {
   return [...port.platforms.values()].filter(({ brick }) => brick === id);
 }
 
-/** A proof that needs nothing to be done: it came by itself. */
-export async function passiveProof(context: Context, id: BrickId): Promise<string | undefined> {
-  const found = await byPower(context, id, false);
-  return 'proof' in found ? found.proof : undefined;
+/** Resolves when what is under way for its platforms now has ended. None begins where a brick is out. */
+export async function turnsOf(context: Context, id: BrickId): Promise<void> {
+  const { port } = context;
+  await Promise.all(platformsOn(context, id).map((each) => port.turn(each.id, async () => {})));
 }
 
 /**
- * Shows that a compute brick reaches no remote memory; what is done for it goes from mild to harsh.
+ * A proof that needs nothing to be done: it came by itself. Of a brick that is lost.
+ * @returns whether it is fenced by that.
+ */
+export async function passiveProof(
+  context: Context,
+  id: BrickId,
+  fenced: (proof: string) => Promise<void>,
+): Promise<boolean> {
+  const { fencing } = context;
+  if (fencing.has(id)) return false;
+  fencing.add(id);
+  try {
+    // a question first: nobody is waited for where it is on
+    if (!('proof' in (await byPower(context, id, false)))) return false;
+    await turnsOf(context, id);
+    const found = await byPower(context, id, false);
+    if (!('proof' in found)) return false;
+    await fenced(found.proof);
+    return true;
+  } finally {
+    fencing.delete(id);
+  }
+}
+
+/**
+ * Shows that a compute brick reaches no remote memory; what is done for it goes from mild to harsh. What
+ * is under way there has ended when the first proof is looked for, and nothing begins any more.
  * @param takeOut marks it as lost: its paths stay as they are disconnected, and nothing new goes there.
  * @returns the proof.
- * @throws SDM_INPUT (no compute brick), SDM_CONFLICT (it answers, and has memory), SDM_NOT_FENCED.
+ * @throws SDM_INPUT (no compute brick, none with an agent), SDM_CONFLICT (it answers, and has memory),
+ *   SDM_NOT_FENCED.
  */
 export async function proveFenced(
   context: Context,
@@ -118,13 +145,25 @@ export async function proveFenced(
   who: Who,
   takeOut: () => Promise<void>,
 ): Promise<string> {
-  if (!context.parts.site.computes.has(id)) {
+  const { computes } = context.parts.site;
+  if (!computes.has(id)) {
     throw new SdmError(
       'SDM_INPUT',
       `brick ${id} is no compute brick: only one that borrows memory can be fenced`,
       { details: { brick: id } },
     );
   }
+  if (computes.get(id)!.address === undefined) {
+    throw new SdmError(
+      'SDM_INPUT',
+      `brick ${id} has no agent: nothing is programmed there, and its platforms can be released as it ` +
+        `is; \`sdm brick drain ${id}\` keeps it free`,
+      { details: { brick: id } },
+    );
+  }
+  await byAgent(context, id); // refused where it is in use, and all goes on as it was
+  await takeOut();
+  await turnsOf(context, id);
   const tries: (() => Promise<Proof>)[] = [
     () => byAgent(context, id),
     () => byPower(context, id, false),
@@ -132,19 +171,19 @@ export async function proveFenced(
       confirmed === true
         ? { proof: `${who.name} has confirmed that it is off` }
         : { not: 'nobody has confirmed that it is off' },
-    () => byPorts(context, id, takeOut),
+    () => byPorts(context, id),
     () => byPower(context, id, true),
   ];
-  const reasons: string[] = [];
+  const reasons = new Set<string>();
   for (const attempt of tries) {
     const found = await attempt();
     if ('proof' in found) return found.proof;
-    reasons.push(found.not);
+    reasons.add(found.not);
   }
   throw new SdmError(
     'SDM_NOT_FENCED',
-    `nothing shows that brick ${id} reaches no remote memory: ${reasons.join('; ')}. Switch it off, ` +
-      'and fence it with "confirmed"',
-    { details: { brick: id, reasons } },
+    `nothing shows that brick ${id} reaches no remote memory: ${[...reasons].join('; ')}. Switch it off, ` +
+      `and say so: \`sdm brick fence ${id} --confirmed\``,
+    { details: { brick: id, reasons: [...reasons] } },
   );
 }

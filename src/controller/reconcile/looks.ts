@@ -3,7 +3,7 @@ import { isPassing } from '../synthesizer/retry.js';
 import { lookAtAgent } from './agent.js';
 import type { Context } from './context.js';
 import type { Drift } from './drift.js';
-import { passiveProof, platformsOn } from './fence.js';
+import { passiveProof, platformsOn, turnsOf } from './fence.js';
 import { lookAtLender } from './lender.js';
 import type { BrickLiveness } from './liveness.js';
 import { lookAtSwitch } from './switch.js';
@@ -26,6 +26,8 @@ export interface Looked {
   readonly answered: boolean;
   /** It was let in again: what it should have is brought to it by the next look, at once. */
   readonly back: boolean;
+  /** Whether it is to be let in is known when it was looked at again, at once. */
+  readonly again: boolean;
 }
 
 /** Asks a daemon what it has, puts right what is ours, and notes the rest. Never throws. */
@@ -43,7 +45,7 @@ export async function look(
     const why = error instanceof Error ? error.message : String(error);
     drift.replace(where, [{ what: 'does not answer', done: 'waiting' }]);
     if (brick) await silent(context, liveness, target.id, why);
-    return { answered: false, back: false };
+    return { answered: false, back: false, again: false };
   }
   if (brick) liveness.answered(target.id);
   const record = brick ? context.port.brickRecord(target.id) : undefined;
@@ -63,10 +65,16 @@ export async function look(
     context.fencing.has(target.id) ||
     now.some((finding) => done.get(finding) !== 'repaired')
   ) {
-    return { answered: true, back: false };
+    return { answered: true, back: false, again: false };
   }
-  await liveness.back(target.id);
-  return { answered: true, back: true };
+  if (record?.fenced === undefined) {
+    return { answered: true, back: await liveness.back(target.id), again: false };
+  }
+  // What was released while it was fenced was not asked of it. So it is asked from now on, what began
+  // before that ends, and only what it says then counts.
+  await liveness.answersAgain(target.id);
+  await turnsOf(context, target.id);
+  return { answered: true, back: false, again: true };
 }
 
 async function silent(
@@ -82,8 +90,7 @@ async function silent(
     if (record?.lost === undefined || record.fenced !== undefined) return;
     // Who wants its memory back waits for a proof; one that comes by itself is taken.
     const waits = platformsOn(context, id).some(({ state }) => state !== 'active');
-    const proof = waits ? await passiveProof(context, id) : undefined;
-    if (proof !== undefined) await liveness.fenced(id, proof);
+    if (waits) await passiveProof(context, id, (proof) => liveness.fenced(id, proof));
   } catch (error) {
     parts.log.warn({ err: error, brick: id }, 'a brick that does not answer could not be noted');
   }

@@ -1,3 +1,4 @@
+import { SdmError } from '../../common/errors.js';
 import type { BrickId } from '../records.js';
 import { Limiter } from '../synthesizer/limiter.js';
 import type { FenceOptions, Reconciler, ReconcilePort } from '../types.js';
@@ -79,6 +80,11 @@ export class ReconcileLoop implements Reconciler {
 
   async fence(id: BrickId, options: FenceOptions, who: Who): Promise<void> {
     const { fencing } = this.#context;
+    if (fencing.has(id)) {
+      throw new SdmError('SDM_CONFLICT', `brick ${id} is being fenced already; ask again`, {
+        details: { brick: id },
+      });
+    }
     fencing.add(id);
     try {
       const takeOut = (): Promise<void> => this.#liveness.lost(id, 'it is being fenced');
@@ -86,6 +92,9 @@ export class ReconcileLoop implements Reconciler {
       await this.#liveness.fenced(id, proof);
     } finally {
       fencing.delete(id);
+      // where there is no proof and it answers, it is let in again
+      const place = this.#places.get(keyOf({ kind: 'agent', id }));
+      if (place !== undefined) atOnce(place);
     }
     const waiting = platformsOn(this.#context, id).filter(({ state }) => state !== 'active');
     await this.#unfinished.settle(waiting.map((platform) => platform.id));
@@ -161,12 +170,12 @@ export class ReconcileLoop implements Reconciler {
     const { target } = place;
     const silent = place.failures > 0;
     const parts = { context: this.#context, drift: this.#drift, liveness: this.#liveness };
-    const { answered, back } = await look(parts, target, wanted).catch((error: unknown) => {
+    const { answered, back, again } = await look(parts, target, wanted).catch((error: unknown) => {
       this.#context.parts.log.error({ err: error, where: keyOf(target) }, 'a look failed');
-      return { answered: false, back: false };
+      return { answered: false, back: false, again: false };
     });
     setNext(place, answered, this.#context.options);
-    if (place.again || back) atOnce(place);
+    if (place.again || back || again) atOnce(place);
     place.again = false;
     if (!answered || (!silent && !back)) return;
     // What waited for it need not wait for its own time.
