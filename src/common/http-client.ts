@@ -134,13 +134,14 @@ export class HttpClient {
       );
     }
     const { tlsConnection } = await import('./http-tls.js');
-    const { agent, request, options } = tlsConnection(pki, expect, kept);
+    const { agent, request, options, distrust } = tlsConnection(pki, expect, kept);
     this.#agent = agent;
     return {
       place: this.address,
       request,
       options: { ...options, host, port, agent },
       unreachable,
+      distrust: (socket) => distrust(this.address, socket),
     };
   }
 }

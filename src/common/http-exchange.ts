@@ -1,5 +1,6 @@
 import { request as nodeRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SdmError, type ErrorCode } from './errors.js';
 
@@ -19,6 +20,8 @@ export interface Target {
   readonly options: RequestOptions;
   /** The error that says why nobody answered, and what to do. */
   readonly unreachable: (asked: string, cause: unknown) => SdmError;
+  /** Why who is at the other end of a connection is not to be trusted any more; undefined: they are. */
+  readonly distrust?: (socket: Socket) => SdmError | undefined;
 }
 
 export interface Question {
@@ -100,6 +103,8 @@ interface RawAnswer {
 
 /** Errors of connections that were kept from an earlier request, and that the other side has ended. */
 const stale = new WeakSet<object>();
+/** Errors of kept connections that were closed before anything was sent: who is there is not trusted any more. */
+const unsent = new WeakSet<object>();
 
 /**
  * A daemon that is busy for a moment has a queue of connections, which may be full: asks again then.
@@ -117,6 +122,7 @@ async function sendWhenRoom(
     try {
       return await send(target, question, payload, signal);
     } catch (error) {
+      if (unsent.has(error as object)) continue; // whoever is there now has to show a certificate
       if (again && !signal.aborted && stale.has(error as object)) {
         again = false;
         continue;
@@ -162,8 +168,18 @@ function send(
       if (request.reusedSocket) stale.add(error);
       reject(error);
     });
+    const { distrust } = target;
+    if (distrust !== undefined) {
+      request.on('socket', (socket) => {
+        const error = request.reusedSocket ? distrust(socket) : undefined;
+        if (error === undefined) return;
+        unsent.add(error);
+        request.destroy(error);
+      });
+    }
     request.on('response', (response) => {
       answered = true;
+      const { socket } = response;
       const chunks: Buffer[] = [];
       let length = 0;
       response.on('data', (chunk: Buffer) => {
@@ -176,6 +192,13 @@ function send(
       });
       response.on('error', reject);
       response.on('end', () => {
+        // a long answer may be of somebody who was revoked meanwhile
+        const error = distrust?.(socket);
+        if (error !== undefined) {
+          socket.destroy();
+          reject(error);
+          return;
+        }
         resolve({
           status: response.statusCode ?? 0,
           text: Buffer.concat(chunks).toString('utf8'),
@@ -217,7 +240,12 @@ export async function* streamWith(
     const status = response.statusCode ?? 0;
     response.setEncoding('utf8');
     if (status >= 200 && status < 300) {
-      for await (const piece of response) yield piece as string;
+      const { socket } = response;
+      for await (const piece of response) {
+        const error = target.distrust?.(socket);
+        if (error !== undefined) throw error;
+        yield piece as string;
+      }
       return;
     }
     let text = '';

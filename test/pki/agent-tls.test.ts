@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpClient, type ClientOptions } from '../../src/common/http-client.js';
@@ -25,6 +25,8 @@ beforeAll(async () => {
   dirs['alice'] = await pki.issue('operator', 'alice');
   dirs['tray'] = await pki.issue('dbmc', '0.0.0');
   dirs['expired'] = await pki.issue('controller', 'old', -1);
+  // what is revoked is taken out of the authority's own directory
+  cpSync(dirs['gone']!, (dirs['gone'] = `${dirs['gone']}.copy`), { recursive: true });
   dirs['foreign'] = await other.issue('controller', 'main');
   makeToken(pki.dir, 'viewer', 'viewer');
   makeToken(pki.dir, 'operator', 'operator');

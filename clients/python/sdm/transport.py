@@ -40,8 +40,18 @@ class _UnixConnection(http.client.HTTPConnection):
 class _TlsConnection(http.client.HTTPSConnection):
     """Looks at what the certificate says of its holder: racks have roles and names, not host names."""
 
+    def __init__(self, host, port, timeout, context, pki):
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._revoked = os.path.join(pki, "revoked.json")
+
+    def request(self, *args, **kwargs):
+        if self.sock is not None:
+            self._check_revoked()
+        super().request(*args, **kwargs)
+
     def connect(self):
         super().connect()
+        self._check_revoked()
         holders = [
             _SPIFFE.match(value)
             for kind, value in self.sock.getpeercert().get("subjectAltName", ())
@@ -50,6 +60,20 @@ class _TlsConnection(http.client.HTTPSConnection):
         if not any(holder and holder.group(1) == "controller" for holder in holders):
             self.close()
             raise ssl.SSLError("who answers is not a controller by its certificate")
+
+    def _check_revoked(self):
+        """Who only has ``ca.pem`` may be without the list."""
+        try:
+            with open(self._revoked, encoding="utf-8") as file:
+                revoked = [entry["serial"] for entry in json.load(file)["revoked"]]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise ssl.SSLError("%s cannot be read: %s" % (self._revoked, error)) from error
+        if self.sock.getpeercert().get("serialNumber") in revoked:
+            self.close()
+            raise ssl.SSLError("the certificate of who answers was revoked")
 
 
 class Transport:
@@ -142,7 +166,7 @@ class Transport:
         host, port = url.hostname, url.port
         if url.scheme == "https":
             context = _tls_context(self._pki)
-            return lambda timeout: _TlsConnection(host, port, timeout=timeout, context=context)
+            return lambda timeout: _TlsConnection(host, port, timeout, context, self._pki)
         if host not in _LOOPBACK:
             raise ValueError("%s leaves this machine in the clear: use https" % self.address)
         return lambda timeout: http.client.HTTPConnection(host, port, timeout=timeout)

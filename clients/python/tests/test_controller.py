@@ -3,7 +3,10 @@
 $SDM_TEST_TOKEN. The rack has to be empty, and is left so. test/controller/api/python.test.ts starts
 one."""
 
+import json
 import os
+import shutil
+import tempfile
 import threading
 import unittest
 import uuid
@@ -155,6 +158,24 @@ class Tls(unittest.TestCase):
         with self.assertRaises(sdm.SdmError) as raised:
             client.create_platform(1)
         self.assertEqual(raised.exception.code, "SDM_FORBIDDEN")
+
+    def test_a_controller_that_was_revoked(self):
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory)
+        for name in ("ca.pem", "cert.pem", "key.pem"):
+            shutil.copy2(os.path.join(os.environ["SDM_TEST_PKI"], name), directory)
+        listed = os.path.join(directory, "revoked.json")
+        client = sdm.Client(os.environ["SDM_TEST_HTTPS"], pki=directory)
+        self.addCleanup(client.close)
+        self.assertIn("cores", client.totals())
+        serial = client._transport._local.connection.sock.getpeercert()["serialNumber"]
+        for text in (json.dumps({"revoked": [{"serial": serial}]}), "{"):
+            with open(listed, "w", encoding="utf-8") as file:
+                file.write(text)
+            for _ in range(2):
+                with self.assertRaises(sdm.Unreachable) as raised:
+                    client.totals()
+                self.assertRegex(str(raised.exception), "revoked")
 
     def test_neither(self):
         client = sdm.Client(os.environ["SDM_TEST_HTTPS"], pki=os.environ["SDM_TEST_CA"])

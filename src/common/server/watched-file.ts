@@ -9,16 +9,17 @@ export class WatchedFile<T> {
   readonly #path: string;
   readonly #read: (path: string) => T;
   readonly #broken: T;
-  readonly #log: Logger;
+  readonly #log: Logger | undefined;
   #value: T;
   #version: string;
   #looked = performance.now();
 
   /**
    * @param broken what holds from when the file cannot be used any more until it can be again.
+   * @param log none where whoever asks is told of it.
    * @throws what `read` throws the first time.
    */
-  constructor(path: string, read: (path: string) => T, broken: T, log: Logger) {
+  constructor(path: string, read: (path: string) => T, broken: T, log?: Logger) {
     this.#path = path;
     this.#read = read;
     this.#broken = broken;
@@ -36,11 +37,11 @@ export class WatchedFile<T> {
     this.#version = version;
     try {
       this.#value = this.#read(this.#path);
-      this.#log.info({ file: this.#path }, 'read again: the file has changed');
+      this.#log?.info({ file: this.#path }, 'read again: the file has changed');
     } catch (error) {
       this.#value = this.#broken;
       const message = error instanceof Error ? error.message : String(error);
-      this.#log.error({ file: this.#path }, `${message}; until then nobody passes by it`);
+      this.#log?.error({ file: this.#path }, `${message}; until then nobody passes by it`);
     }
     return this.#value;
   }
