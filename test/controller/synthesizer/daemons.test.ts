@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { SdmError } from '../../../src/common/errors.js';
 import { Daemons, TIMEOUTS } from '../../../src/controller/synthesizer/daemons.js';
 import type { TransportRequest } from '../../../src/controller/synthesizer/transport.js';
@@ -18,6 +18,8 @@ function daemons(
   });
   return { made, seen };
 }
+
+afterEach(() => vi.restoreAllMocks());
 
 test('what failed in passing is asked again, with the same headers', async () => {
   const { made, seen } = daemons(async (_request, n) => {
@@ -60,4 +62,26 @@ test('so many calls at one daemon at once, and others beside it', async () => {
   );
   await Promise.all(Array.from({ length: 20 }, () => made.call('unix:/a', GET)));
   expect(most).toBe(3);
+});
+
+test('a call far beyond its deadline is named; those that wait for its place are not late', async () => {
+  let end = (): void => {};
+  const { made } = daemons(() => new Promise<void>((resolve) => (end = resolve)), { atOnce: 1 });
+  const first = made.call('unix:/a', GET);
+  await Promise.resolve();
+  const now = performance.now();
+  const later = vi.spyOn(performance, 'now').mockReturnValue(now + GET.timeoutMs);
+  expect(made.overdue()).toBeUndefined();
+  expect(made.waitedAt).toBe(-Infinity);
+  const second = made.call('unix:/a', GET);
+  later.mockReturnValue(now + 3_600_000);
+  expect(made.overdue()).toMatch(/^GET \/ at unix:\/a has been under way for 3600 s/);
+  expect(made.waitedAt).toBe(now + 3_600_000);
+  end();
+  await first;
+  await vi.waitUntil(() => made.overdue() === undefined);
+  later.mockReturnValue(now + 3_600_500);
+  expect(made.waitedAt).toBe(now + 3_600_000);
+  end();
+  await second;
 });
