@@ -30,12 +30,15 @@ export type CallerHeaders = Static<typeof CallerHeaders>;
  * Who sent a request. The schema has checked the form of each header.
  * @param identity what the connection proves: a controller that comes by TLS is who its certificate
  * says, and nobody else is one.
+ * @param byHand whether a controller may also pass on what a person commands: without its name it is
+ * nobody's but the brick's own.
  * @throws SDM_INPUT for one header without the other, a term that is too large, and the name that
  * stands for the person at the socket; SDM_FORBIDDEN for another's name.
  */
-export function callerOf(headers: CallerHeaders, identity: Identity): Caller {
+export function callerOf(headers: CallerHeaders, identity: Identity, byHand = false): Caller {
   const { 'sdm-controller': owner, 'sdm-epoch': text } = headers;
-  checkName(owner, identity);
+  const passedOn = byHand && identity.role === 'controller' && owner === undefined;
+  if (!passedOn) checkName(owner, identity);
   if (owner === undefined && text === undefined) return LOCAL;
   if (owner === undefined) throw refuse('sdm-controller', 'a value beside sdm-epoch', owner);
   if (text === undefined) throw refuse('sdm-epoch', 'a value beside sdm-controller', text);

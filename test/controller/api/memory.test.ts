@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { makeBrick, type Brick, type RunningAgent } from '../../support/agent.js';
+import { makePki } from '../../support/pki.js';
 import { scratchDir } from '../../support/scratch.js';
 import { exchange } from './raw.js';
 import { makePlace, startController, type Running } from './start.js';
@@ -27,16 +28,16 @@ afterAll(async () => {
   await Promise.all((bricks ?? []).map((brick) => brick.remove()));
 });
 
-async function ask(path: string, body: unknown, headers?: Record<string, string>) {
-  const { status, text } = await exchange(controller.client.address, 'POST', path, body, headers);
+async function ask(path: string, body: unknown, of = controller) {
+  const { status, text } = await exchange(of.client.address, 'POST', path, body);
   return { status, body: JSON.parse(text) as Record<string, never> };
 }
 const ADD = '/api/memory/addremotememory';
 const REMOVE = '/api/memory/removeremotememory';
 
 /** Where brick 0.0.0 has its window, and a segment of the pool in it, as the old programs wrote them. */
-async function segment() {
-  const { body: brick } = await bricks[0].ask({ path: '/v1/brick' });
+async function segment(of = bricks[0]) {
+  const { body: brick } = await of.ask({ path: '/v1/brick' });
   const base = BigInt((brick as { registers: { windowBase: string } }).registers.windowBase);
   const digits = (value: bigint): string => value.toString(16);
   return {
@@ -107,4 +108,32 @@ describe("the synthesizer's routes", () => {
     expect(absent).toMatchObject({ status: 404, body: { code: 'SDM_NOT_FOUND' } });
     expect(bricks[0].setMemports()).toEqual([]);
   });
+});
+
+test("the synthesizer's routes reach an agent behind TLS, and what they make is the brick's own", async () => {
+  const pki = await makePki();
+  const [agent, own] = [await pki.issue('agent', '0.0.0'), await pki.issue('controller', 'main')];
+  const brick = await makeBrick({
+    config: { brick: '0.0.0', listen: { address: 'https://127.0.0.1:0', pki: agent } },
+  });
+  let secured: Running | undefined;
+  try {
+    const { log } = await brick.start();
+    const address = /"address":"(https:[^"]+)"/.exec(log())![1]!;
+    const dir = join(scratchDir('controller-memory'), 'c');
+    const topology = smallTopology({ compute: 1, addresses: [address] });
+    secured = await startController(makePlace(dir, topology, { name: 'main', pki: own }));
+    const one = await segment(brick);
+    expect(await ask(ADD, { ...KEY, segments: [one] }, secured)).toMatchObject({
+      status: 200,
+      body: { brick: '0.0.0', attachments: [{ owner: 'local' }] },
+    });
+    const { startA, endA } = one;
+    const removed = await ask(REMOVE, { ...KEY, segments: [{ startA, endA }] }, secured);
+    expect(removed.status, JSON.stringify(removed.body)).toBe(200);
+    expect(brick.setMemports()).toEqual([]);
+  } finally {
+    await secured?.stop();
+    await brick.remove();
+  }
 });

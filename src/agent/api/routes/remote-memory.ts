@@ -77,7 +77,7 @@ export function remoteMemoryRoutes(app: App, { agent, addresses }: ApiContext): 
         },
       },
       async (request) => {
-        const caller = callerOf(request.headers, request.identity);
+        const caller = callerOf(request.headers, request.identity, true);
         const attachments = await remoteMemory.run(parseCommand(request.body), caller);
         return {
           status: 0 as const,

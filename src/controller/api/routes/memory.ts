@@ -111,7 +111,7 @@ async function passOn({ core, open }: ApiContext, body: Body, action: Action): P
     const answer = (await transport.request({
       method: 'POST',
       path: '/RemoteMemory',
-      headers: {},
+      headers: {}, // without our name: it is by hand, and the reconcile loop leaves it alone
       body: encodeCommand(command),
       timeoutMs: AGENT_MS,
     })) as { readonly attachments?: unknown };
