@@ -16,6 +16,11 @@ interface ServeOptions {
   readonly log?: NonNullable<ConfigFile['log']>;
 }
 
+interface RestoreOptions {
+  readonly store: string;
+  readonly json?: true;
+}
+
 const INVALID = 1;
 const DEFAULT_CONFIG_PATH = '/etc/sdm/controller.json';
 const absolute = (path: string): string => resolve(path);
@@ -59,6 +64,34 @@ Options go before what the configuration says; with --topology there need not be
       ]);
       const path = config ?? (override.topology === undefined ? DEFAULT_CONFIG_PATH : undefined);
       process.exitCode = await serve(await loadConfig(path, override));
+    });
+
+  program
+    .command('restore')
+    .description(
+      "put a backup in the place of a controller's database; the controller must not run",
+    )
+    .argument('<file>', 'made by `sdm backup`')
+    .requiredOption('--store <dir>', 'directory of the database', absolute)
+    .option('--json', 'print JSON for programs')
+    .addHelpText(
+      'after',
+      `
+The database that is there is kept beside it. Terms and ids of platforms go on far above those of the
+backup: what was made after it is still at agents and lenders, which would take a later one for it.`,
+    )
+    .action(async (file: string, { store, json }: RestoreOptions) => {
+      const [{ createLog }, { restoreBackup }] = await Promise.all([
+        import('../common/log.js'),
+        import('../controller/restore.js'),
+      ]);
+      const restored = await restoreBackup(file, store, createLog('sdm-controller', 'error'));
+      if (json) return void process.stdout.write(`${JSON.stringify(restored)}\n`);
+      const { nextPlatform, before } = restored;
+      const kept = before === undefined ? '' : `; what was there is ${before}`;
+      process.stdout.write(
+        `restored ${restored.store}: the next platform is ${nextPlatform}${kept}\n`,
+      );
     });
 
   const config = program.command('config').description('its configuration file');

@@ -12,12 +12,12 @@ import { Controller } from './controller.js';
 import { faultsFromEnvironment } from './faults.js';
 import { readTopology } from './inventory/topology-file.js';
 import { openStore } from './store/index.js';
+import { DATABASE } from './store/place.js';
 
 /** Beyond the longest step that a command may be in: answers, and the last commit. */
 const STOP_MARGIN_MS = 30_000;
 /** Whoever waited for the controller is answered first. */
 const PREPARE_MS = 200;
-const DATABASE = 'controller.db';
 
 /**
  * Serves until SIGTERM or SIGINT. Commands that run are finished, those that wait are refused; what is
@@ -35,6 +35,7 @@ export async function serve(config: ServeConfig): Promise<number> {
     path: join(config.store, DATABASE),
     log: log.child({ part: 'store' }),
   });
+  opening.catch(() => {}); // told below
   const topology = await readTopology(config.topology).catch(async (error: unknown) => {
     await opening.then((opened) => opened.close());
     throw error;

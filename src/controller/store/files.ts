@@ -14,15 +14,20 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** What a restore puts in a database's place, from when it is whole until it is there. */
+export const restoringName = (path: string): string => `${path}.restoring`;
+
 /**
  * Makes the file of a database, for its owner alone, before SQLite does (which asks the umask), and
  * takes its lock: one controller per database.
- * @throws SDM_LOCKED with the process that holds it.
+ * @param finishing for who restores a backup.
+ * @throws SDM_LOCKED with the process that holds it; SDM_STORE_CORRUPT if a restore was cut short.
  */
-export async function claimDatabase(path: string): Promise<FileLock> {
+export async function claimDatabase(path: string, { finishing = false } = {}): Promise<FileLock> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const lock = native.lockFile(`${path}.lock`);
+  const lock = lockOf(`${path}.lock`);
   try {
+    if (!finishing) await refuseHalfRestored(path);
     await (await open(path, 'a', 0o600)).close();
     await chmod(path, 0o600);
     await syncDirectory(dirname(path));
@@ -31,6 +36,29 @@ export async function claimDatabase(path: string): Promise<FileLock> {
     lock.close();
     throw error;
   }
+}
+
+/** The addon's errors are none of ours, but have our codes. */
+function lockOf(path: string): FileLock {
+  try {
+    return native.lockFile(path);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new SdmError(code === 'SDM_LOCKED' ? code : 'SDM_SYSTEM', message, {
+      details: { path },
+      cause,
+    });
+  }
+}
+
+async function refuseHalfRestored(path: string): Promise<void> {
+  const restoring = restoringName(path);
+  if ((await lstat(restoring).catch(() => undefined)) === undefined) return;
+  throw new SdmError(
+    'SDM_STORE_CORRUPT',
+    `${path}: the restore of a backup was cut short; do it again: sdm-controller restore`,
+    { details: { path, restoring } },
+  );
 }
 
 /**
