@@ -3,7 +3,7 @@ import { SdmError } from '../../common/errors.js';
 import { hex } from '../../common/units.js';
 import type { GrantRecord, LenderIdentity, LenderModel } from './model.js';
 import { rangeOfRun, runOfRange, segmentsOf, type Geometry, type Run } from './runs.js';
-import type { GrantRequest, LentRange, ScrubRequest } from './types.js';
+import type { GrantRequest, KeptState, LentRange, ScrubRequest } from './types.js';
 
 const ID = new RegExp(ID_PATTERN);
 /** Of one grant. */
@@ -52,8 +52,16 @@ export function checkSame(known: GrantRecord, asked: GrantRecord): void {
   );
 }
 
-/** @throws SDM_RANGE_TAKEN, SDM_NOT_CLEAN unless all of it may be granted. */
-export function checkFree(model: LenderModel, geometry: Geometry, asked: GrantRecord): void {
+/**
+ * @param adopt also what is unknown.
+ * @throws SDM_RANGE_TAKEN, SDM_NOT_CLEAN unless all of it may be granted.
+ */
+export function checkFree(
+  model: LenderModel,
+  geometry: Geometry,
+  asked: GrantRecord,
+  adopt = false,
+): void {
   for (const segment of segmentsOf(asked.runs)) {
     const owners = model.owners[segment]!;
     const range = rangeOfRun(geometry, { first: segment, count: 1 });
@@ -68,24 +76,72 @@ export function checkFree(model: LenderModel, geometry: Geometry, asked: GrantRe
       );
     }
     const base = model.base[segment]!;
-    if (owners.length > 0 || base === 'clean') continue;
+    if (owners.length > 0 || base === 'clean' || (adopt && base === 'unknown')) continue;
     if (typeof base === 'object') {
       if (base.retained === asked.region) continue;
       throw new SdmError(
         'SDM_NOT_CLEAN',
         `${named} keeps the bytes of region ${base.retained}, and region ${asked.region} asks: ` +
-          'scrub it first (POST /v1/scrub), or ask for that region',
+          'give them up first (`sdm-agent lender scrub --region`), or ask for that region',
         { details: { ...details, state: 'retained', region: base.retained } },
       );
     }
     const why =
       base === 'unknown'
-        ? 'held bytes when this lender first saw it, and nobody has said whose: scrub it ' +
-          '(POST /v1/scrub) when nobody uses it'
+        ? 'held bytes when this lender first saw it, and nobody has said whose: when nobody uses ' +
+          'it, give it up (`sdm-agent lender scrub --unknown`)'
         : 'is being scrubbed: ask again when it is clean';
     throw new SdmError('SDM_NOT_CLEAN', `${named} ${why}`, {
       details: { ...details, state: base },
     });
+  }
+}
+
+/** @throws SDM_CONFLICT unless the grant has just this range, where one is named. */
+export function checkMeant(geometry: Geometry, grant: GrantRecord, meant?: LentRange): void {
+  if (meant === undefined) return;
+  const ranges = grant.runs.map((run) => rangeOfRun(geometry, run));
+  const [only] = ranges;
+  if (ranges.length === 1 && only!.start === meant.start && only!.size === meant.size) return;
+  const text = ({ start, size }: LentRange): string => `${hex(start)}-${hex(start + size - 1n)}`;
+  throw new SdmError(
+    'SDM_CONFLICT',
+    `grant ${grant.id} has ${ranges.map(text).join(', ')}, and was to be dropped if it has ` +
+      `${text(meant)}: it is another one, and stays`,
+    { details: { grant: grant.id } },
+  );
+}
+
+/** @throws SDM_NOT_CLEAN where bytes are kept that nobody said to give up. */
+export function checkGivenUp(
+  model: LenderModel,
+  geometry: Geometry,
+  segments: readonly number[],
+  giveUp: readonly KeptState[],
+): void {
+  for (const segment of segments) {
+    const base = model.base[segment]!;
+    const state = typeof base === 'object' ? 'retained' : base;
+    if (state !== 'retained' && state !== 'unknown') continue;
+    if (giveUp.includes(state)) continue;
+    const { start, size } = rangeOfRun(geometry, { first: segment, count: 1 });
+    const region = typeof base === 'object' ? base.retained : undefined;
+    const why =
+      region === undefined
+        ? 'held bytes when this lender first saw it'
+        : `keeps the bytes of region ${region}`;
+    const option = region === undefined ? '--unknown' : `--region ${region}`;
+    throw new SdmError(
+      'SDM_NOT_CLEAN',
+      `segment ${segment} (${hex(start)}-${hex(start + size - 1n)}) ${why}, and nothing was scrubbed: ` +
+        `when nobody needs them, give them up (\`sdm-agent lender scrub ${option}\`)`,
+      {
+        details: {
+          ...{ segment, start: hex(start), size: hex(size), state },
+          ...(region === undefined ? {} : { region }),
+        },
+      },
+    );
   }
 }
 

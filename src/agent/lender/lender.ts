@@ -7,7 +7,15 @@ import { JOURNAL_BUDGET_MS } from '../budget.js';
 import type { Caller, JournalView, Log } from '../types.js';
 import { leaving, noGrant, restOf, scrubbedOf, within } from './answer.js';
 import { begin } from './begin.js';
-import { checkFree, checkSame, checkUngranted, recordOf, segmentsToScrub } from './checks.js';
+import {
+  checkFree,
+  checkGivenUp,
+  checkMeant,
+  checkSame,
+  checkUngranted,
+  recordOf,
+  segmentsToScrub,
+} from './checks.js';
 import { NO_LENDER_OBSERVER, type LenderObserver } from './events.js';
 import type { LenderJournal } from './journal.js';
 import type { GrantRecord, LenderModel } from './model.js';
@@ -147,9 +155,12 @@ export class Lender implements LenderCore {
       }
       this.#tombstones.check('grant', id, caller);
       if (this.#model.leaving.has(id)) throw leaving(id);
-      checkFree(this.#model, this.#parts.identity, asked);
-      await scrubStray(this.#parts, turn, asked);
-      checkFree(this.#model, this.#parts.identity, asked);
+      const { adopt = false } = request;
+      checkFree(this.#model, this.#parts.identity, asked, adopt);
+      if (!adopt) {
+        await scrubStray(this.#parts, turn, asked);
+        checkFree(this.#model, this.#parts.identity, asked);
+      }
       await this.#parts.faults.at('grant.checked');
       await this.#keep(turn, asked);
       return { grant: grantView(this.#parts.identity, asked, 'granted'), created: true };
@@ -167,6 +178,7 @@ export class Lender implements LenderCore {
       const grant = this.#model.grants.get(id) ?? this.#model.leaving.get(id)?.grant;
       if (grant === undefined) throw noGrant(id);
       if (!override) checkOwner(`grant ${id}`, grant.owner, caller, { grant: id });
+      checkMeant(identity, grant, options.range);
       const began = performance.now();
       if (this.#model.grants.has(id)) {
         await this.#parts.faults.at('drop.checked');
@@ -193,6 +205,8 @@ export class Lender implements LenderCore {
     return this.#run('scrub', caller, [], async (turn) => {
       const segments = segmentsToScrub(this.#model, this.#parts.identity, request);
       checkUngranted(this.#model, segments);
+      const { giveUp = request.region === undefined ? [] : ['retained'] } = request;
+      checkGivenUp(this.#model, this.#parts.identity, segments, giveUp);
       const given = segments.filter((segment) => {
         const base = this.#model.base[segment];
         return base === 'unknown' || typeof base === 'object';

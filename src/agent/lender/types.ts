@@ -29,6 +29,10 @@ export interface LentRange {
   readonly size: bigint;
 }
 
+/** Bytes that only those give up who say so. */
+export const KEPT_STATES = ['retained', 'unknown'] as const;
+export type KeptState = (typeof KEPT_STATES)[number];
+
 export interface GrantRequest {
   readonly ranges: readonly LentRange[];
   /** Others that say so too may have the same bytes. Default false. */
@@ -37,6 +41,11 @@ export interface GrantRequest {
   readonly borrower?: string;
   /** What the bytes are called; what is retained goes to a grant of the same region only. Default: the id. */
   readonly region?: string;
+  /**
+   * The borrower has it in use, and this lender has lost its journal: taken as it is, also what is unknown,
+   * and not scrubbed before. Default false.
+   */
+  readonly adopt?: boolean;
 }
 
 export interface Grant {
@@ -133,8 +142,9 @@ export interface LenderCore {
    */
   drop(id: string, options: DropOptions, caller: Caller): Promise<Scrubbed>;
   /**
-   * Gives up what is retained, unknown or dirty, and scrubs it.
-   * @throws as `drop`; SDM_RANGE_TAKEN for what is granted.
+   * Scrubs what is dirty, and what it is told to give up.
+   * @throws as `drop`; SDM_RANGE_TAKEN for what is granted; SDM_NOT_CLEAN for what is kept: nothing
+   * is scrubbed then.
    */
   scrub(request: ScrubRequest, caller: Caller): Promise<Scrubbed>;
   journal(): JournalView;
@@ -148,10 +158,14 @@ export interface DropOptions {
   readonly retain?: boolean;
   /** Also if it is another one's. */
   readonly override?: boolean;
+  /** Only if this is all that it has: otherwise it is a grant that the caller does not mean. */
+  readonly range?: LentRange;
 }
 
 /** Either of the two. */
 export interface ScrubRequest {
   readonly ranges?: readonly LentRange[];
   readonly region?: string;
+  /** What may go beside what is dirty. Default: nothing; of a region, what is retained for it. */
+  readonly giveUp?: readonly KeptState[];
 }

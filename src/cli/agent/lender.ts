@@ -72,14 +72,14 @@ async function scrub({ unknown, region, ...options }: ScrubOptions): Promise<voi
   if ((unknown === undefined) === (region === undefined)) {
     throw new SdmError('SDM_USAGE', 'give either --unknown or --region');
   }
-  let body: object = { region };
+  let body: object = { region, giveUp: ['retained'] };
   if (unknown) {
     const { segments } = await stateOf(options);
     const ranges = segments
       .filter(({ state }) => state === 'unknown')
       .map(({ start, size }) => ({ start, size }));
     if (ranges.length === 0) return print('there is nothing unknown');
-    body = { ranges };
+    body = { ranges, giveUp: ['unknown'] };
   }
   const request = { method: 'POST', path: '/v1/scrub', timeoutMs: SCRUB_MS } as const;
   const answer = await ask(options, { ...request, body });

@@ -267,8 +267,47 @@ describe('the next lender', () => {
     await old.start();
     expect(old.states()[2]).toBe('unknown');
     expect(old.read(2)).toBe(6);
-    await old.lender.scrub({ ranges: ranges([2, 1]) }, RACK);
+    // who does not say that he means just these bytes does not get them scrubbed
+    for (const giveUp of [[], ['retained']] as const) {
+      await expect(
+        old.lender.scrub({ ranges: ranges([1, 2]), giveUp }, RACK),
+      ).rejects.toMatchObject({ code: 'SDM_NOT_CLEAN', details: { segment: 2, state: 'unknown' } });
+    }
+    expect(old.read(2)).toBe(6);
+    await old.lender.scrub({ ranges: ranges([2, 1]), giveUp: ['unknown'] }, RACK);
     await old.put('a', asking(2, 1));
     await old.remove();
+  });
+
+  test('takes what is in use as it is, and scrubs it when it comes back', async () => {
+    const old = new World(directory);
+    old.write(2, 6);
+    await old.start();
+    old.write(1, 5); // the borrower went on, since the first look
+    await old.put('a', { ...asking(1, 2), adopt: true });
+    expect([old.read(1), old.read(2)]).toEqual([5, 6]);
+    expect(old.states().slice(1, 3)).toEqual(['granted', 'granted']);
+    await expect(old.put('b', { ...asking(2, 1), adopt: true })).rejects.toThrow(
+      code('SDM_RANGE_TAKEN'),
+    );
+    // the same again, said or not
+    await old.put('a', asking(1, 2));
+    await old.drop('a');
+    expect([old.read(1), old.read(2)]).toEqual([0, 0]);
+    await old.remove();
+  });
+
+  test('keeps a grant that has other bytes than whoever drops it means', async () => {
+    const world = new World(directory);
+    await world.start();
+    await world.put('a', asking(1, 2));
+    const [range] = ranges([1, 1]);
+    await expect(world.lender.drop('a', { range: range! }, LOCAL)).rejects.toThrow(
+      code('SDM_CONFLICT'),
+    );
+    expect(world.states().slice(1, 3)).toEqual(['granted', 'granted']);
+    const [whole] = ranges([1, 2]);
+    await world.lender.drop('a', { range: whole! }, LOCAL);
+    await world.remove();
   });
 });

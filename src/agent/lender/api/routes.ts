@@ -1,3 +1,4 @@
+import { SdmError } from '../../../common/errors.js';
 import { toJson } from '../../../common/json.js';
 import { answers } from '../../../common/server/answers.js';
 import type { App } from '../../../common/server/app.js';
@@ -40,16 +41,18 @@ export function lenderRoutes(app: App, lender: Lender): void {
       schema: {
         tags: ['lender'],
         summary: 'Give up bytes that nobody is granted',
-        description: 'Answers when what was retained, unknown or dirty is proven to be zero.',
+        description:
+          'Answers when what was dirty, and what was to be given up, is proven to be zero.',
         headers: CallerHeaders,
         body: ScrubBody,
         response: answers({ 200: ref(Scrubbed) }),
       },
     },
-    async ({ body: { ranges, region }, headers, identity }) => {
+    async ({ body: { ranges, region, giveUp }, headers, identity }) => {
       const request = {
         ...(ranges === undefined ? {} : { ranges: rangesOf(ranges) }),
         ...(region === undefined ? {} : { region }),
+        ...(giveUp === undefined ? {} : { giveUp }),
       };
       return toJson(await lender.scrub(request, callerOf(headers, identity)));
     },
@@ -132,7 +135,14 @@ export function grantRoutes(app: App, lender: Lender): void {
         response: answers({ 200: ref(Scrubbed) }),
       },
     },
-    async ({ params, query, headers, identity }) =>
-      toJson(await lender.drop(params.id, query, callerOf(headers, identity))),
+    async ({ params, query: { start, size, ...query }, headers, identity }) => {
+      if ((start === undefined) !== (size === undefined)) {
+        throw new SdmError('SDM_INPUT', 'start and size go together: give both or neither');
+      }
+      const range =
+        start === undefined ? {} : { range: { start: BigInt(start), size: BigInt(size!) } };
+      const options = { ...query, ...range };
+      return toJson(await lender.drop(params.id, options, callerOf(headers, identity)));
+    },
   );
 }

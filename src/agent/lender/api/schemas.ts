@@ -4,7 +4,7 @@ import { event, GapEvent } from '../../../common/server/event-schema.js';
 import { closed, Hex, named, ref } from '../../../common/server/forms.js';
 import { ID_EXPECTED, ID_PATTERN } from '../../attachment-id.js';
 import { RANGES_MAX } from '../checks.js';
-import { SEGMENT_STATES } from '../types.js';
+import { KEPT_STATES, SEGMENT_STATES } from '../types.js';
 
 const Id = (description: string) =>
   Type.String({ pattern: ID_PATTERN, expected: ID_EXPECTED, description });
@@ -35,6 +35,14 @@ export const GrantBody = Type.Object(
       Type.String({ minLength: 1, maxLength: 64, description: 'brick that uses it' }),
     ),
     region: Type.Optional(Id('what the bytes are called where they are retained; default: the id')),
+    adopt: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'the borrower has it in use, and this lender lost its journal: taken as it is, also what is ' +
+          'unknown, and not scrubbed before',
+      }),
+    ),
   },
   closed,
 );
@@ -46,6 +54,8 @@ export const DropQuery = Type.Object(
       Type.Boolean({ default: false, description: 'keep the bytes for the region of the grant' }),
     ),
     override: Type.Optional(Type.Boolean({ description: 'act on what another owner granted' })),
+    start: Type.Optional(Hex('with `size`: only if this is all that the grant has')),
+    size: Type.Optional(Hex('bytes from `start` on')),
   },
   closed,
 );
@@ -54,8 +64,16 @@ export const ScrubBody = Type.Object(
   {
     ranges: Type.Optional(Ranges),
     region: Type.Optional(Id('all that is retained for it')),
+    giveUp: Type.Optional(
+      Type.Array(Type.Enum(KEPT_STATES), {
+        maxItems: KEPT_STATES.length,
+        description:
+          'which bytes may go beside those that are dirty; default: none, and with `region` those ' +
+          'that are retained. Others are refused, and then nothing is scrubbed',
+      }),
+    ),
   },
-  { ...closed, description: 'either of the two' },
+  { ...closed, description: 'either ranges or region' },
 );
 export type ScrubBody = Static<typeof ScrubBody>;
 
