@@ -74,6 +74,8 @@ export interface AttachmentRecord {
   at?: { readonly start: string; readonly node: number; readonly memport: number };
   /** Why the last step on it failed. */
   error?: ErrorView;
+  /** Of one that is `detaching` and was `failed`: why, should it stay. */
+  amiss?: ErrorView;
 }
 
 export interface LeaseRecord {

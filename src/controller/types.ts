@@ -96,6 +96,11 @@ export interface ControllerCore {
   close(): Promise<void>;
 }
 
+export interface GrantOptions {
+  /** It is in use already: a lender that knows nothing of it takes it as it is, and scrubs nothing. */
+  readonly adopt?: boolean;
+}
+
 /**
  * The steps of an attachment, each idempotent: whoever is not sure does it again. One at a time per
  * attachment; the caller holds the platform's turn. They change `state`, `at` and `error` of the record
@@ -104,14 +109,21 @@ export interface ControllerCore {
  *   side's own error; `details.step` and `details.target` say where.
  */
 export interface AttachmentSteps {
-  ensureGranted(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void>;
+  ensureGranted(
+    platform: PlatformRecord,
+    attachment: AttachmentRecord,
+    options?: GrantOptions,
+  ): Promise<void>;
   /** All of its hops: rack switches first, then the boxes'. */
   ensureWired(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void>;
   ensureAttached(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void>;
   ensureDetached(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void>;
   /** Hops that another attachment needs stay. */
   ensureUnwired(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void>;
-  /** Drops the grant; the segments read zero when it resolves. */
+  /**
+   * Drops the grant; the segments read zero when it resolves.
+   * @throws SDM_NOT_CLEAN, SDM_RANGE_TAKEN for what the lender keeps, or has granted to another: left alone.
+   */
   ensureScrubbed(
     attachment: Pick<AttachmentRecord, 'id' | 'memory' | 'first' | 'count'>,
   ): Promise<void>;

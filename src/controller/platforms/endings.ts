@@ -1,7 +1,7 @@
 import { SdmError } from '../../common/errors.js';
 import type { EventLog } from '../../common/server/event-log.js';
 import type { CommitName } from '../faults.js';
-import type { AttachmentRecord, PlatformRecord, ScrubRecord } from '../records.js';
+import type { AttachmentRecord, AttachmentState, PlatformRecord, ScrubRecord } from '../records.js';
 import type { Reservations } from '../reservation/types.js';
 import type { Put } from '../store/types.js';
 import { isPassing } from '../synthesizer/retry.js';
@@ -12,7 +12,8 @@ import { reservationOf, reservationsOf } from './convert.js';
 import { leaseId, leaseKey } from './keys.js';
 import type { Ledger } from './ledger.js';
 import { platformView, snapshotOf } from './view.js';
-import { errorView, takeDown, type Down } from './works.js';
+import { turnBack } from './turn-back.js';
+import { errorView, takeDown, type Down, type DownOptions } from './works.js';
 
 export interface EndingParts {
   readonly site: Site;
@@ -23,6 +24,9 @@ export interface EndingParts {
 }
 
 type Ending = 'undo' | 'release' | 'shrink';
+
+/** Of attachments in use: nothing that ends takes them along. */
+const STAYS: ReadonlySet<AttachmentState> = new Set(['attached', 'failed']);
 
 interface Commit {
   readonly forget: boolean;
@@ -37,9 +41,8 @@ export interface Ended {
   readonly error?: unknown;
 }
 
-export interface EndingOptions {
-  /** Those that an agent may have; default: all. */
-  readonly begun?: ReadonlySet<AttachmentRecord>;
+/** Where `begun` is not given an agent may have all of them. */
+export interface EndingOptions extends DownOptions {
   /** Nothing of it is at any daemon. */
   readonly unprogrammed?: boolean;
   /** More for the commit that ends it. */
@@ -89,17 +92,15 @@ export class Endings {
    * give back stays attached, and the shrink is turned back as far as that goes.
    */
   async change(record: PlatformRecord, options: EndingOptions = {}): Promise<Ended> {
-    const leaving = record.attachments.filter(
-      ({ state }) => state !== 'attached' && state !== 'failed',
-    );
+    const leaving = record.attachments.filter(({ state }) => !STAYS.has(state));
     const shrinking = new Set(leaving.filter(({ state }) => state === 'detaching'));
     const downs = await this.#takeDown(record, leaving, options);
     const failed = downs.filter(({ gone }) => !gone);
     for (const { attachment, error } of failed) {
       const refused = shrinking.has(attachment) && attachment.state === 'detaching';
-      if (refused && !isPassing(error)) attachment.state = 'attached';
+      if (refused && !isPassing(error)) turnBack(attachment);
     }
-    const left = failed.filter(({ attachment }) => attachment.state !== 'attached');
+    const left = failed.filter(({ attachment: { state } }) => !STAYS.has(state));
     record.state = left.length === 0 ? 'active' : 'changing';
     const turnedBack = failed.length > 0 && left.length === 0 ? record.remembered : undefined;
     if (record.state === 'active') delete record.remembered;
@@ -117,18 +118,30 @@ export class Endings {
     return first === undefined ? { settled } : { settled, error: first.error };
   }
 
-  /** Scrubs what waits at a memory brick. @returns how many are clean now. */
+  /**
+   * Scrubs what waits at a memory brick: each range that can be, whatever became of those before it.
+   * @returns how many are clean now.
+   * @throws the first failure, once all were tried; the rest is not where nobody answers.
+   */
   async scrubs(memory: string): Promise<number> {
     const { ledger, steps, core, site } = this.#parts;
     const waiting = [...ledger.scrubs.values()].filter((each) => each.memory === memory);
     let clean = 0;
+    let failed: { readonly error: unknown } | undefined;
     for (const scrub of waiting) {
-      await steps.ensureScrubbed({ ...scrub, id: scrub.attachment });
+      try {
+        await steps.ensureScrubbed({ ...scrub, id: scrub.attachment });
+      } catch (error) {
+        failed ??= { error };
+        if (error instanceof SdmError && error.code === 'SDM_UNREACHABLE') break;
+        continue;
+      }
       await ledger.commit('scrub.end', { scrubbed: [scrub] });
       core.clean(site.memories.get(memory)!.index, scrub.first, scrub.count);
       this.#tellScrub(scrub, true);
       clean += 1;
     }
+    if (failed !== undefined) throw failed.error;
     return clean;
   }
 
@@ -147,12 +160,12 @@ export class Endings {
   async #takeDown(
     record: PlatformRecord,
     leaving: readonly AttachmentRecord[],
-    { begun, unprogrammed }: EndingOptions,
+    { unprogrammed, ...options }: EndingOptions,
   ): Promise<Down[]> {
     if (unprogrammed) {
       return leaving.map((attachment) => ({ attachment, gone: true, clean: true }));
     }
-    return takeDown(this.#parts.steps, record, leaving, (each) => begun?.has(each) ?? true);
+    return takeDown(this.#parts.steps, record, leaving, options);
   }
 
   /** Stores what is left; only then is what is gone anybody's. */

@@ -19,6 +19,7 @@ import { commandBudgetMs } from './budget.js';
 import { attachmentsOf, reservationOf } from './convert.js';
 import { Endings, isEnd, stepFailed, type EndingParts } from './endings.js';
 import { chosen, granted, remembered } from './manager-parts.js';
+import { toDetach, turnBack } from './turn-back.js';
 import { newRecord } from './new-record.js';
 import { growRequest, reserveRequest, type Defaults } from './requests.js';
 import { Turns } from './turns.js';
@@ -56,7 +57,9 @@ export class PlatformManager {
       const programmed = isProgrammed(site, record, record.attachments);
       const tied = await this.#begin(record, reservation, programmed);
       const failure = await this.#bringUp(record, record.attachments, programmed);
-      if (failure !== undefined) return this.#undo('create', record, failure);
+      if (failure !== undefined) {
+        return this.#undo('create', record, record.attachments, failure);
+      }
       record.state = 'active';
       const view = platformView(site, record);
       const put = [...tied, ...remembered(remember, view)];
@@ -90,7 +93,7 @@ export class PlatformManager {
         this.endings.tell(record);
       }
       const failure = await this.#bringUp(record, added, programmed);
-      if (failure !== undefined) return this.#undo('grow', record, failure);
+      if (failure !== undefined) return this.#undo('grow', record, added, failure);
       record.state = 'active';
       delete record.error;
       const result: GrowResult = {
@@ -120,13 +123,13 @@ export class PlatformManager {
         freed: hex(BigInt(segmentsOf(leaving)) * site.segmentSize),
       });
       if (leaving.length === 0) return result();
-      for (const each of leaving) each.state = 'detaching';
+      for (const each of leaving) toDetach(each);
       const put = remembered(remember, result());
       const unprogrammed = !isProgrammed(site, record, leaving);
       if (!unprogrammed) {
         if (remember !== undefined) record.remembered = remember.key;
         await this.#intend('shrink.begin', record, put, () => {
-          for (const each of leaving) each.state = 'attached';
+          for (const each of leaving) turnBack(each);
           delete record.remembered;
         });
       }
@@ -201,11 +204,18 @@ export class PlatformManager {
     return undefined;
   }
 
-  async #undo(what: string, record: PlatformRecord, { error, begun }: UpFailure): Promise<never> {
+  /** @param added all that the command made: also what of it is in use goes. */
+  async #undo(
+    what: 'create' | 'grow',
+    record: PlatformRecord,
+    added: readonly AttachmentRecord[],
+    { error, ...failure }: UpFailure,
+  ): Promise<never> {
+    for (const each of added) each.state = 'reserved';
     const ended =
       what === 'create'
-        ? await this.endings.all(record, 'undo', { begun })
-        : await this.endings.change(record, { begun });
+        ? await this.endings.all(record, 'undo', failure)
+        : await this.endings.change(record, failure);
     throw stepFailed(`platform ${record.id}: ${what} failed`, error, record, ended);
   }
 
@@ -242,8 +252,8 @@ export class PlatformManager {
       if (isEnd(error)) throw error;
       const create = name === 'allocate.active';
       record.state = create ? 'allocating' : 'changing';
-      for (const each of added) each.state = 'reserved';
-      return this.#undo(create ? 'create' : 'grow', record, { error, begun: new Set(added) });
+      const failure = { error, begun: new Set(added), refused: new Map() };
+      return this.#undo(create ? 'create' : 'grow', record, added, failure);
     }
     this.endings.tell(record);
   }

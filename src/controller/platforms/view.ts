@@ -16,7 +16,8 @@ export function placeOf(
 }
 
 function attachmentView(site: Site, attachment: AttachmentRecord): AttachmentView {
-  return { ...attachment, ...placeOf(site, attachment) };
+  const { amiss: _, ...rest } = attachment;
+  return { ...rest, ...placeOf(site, attachment) };
 }
 
 export function segmentsOf(attachments: readonly { readonly count: number }[]): number {

@@ -1,13 +1,22 @@
 import { SdmError } from '../../common/errors.js';
 import type { AttachmentRecord, ErrorView, PlatformRecord } from '../records.js';
 import type { Site } from '../synthesizer/site.js';
+import { isPassing } from '../synthesizer/retry.js';
 import type { AttachmentSteps } from '../types.js';
 
 export interface UpFailure {
   readonly error: unknown;
   /** Those that the agent may have. */
   readonly begun: ReadonlySet<AttachmentRecord>;
+  /** Those that the lender did not give: there is nothing to be taken back. */
+  readonly refused: ReadonlyMap<AttachmentRecord, Refused>;
 }
+
+/** kept: the segments themselves are not to be had, so nobody else should be given them either. */
+export type Refused = 'kept' | 'other';
+
+/** Of those that are taken down before they were in use. */
+export type DownOptions = Partial<Pick<UpFailure, 'begun' | 'refused'>>;
 
 /** What became of an attachment that was taken down. */
 export interface Down {
@@ -31,6 +40,7 @@ export async function bringUp(
   attachments: readonly AttachmentRecord[],
 ): Promise<UpFailure | undefined> {
   const begun = new Set<AttachmentRecord>();
+  const refused = new Map<AttachmentRecord, Refused>();
   let failed: { readonly error: unknown } | undefined;
   await Promise.all(
     attachments.map(async (attachment) => {
@@ -46,10 +56,21 @@ export async function bringUp(
       } catch (error) {
         attachment.error = errorView(error);
         failed ??= { error };
+        const why = refusedGrant(error);
+        if (why !== undefined) refused.set(attachment, why);
       }
     }),
   );
-  return failed === undefined ? undefined : { ...failed, begun };
+  return failed === undefined ? undefined : { ...failed, begun, refused };
+}
+
+/** @returns undefined unless it says that the lender gave nothing. */
+function refusedGrant(error: unknown): Refused | undefined {
+  if (!(error instanceof SdmError) || error.details?.['step'] !== 'grant') return undefined;
+  if (error.code === 'SDM_NOT_CLEAN' || error.code === 'SDM_RANGE_TAKEN') return 'kept';
+  // what went wrong at the lender itself may have come after it was given
+  const isRefusal = (error.status < 500 || error.code === 'SDM_PEER') && !isPassing(error);
+  return isRefusal ? 'other' : undefined;
 }
 
 /** The first error, once both have ended. */
@@ -61,24 +82,25 @@ async function both(a: Promise<void>, b: Promise<void>): Promise<void> {
 /**
  * Detaches, unwires and scrubs; a step that fails ends it for that attachment, but for the scrub, whose
  * segments wait.
- * @param attached false for those that the agent cannot have.
  */
 export async function takeDown(
   steps: AttachmentSteps,
   platform: PlatformRecord,
   attachments: readonly AttachmentRecord[],
-  attached: (attachment: AttachmentRecord) => boolean = () => true,
+  { begun, refused }: DownOptions = {},
 ): Promise<Down[]> {
   return Promise.all(
     attachments.map(async (attachment): Promise<Down> => {
       try {
-        if (attached(attachment)) await steps.ensureDetached(platform, attachment);
+        if (begun?.has(attachment) ?? true) await steps.ensureDetached(platform, attachment);
         await steps.ensureUnwired(platform, attachment);
         delete attachment.error;
       } catch (error) {
         attachment.error = errorView(error);
         return { attachment, gone: false, clean: false, error };
       }
+      const why = refused?.get(attachment);
+      if (why !== undefined) return { attachment, gone: true, clean: why !== 'kept' };
       try {
         attachment.state = 'scrubbing';
         await steps.ensureScrubbed(attachment);

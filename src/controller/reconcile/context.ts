@@ -62,7 +62,7 @@ export async function restore(context: Context, attachment: string): Promise<voi
     }
     const before = JSON.stringify(found);
     try {
-      await port.steps.ensureGranted(platform, found);
+      await port.steps.ensureGranted(platform, found, { adopt: true });
       await port.steps.ensureWired(platform, found);
       await port.steps.ensureAttached(platform, found);
       delete found.error;

@@ -1,8 +1,8 @@
 import { hex } from '../../abi/numbers.js';
-import { SdmError } from '../../common/errors.js';
+import { SdmError, type ErrorCode } from '../../common/errors.js';
 import type { Faults, StepName } from '../faults.js';
 import type { AttachmentRecord, ErrorView, PlatformRecord } from '../records.js';
-import type { AttachmentSteps } from '../types.js';
+import type { AttachmentSteps, GrantOptions } from '../types.js';
 import type { Daemons } from './daemons.js';
 import type { ComputeSite, MemorySite, Site } from './site.js';
 import type { Wires } from './wires.js';
@@ -41,13 +41,21 @@ export class Steps implements AttachmentSteps {
     this.#fenced = fenced;
   }
 
-  async ensureGranted(platform: PlatformRecord, attachment: AttachmentRecord): Promise<void> {
+  async ensureGranted(
+    platform: PlatformRecord,
+    attachment: AttachmentRecord,
+    { adopt = false }: GrantOptions = {},
+  ): Promise<void> {
     const lender = this.#memory(attachment);
     await this.#step('grant', attachment, lender.id, lender.address, async (address) => {
       await this.#daemons.call(address, {
         method: 'PUT',
         path: `/v1/grants/${attachment.id}`,
-        body: { ranges: [this.range(attachment)], borrower: platform.brick },
+        body: {
+          ranges: [this.range(attachment)],
+          borrower: platform.brick,
+          ...(adopt ? { adopt } : {}),
+        },
         timeoutMs: this.#daemons.timeouts.callMs,
       });
     });
@@ -105,20 +113,23 @@ export class Steps implements AttachmentSteps {
   async ensureScrubbed(segments: Segments): Promise<void> {
     const lender = this.#memory(segments);
     const { timeouts } = this.#daemons;
+    const range = this.range(segments);
     await this.#step('scrub', segments, lender.id, lender.address, async (address) => {
       try {
         await this.#daemons.call(address, {
           method: 'DELETE',
-          path: `/v1/grants/${segments.id}`,
+          // of another range it is not this attachment's, whatever its id
+          path: `/v1/grants/${segments.id}?start=${range.start}&size=${range.size}`,
           timeoutMs: timeouts.scrubMs,
         });
       } catch (error) {
-        unless('SDM_NOT_FOUND')(error);
-        // It was never granted, or was dropped by a request whose answer was lost: proved either way.
+        unless('SDM_NOT_FOUND', 'SDM_CONFLICT')(error);
+        // It was never granted, or was dropped by a request whose answer was lost: proved either way. What
+        // the lender keeps for a person to decide about is refused, and stays.
         await this.#daemons.call(address, {
           method: 'POST',
           path: '/v1/scrub',
-          body: { ranges: [this.range(segments)] },
+          body: { ranges: [range] },
           timeoutMs: timeouts.scrubMs,
         });
       }
@@ -170,9 +181,9 @@ function found<T>(site: T | undefined, brick: string): T {
   throw new SdmError('SDM_INTERNAL', `brick ${brick} is in a record, but not in the topology`);
 }
 
-function unless(code: string): (error: unknown) => undefined {
+function unless(...codes: readonly ErrorCode[]): (error: unknown) => undefined {
   return (error) => {
-    if (error instanceof SdmError && error.code === code) return undefined;
+    if (error instanceof SdmError && codes.includes(error.code)) return undefined;
     throw error;
   };
 }
