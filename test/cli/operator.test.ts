@@ -90,6 +90,15 @@ describe('a rack without hardware, commanded from a shell', () => {
     expect(await said('explain', '--platform', String(id), '--size', '1G')).toContain(
       'it would work',
     );
+    const more = await sdm('explain', '--platform', String(id), '--size', '1T');
+    const grow = /this would: sdm (.*)/.exec(more.stdout)![1]!;
+    expect(grow).toMatch(new RegExp(`^memory add ${id} \\d+[MG] `));
+    expect(
+      await said('plan', '--platform', String(id), '--size', grow.split(' ')[3]!),
+    ).toBeTruthy();
+    const refused = await sdm('memory', 'add', String(id), '1T');
+    expect(refused.stderr).toContain('this would fit: {"size":"0x');
+    expect(await said(...grow.split(' '))).toContain('remote memory');
     expect(await said('top', '-n', '1')).toMatch(/\n0\.0\.0 +compute +inventory +4\/4 /);
     expect(JSON.parse(await said('top', '-n', '1', '--json')).platforms).toHaveLength(1);
     await said('platform', 'release', String(id));

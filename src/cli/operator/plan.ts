@@ -37,11 +37,12 @@ export function explainCommand(): Command {
     if (!answer.fits) process.exitCode = 1;
     if (options.json) return printJson(answer);
     if (answer.fits) return print(`it would work:\n${planText(answer.plan)}`);
+    const { platform } = options;
     const { resource, where, asked, found, message, nearest } = answer.refusal;
     print(`it would not work: ${message}`);
     const said = (value: unknown): string => JSON.stringify(value);
     print(`  ${resource}: asked ${said(asked)}, found ${said(found)}, at ${said(where)}`);
-    if (nearest !== undefined) print(`  this would: sdm ${commandLine(nearest)}`);
+    if (nearest !== undefined) print(`  this would: sdm ${commandLine({ ...nearest, platform })}`);
   });
 }
 
@@ -75,8 +76,17 @@ const OPTION_OF: Readonly<Record<string, string>> = {
 function commandLine(request: Readonly<Record<string, unknown>>): string {
   const options = Object.entries(request)
     .filter(([key]) => OPTION_OF[key] !== undefined)
-    .map(([key, value]) => `${OPTION_OF[key]} ${String(value)}`);
+    .map(([key, value]) => `${OPTION_OF[key]} ${argumentOf(value)}`);
   const { platform, size } = request;
   if (platform === undefined) return ['platform create', ...options].join(' ');
-  return ['memory add', String(platform), String(size), ...options].join(' ');
+  return ['memory add', String(platform), argumentOf(size), ...options].join(' ');
+}
+
+/** Sizes as people write them, without rounding. */
+function argumentOf(value: unknown): string {
+  const text = String(value);
+  if (!/^0x[0-9a-f]+$/.test(text)) return text;
+  const bytes = BigInt(text);
+  const unit = ['T', 'G', 'M', 'K'].find((_, i) => bytes % (1n << BigInt(10 * (4 - i))) === 0n);
+  return unit === undefined ? text : `${bytes >> BigInt(10 * ' KMGT'.indexOf(unit))}${unit}`;
 }

@@ -70,13 +70,16 @@ function placeText({ kind, brick, box }: Place): string {
 
 function requestOf(site: Site, request: ReserveRequest): Record<string, unknown> {
   const { compute, cores, localMemory, memory, segments, pathUtil, policy } = request;
+  const remote = hex(BigInt(segments) * site.segmentSize);
+  // more memory for a platform that there is
+  if (cores === undefined) return { size: remote, pathUtil, policy };
   const mib = (value: number): string => hex(BigInt(value) * MIB);
   return {
     ...(compute === undefined ? {} : { brick: site.computeAt[compute]!.id }),
-    ...(cores === undefined ? {} : { cores }),
+    cores,
     ...(memory === undefined || memory === 0 ? {} : { memory: mib(memory) }),
     ...(localMemory === undefined || localMemory === 0 ? {} : { localMemory: mib(localMemory) }),
-    ...(segments === 0 ? {} : { remoteMemory: hex(BigInt(segments) * site.segmentSize) }),
+    ...(segments === 0 ? {} : { remoteMemory: remote }),
     ...{ pathUtil, policy },
   };
 }
