@@ -75,6 +75,7 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   const parts: ManagerParts = {
     ...{ site, ledger, steps, events },
     defaults: { ...options.defaults, policies: Object.keys(POLICIES) },
+    lostSwitches: () => reconciler.lostSwitches(),
     get core() {
       return rack.core;
     },

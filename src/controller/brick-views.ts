@@ -3,7 +3,7 @@ import { SdmError } from '../common/errors.js';
 import type { Ledger } from './platforms/ledger.js';
 import type { Segments } from './reservation/segments.js';
 import type { MemorySite, Site } from './synthesizer/site.js';
-import type { BrickView, Liveness, SwitchView } from './views.js';
+import type { BrickView, Liveness, SwitchLiveness, SwitchView } from './views.js';
 
 interface Use {
   cores: number;
@@ -16,6 +16,7 @@ export interface ViewParts {
   readonly site: Site;
   readonly ledger: Ledger;
   readonly liveness: (id: string) => Liveness;
+  readonly switchLiveness: (id: string) => SwitchLiveness;
   /** As the reservation core has them: which of them are in quarantine. */
   readonly segments: Segments;
 }
@@ -114,7 +115,9 @@ function quarantineOf(
   return { quarantined, idle };
 }
 
-export function switchViews({ site, ledger }: Pick<ViewParts, 'site' | 'ledger'>): SwitchView[] {
+export type SwitchParts = Pick<ViewParts, 'site' | 'ledger' | 'switchLiveness'>;
+
+export function switchViews({ site, ledger, switchLiveness }: SwitchParts): SwitchView[] {
   const pairs = new Map<string, Map<string, { in: number; out: number; attachments: string[] }>>();
   for (const { attachments } of ledger.shown.values()) {
     for (const { id, path } of attachments) {
@@ -129,14 +132,14 @@ export function switchViews({ site, ledger }: Pick<ViewParts, 'site' | 'ledger'>
     }
   }
   return [...site.switches.values()].map(({ id, kind, ports, address }) => ({
-    ...{ id, kind, ports },
+    ...{ id, kind, ports, liveness: switchLiveness(id) },
     ...(address === undefined ? {} : { dbmc: address }),
     connections: [...(pairs.get(id)?.values() ?? [])],
   }));
 }
 
 /** @throws SDM_NOT_FOUND. */
-export function switchView(parts: Pick<ViewParts, 'site' | 'ledger'>, id: string): SwitchView {
+export function switchView(parts: SwitchParts, id: string): SwitchView {
   const view = switchViews(parts).find((each) => each.id === id);
   if (view !== undefined) return view;
   throw new SdmError('SDM_NOT_FOUND', `there is no switch ${id}; \`sdm switch list\` lists them`, {

@@ -9,6 +9,7 @@ import { platformView } from './platforms/view.js';
 import type { Store } from './store/types.js';
 import type { OpenTransport } from './synthesizer/transport.js';
 import { problemsOf, totalsOf } from './totals.js';
+import { placesOf, placesOfEvent, switchesOf } from './tray-hints.js';
 import type * as api from './types.js';
 
 export type { ControllerOptions } from './assemble.js';
@@ -172,15 +173,18 @@ export class Controller implements api.ControllerCore {
       });
     }
     const view = await trays.keep(registration, changed);
-    reconciler.hint(view.id);
+    const quiet = (id: string): boolean => reconciler.switchLiveness(id) !== 'up';
+    if (changed) reconciler.hint(placesOf(rack, view.id), { changed });
+    // what is said again is no news, but that its daemon is there may be
+    else reconciler.hint(new Set(switchesOf(rack, view.id).filter(quiet)));
     return view;
   }
 
   trayEvent(id: string, event: unknown, _who: api.Who): void {
-    const { trays, events, reconciler } = this.#parts;
+    const { trays, events, reconciler, rack, wires } = this.#parts;
     trays.heard(id);
     events.append({ kind: 'tray', id, event });
-    reconciler.hint(id);
+    reconciler.hint(placesOfEvent(rack, wires, id, event));
   }
 
   async keepLeaseAlive(id: string): Promise<void> {
@@ -236,6 +240,7 @@ export class Controller implements api.ControllerCore {
     return {
       ...{ site: rack.site, ledger, segments: rack.core.state.segments },
       liveness: (id) => reconciler.liveness(id),
+      switchLiveness: (id) => reconciler.switchLiveness(id),
     };
   }
 

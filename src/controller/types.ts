@@ -17,6 +17,7 @@ import type {
   Problem,
   ShrinkRequest,
   ShrinkResult,
+  SwitchLiveness,
   SwitchView,
   TotalsView,
   TrayView,
@@ -173,9 +174,17 @@ export interface Reconciler {
   /** Looks again and again until it is closed. */
   start(): void;
   liveness(id: BrickId): Liveness;
+  /** Of the dBMC that sets it. */
+  switchLiveness(id: string): SwitchLiveness;
+  /** Those that no new path goes over. */
+  lostSwitches(): readonly string[];
   fence(id: BrickId, options: FenceOptions, who: Who): Promise<void>;
   drift(): DriftView;
-  /** A tray, brick or lender told of a change there: look soon. */
-  hint(where: string): void;
+  /**
+   * Something may have changed at those bricks and switches: they are looked at soon, and what waits for
+   * them goes on.
+   * @param changed whether the topology has changed.
+   */
+  hint(where: ReadonlySet<string>, options?: { readonly changed: boolean }): void;
   close(): Promise<void>;
 }

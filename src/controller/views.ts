@@ -164,6 +164,10 @@ export interface TotalsView {
 export const LIVENESS = ['inventory', 'unknown', 'up', 'unreachable', 'lost', 'fenced'] as const;
 export type Liveness = (typeof LIVENESS)[number];
 
+/** lost: not for long enough; no new path goes over it. */
+export const SWITCH_LIVENESS = ['inventory', 'unknown', 'up', 'unreachable', 'lost'] as const;
+export type SwitchLiveness = (typeof SWITCH_LIVENESS)[number];
+
 export interface BrickView {
   readonly id: BrickId;
   readonly type: 'compute' | 'memory' | 'accelerator';
@@ -191,6 +195,8 @@ export interface SwitchView {
   readonly id: string;
   readonly kind: 'electrical' | 'optical';
   readonly ports: number;
+  /** Of its dBMC. */
+  readonly liveness: SwitchLiveness;
   readonly dbmc?: string;
   readonly connections: readonly {
     readonly in: number;

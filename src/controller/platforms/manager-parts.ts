@@ -1,11 +1,11 @@
 import { SdmError } from '../../common/errors.js';
 import type { AttachmentRecord, PlatformRecord } from '../records.js';
-import type { Refusal, Reservation } from '../reservation/types.js';
+import type { Refusal, Reservation, ReserveRequest } from '../reservation/types.js';
 import type { Put } from '../store/types.js';
 import type { Site } from '../synthesizer/site.js';
 import type { Remember, ShrinkRequest } from '../views.js';
 import { chooseToFree, segmentsFor } from './choose.js';
-import { refusalError } from './refusal.js';
+import { refusalError, type RefusalParts } from './refusal.js';
 
 /** Which attachments a shrink takes. @throws SDM_NOT_FOUND, SDM_INPUT. */
 export function chosen(
@@ -32,7 +32,11 @@ export function remembered<T extends Parameters<Remember['value']>[0]>(
 }
 
 /** @throws the refusal, with bricks by their ids. */
-export function granted(site: Site, reserved: Reservation | Refusal): Reservation {
-  if ('refused' in reserved) throw refusalError(site, reserved);
+export function granted(
+  parts: RefusalParts,
+  asked: ReserveRequest,
+  reserved: Reservation | Refusal,
+): Reservation {
+  if ('refused' in reserved) throw refusalError(parts, reserved, asked);
   return reserved;
 }

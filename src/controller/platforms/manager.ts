@@ -20,13 +20,16 @@ import { attachmentsOf, reservationOf } from './convert.js';
 import { Endings, isEnd, stepFailed, type EndingParts } from './endings.js';
 import { chosen, granted, remembered } from './manager-parts.js';
 import { toDetach, turnBack } from './turn-back.js';
+import type { Ledger } from './ledger.js';
 import { newRecord } from './new-record.js';
+import type { RefusalParts } from './refusal.js';
 import { growRequest, reserveRequest, type Defaults } from './requests.js';
 import { Turns } from './turns.js';
 import { platformView, segmentsOf } from './view.js';
 import { bringUp, isProgrammed, type UpFailure } from './works.js';
 
-export interface ManagerParts extends EndingParts {
+export interface ManagerParts extends EndingParts, RefusalParts {
+  readonly ledger: Ledger;
   readonly defaults: Defaults;
 }
 
@@ -49,7 +52,7 @@ export class PlatformManager {
     return this.turns.fresh(async (hold) => {
       const { core, site, defaults, ledger } = this.parts;
       const wanted = reserveRequest(site, request, defaults);
-      const reservation = granted(site, core.reserve(wanted));
+      const reservation = granted(this.parts, wanted, core.reserve(wanted));
       const id = ledger.nextId();
       hold(id);
       const record = newRecord(site, id, request, reservation, { ...wanted, owner: who.name });
@@ -78,7 +81,7 @@ export class PlatformManager {
       const { core, site, defaults, ledger } = this.parts;
       const record = await this.#usable(id);
       const wanted = growRequest(site, record, request, defaults);
-      const reservation = granted(site, core.reserve(wanted));
+      const reservation = granted(this.parts, wanted, core.reserve(wanted));
       const added = attachmentsOf(site, reservation, {
         ...{ platform: id, next: record.next, reservation: record.nextReservation },
         ...{ mode: record.mode, node: record.node },

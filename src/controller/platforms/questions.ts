@@ -9,7 +9,8 @@ import { growRequest, reserveRequest } from './requests.js';
 /** What a command would do. Nothing is changed. @throws as a command that does it. */
 export function planOf(parts: ManagerParts, request: PlanRequest): PlanView {
   const { core, site } = parts;
-  return planView(site, granted(site, core.plan(wanted(parts, request))), request);
+  const asked = wanted(parts, request);
+  return planView(site, granted(parts, asked, core.plan(asked)), request);
 }
 
 /** Whether a command would be done, and why not. @throws SDM_INPUT, SDM_NOT_FOUND. */
@@ -19,7 +20,8 @@ export function explainOf(parts: ManagerParts, request: PlanRequest): ExplainVie
   const planned = core.plan(asked);
   if (!('refused' in planned)) return { fits: true, plan: planView(site, planned, request) };
   const refusal = core.explain(asked);
-  return { fits: false, refusal: refusalView(site, refusal === 'fits' ? planned : refusal) };
+  const refused = refusal === 'fits' ? planned : refusal;
+  return { fits: false, refusal: refusalView(parts, refused, asked) };
 }
 
 function wanted({ site, defaults, ledger }: ManagerParts, request: PlanRequest): ReserveRequest {

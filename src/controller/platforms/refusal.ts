@@ -3,6 +3,8 @@ import { SdmError, type ErrorCode } from '../../common/errors.js';
 import type { Refusal, ReserveRequest, RefusedResource, Where } from '../reservation/types.js';
 import type { Site } from '../synthesizer/site.js';
 import type { RefusalView } from '../views.js';
+import type { Ledger } from './ledger.js';
+import { allOut, whyOut } from './outs.js';
 import { MIB } from './convert.js';
 
 const CODES: Record<RefusedResource, ErrorCode> = {
@@ -25,8 +27,23 @@ const UNITS: Record<RefusedResource, string> = {
   combination: 'resources together',
 };
 
-/** Bricks by their ids, sizes in bytes. */
-export function refusalView(site: Site, refusal: Refusal): RefusalView {
+/** What a refusal is told with. */
+export interface RefusalParts {
+  readonly site: Site;
+  readonly ledger: Pick<Ledger, 'bricks'>;
+  /** Switches that no new path goes over. */
+  readonly lostSwitches?: () => readonly string[];
+}
+
+/**
+ * Bricks by their ids, sizes in bytes.
+ * @param asked what was refused: a brick that it names may be one that nothing goes to.
+ */
+export function refusalView(
+  { site, ledger, lostSwitches }: RefusalParts,
+  refusal: Refusal,
+  { compute }: Pick<ReserveRequest, 'compute'>,
+): RefusalView {
   const { resource, where, asked, found, nearest } = refusal;
   const place = whereOf(site, where);
   const hint = nearest === undefined ? undefined : requestOf(site, nearest);
@@ -36,15 +53,23 @@ export function refusalView(site: Site, refusal: Refusal): RefusalView {
       : `${asked} ${UNITS[resource]} are asked for, and the most that is free is ${found}`;
   const would =
     hint === undefined ? '; free something first' : `; this would fit: ${JSON.stringify(hint)}`;
+  const named =
+    compute === undefined ? undefined : whyOut(ledger.bricks, site.computeAt[compute]!.id);
+  const others = allOut(ledger.bricks, lostSwitches?.() ?? []);
+  const out = others === undefined ? '' : `; ${others}`;
   return {
     ...{ resource, where: place, asked, found },
-    message: `${what} (${placeText(place)})${would}`,
+    message: named ?? `${what} (${placeText(place)}${out})${would}`,
     ...(hint === undefined ? {} : { nearest: hint }),
   };
 }
 
-export function refusalError(site: Site, refusal: Refusal): SdmError {
-  const { message, ...details } = refusalView(site, refusal);
+export function refusalError(
+  parts: RefusalParts,
+  refusal: Refusal,
+  asked: Pick<ReserveRequest, 'compute'>,
+): SdmError {
+  const { message, ...details } = refusalView(parts, refusal, asked);
   return new SdmError(CODES[refusal.resource], message, { details });
 }
 

@@ -27,7 +27,7 @@ export interface AgentView {
 
 /** @throws SDM_UNREACHABLE, SDM_TIMEOUT. */
 export async function readAgent({ parts, options }: Context, address: string): Promise<AgentView> {
-  const call = { method: 'GET', timeoutMs: options.lookMs, retryMs: 0 } as const;
+  const call = { method: 'GET', timeoutMs: options.lookMs, retryMs: 0, look: true } as const;
   const [attachments, memports] = await Promise.all([
     parts.daemons.call(address, { ...call, path: '/v1/attachments' }),
     parts.daemons.call(address, { ...call, path: '/v1/memports' }),

@@ -45,7 +45,7 @@ async function byPower({ parts, options }: Context, id: BrickId, act: boolean): 
   const address = parts.dbmcOf(id);
   if (address === undefined) return { not: 'no dBMC tells about its power' };
   const key = parseBrickId(id);
-  const call = { timeoutMs: options.lookMs, retryMs: 0 };
+  const call = { timeoutMs: options.lookMs, retryMs: 0, look: true } as const;
   try {
     if (act) {
       const path = '/api/dbrick/switchoff';

@@ -24,7 +24,7 @@ export async function lookAtLender(
       .map((each) => each.id);
   });
   const answer = await parts.daemons.call(target.address, {
-    ...{ method: 'GET', path: '/v1/grants', timeoutMs: options.lookMs, retryMs: 0 },
+    ...{ method: 'GET', path: '/v1/grants', timeoutMs: options.lookMs, retryMs: 0, look: true },
   });
   const { grants } = answer as { readonly grants: readonly LenderGrant[] };
   const there = new Set(grants.map(({ id }) => id));

@@ -7,6 +7,7 @@ import { passiveProof, platformsOn, turnsOf } from './fence.js';
 import { lookAtLender } from './lender.js';
 import type { BrickLiveness } from './liveness.js';
 import { lookAtSwitch } from './switch.js';
+import type { SwitchesLiveness } from './switch-liveness.js';
 import { keyOf, type Wanted } from './targets.js';
 import type { DriftDone, Finding, Target } from './types.js';
 
@@ -19,6 +20,7 @@ export interface LookParts {
   readonly context: Context;
   readonly drift: Drift;
   readonly liveness: BrickLiveness;
+  readonly switches: SwitchesLiveness;
 }
 
 /** How a look ended. */
@@ -32,7 +34,7 @@ export interface Looked {
 
 /** Asks a daemon what it has, puts right what is ours, and notes the rest. Never throws. */
 export async function look(
-  { context, drift, liveness }: LookParts,
+  { context, drift, liveness, switches }: LookParts,
   target: Target,
   wanted: Wanted,
 ): Promise<Looked> {
@@ -45,9 +47,11 @@ export async function look(
     const why = error instanceof Error ? error.message : String(error);
     drift.replace(where, [{ what: 'does not answer', done: 'waiting' }]);
     if (brick) await silent(context, liveness, target.id, why);
+    else switches.silent(target.id);
     return { answered: false, back: false, again: false };
   }
   if (brick) liveness.answered(target.id);
+  else switches.answered(target.id);
   const record = brick ? context.port.brickRecord(target.id) : undefined;
   const out = record?.lost !== undefined || record?.fenced !== undefined;
   // Until it is let in again only what bars that is put right.

@@ -1,8 +1,9 @@
 import { SdmError } from '../../common/errors.js';
 import type { BrickId } from '../records.js';
+import type { Reservations } from '../reservation/types.js';
 import { Limiter } from '../synthesizer/limiter.js';
 import type { FenceOptions, Reconciler, ReconcilePort } from '../types.js';
-import type { DriftView, Liveness, Who } from '../views.js';
+import type { DriftView, Liveness, SwitchLiveness, Who } from '../views.js';
 import type { Context } from './context.js';
 import { Drift } from './drift.js';
 import { platformsOn, proveFenced } from './fence.js';
@@ -10,6 +11,7 @@ import { LeaseWatch } from './lease-watch.js';
 import { BrickLiveness } from './liveness.js';
 import { look } from './looks.js';
 import { atOnce, setNext, type Slot } from './schedule.js';
+import { SwitchesLiveness } from './switch-liveness.js';
 import { keyOf, targetsOf, Wanted } from './targets.js';
 import { RECONCILE_OPTIONS, type ReconcileParts, type Target } from './types.js';
 import { Unfinished } from './unfinished.js';
@@ -31,11 +33,15 @@ export class ReconcileLoop implements Reconciler {
   readonly #context: Context;
   readonly #drift: Drift;
   readonly #liveness: BrickLiveness;
+  readonly #switches: SwitchesLiveness;
   readonly #unfinished: Unfinished;
   readonly #leases: LeaseWatch;
   readonly #limiter: Limiter;
   readonly #places = new Map<string, Place>();
+  /** For which its places were made. */
+  #core: Reservations | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #hinted = false;
   #closed = false;
 
   constructor(port: ReconcilePort, parts: ReconcileParts) {
@@ -43,6 +49,7 @@ export class ReconcileLoop implements Reconciler {
     this.#context = { port, parts, options, known: new Set(), fencing: new Set() };
     this.#drift = new Drift(port.events);
     this.#liveness = new BrickLiveness(this.#context);
+    this.#switches = new SwitchesLiveness(this.#context);
     this.#unfinished = new Unfinished(this.#context, this.#drift);
     this.#leases = new LeaseWatch(this.#context);
     this.#limiter = new Limiter(options.atOnce);
@@ -74,6 +81,14 @@ export class ReconcileLoop implements Reconciler {
     return this.#liveness.of(id);
   }
 
+  switchLiveness(id: string): SwitchLiveness {
+    return this.#switches.of(id);
+  }
+
+  lostSwitches(): readonly string[] {
+    return this.#switches.lost();
+  }
+
   drift(): DriftView {
     return this.#drift.view();
   }
@@ -100,20 +115,28 @@ export class ReconcileLoop implements Reconciler {
     await this.#unfinished.settle(waiting.map((platform) => platform.id));
   }
 
-  /** @param where a brick, a switch, a tray, or the name that a tray calls itself by. */
-  hint(where: string): void {
-    this.#refresh();
-    const [rack, box, tray] = where.split('.');
-    const inTray = tray === undefined ? `${where}` : `${rack}.${box}.`;
+  hint(where: ReadonlySet<string>, { changed } = { changed: false }): void {
+    if (changed) this.#refresh();
+    else this.#keepUp();
+    if (where.size === 0) return;
     for (const place of this.#places.values()) {
-      const { id, kind } = place.target;
-      // Which switches are a tray's is not said: a look costs little.
-      if (id !== where && !id.startsWith(inTray) && kind !== 'switch') continue;
+      if (!where.has(place.target.id)) continue;
       place.again = place.running !== undefined;
       atOnce(place);
     }
-    this.#unfinished.hurry(() => true);
-    if (this.#timer !== undefined) setImmediate(() => this.#tick());
+    this.#unfinished.hurry(
+      ({ brick, attachments }) =>
+        where.has(brick) ||
+        attachments.some(
+          ({ memory, path }) => where.has(memory) || path.hops.some((hop) => where.has(hop.switch)),
+        ),
+    );
+    if (this.#timer === undefined || this.#hinted) return;
+    this.#hinted = true; // several that come together are one
+    setImmediate(() => {
+      this.#hinted = false;
+      this.#tick();
+    });
   }
 
   async close(): Promise<void> {
@@ -124,8 +147,14 @@ export class ReconcileLoop implements Reconciler {
     await within(CLOSE_MS, Promise.all([...running, this.#unfinished.idle()]));
   }
 
+  /** What is made of the topology is made anew with it. */
+  #keepUp(): void {
+    if (this.#core !== this.#context.parts.core) this.#refresh();
+  }
+
   /** A tray may have told of bricks that were not there, or are elsewhere. */
   #refresh(): void {
+    this.#core = this.#context.parts.core;
     const targets = new Map(targetsOf(this.#context.parts.site).map((each) => [keyOf(each), each]));
     for (const [key, target] of targets) {
       if (this.#places.get(key)?.target.address === target.address) continue;
@@ -137,10 +166,12 @@ export class ReconcileLoop implements Reconciler {
       this.#drift.replace(key, []);
     }
     this.#liveness.refresh();
+    this.#switches.refresh();
   }
 
   #tick(): void {
     if (this.#closed) return;
+    this.#keepUp();
     const now = performance.now();
     const due = [...this.#places.values()].filter(
       ({ next, running }) => next <= now && running === undefined,
@@ -169,7 +200,10 @@ export class ReconcileLoop implements Reconciler {
     if (this.#closed) return;
     const { target } = place;
     const silent = place.failures > 0;
-    const parts = { context: this.#context, drift: this.#drift, liveness: this.#liveness };
+    const parts = {
+      ...{ context: this.#context, drift: this.#drift },
+      ...{ liveness: this.#liveness, switches: this.#switches },
+    };
     const { answered, back, again } = await look(parts, target, wanted).catch((error: unknown) => {
       this.#context.parts.log.error({ err: error, where: keyOf(target) }, 'a look failed');
       return { answered: false, back: false, again: false };

@@ -17,6 +17,7 @@ export async function readSwitch({ parts, options }: Context, id: string): Promi
     path: `/api/switch/portsinfo?${key.toString()}`,
     timeoutMs: options.lookMs,
     retryMs: 0,
+    look: true,
   });
   return (answer as { readonly connections: readonly Pair[] }).connections.map(lowerFirst);
 }

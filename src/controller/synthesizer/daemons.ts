@@ -1,3 +1,4 @@
+import { SdmError } from '../../common/errors.js';
 import { Limiter } from './limiter.js';
 import { retry } from './retry.js';
 import type { Headers, OpenTransport, Transport } from './transport.js';
@@ -34,7 +35,12 @@ export interface Call {
   /** Default: the configured one. */
   readonly retryMs?: number;
   readonly signal?: AbortSignal;
+  /** Asks how it is: what is under way there does not hold that up. */
+  readonly look?: true;
 }
+
+/** Looks under way at one daemon, beside its calls. */
+const LOOKS_AT_ONCE = 4;
 
 /** Beyond its deadline a call that has not ended hangs. */
 const CALL_MARGIN_MS = 60_000;
@@ -43,6 +49,12 @@ interface Running {
   readonly what: string;
   readonly since: number;
   readonly timeoutMs: number;
+}
+
+interface Peer {
+  readonly transport: Transport;
+  readonly limiter: Limiter;
+  readonly looks: Limiter;
 }
 
 export interface DaemonsOptions {
@@ -58,7 +70,7 @@ export class Daemons {
   readonly timeouts: Timeouts;
   readonly #options: DaemonsOptions;
   readonly #running = new Set<Running>();
-  readonly #peers = new Map<string, { readonly transport: Transport; readonly limiter: Limiter }>();
+  readonly #peers = new Map<string, Peer>();
 
   constructor(options: DaemonsOptions) {
     this.#options = options;
@@ -71,10 +83,18 @@ export class Daemons {
    * @throws SDM_UNREACHABLE, SDM_TIMEOUT; the other side's own error.
    */
   async call(address: string, call: Call): Promise<unknown> {
-    const { transport, limiter } = this.#peer(address);
+    const { transport, limiter: calls, looks } = this.#peer(address);
     const { method, path, body, timeoutMs, signal } = call;
     const { headers } = this.#options;
     const retryMs = call.retryMs ?? this.timeouts.retryMs;
+    const limiter = call.look === true ? looks : calls;
+    const patience = {
+      ms: timeoutMs,
+      error: () => {
+        const message = `${method} ${path} at ${address} waited for ${timeoutMs} ms: what is under way there does not end`;
+        return new SdmError('SDM_TIMEOUT', message, { details: { address } });
+      },
+    };
     return retry({ retryMs, signal }, () =>
       limiter.run(async () => {
         const what = `${method} ${path} at ${address}`;
@@ -89,7 +109,7 @@ export class Daemons {
         } finally {
           this.#running.delete(running);
         }
-      }),
+      }, patience),
     );
   }
 
@@ -114,11 +134,12 @@ export class Daemons {
     this.#peers.clear();
   }
 
-  #peer(address: string): { readonly transport: Transport; readonly limiter: Limiter } {
+  #peer(address: string): Peer {
     let peer = this.#peers.get(address);
     if (peer === undefined) {
       const { open, atOnce = AT_ONCE } = this.#options;
-      peer = { transport: open(address), limiter: new Limiter(atOnce) };
+      const [limiter, looks] = [new Limiter(atOnce), new Limiter(LOOKS_AT_ONCE)];
+      peer = { transport: open(address), limiter, looks };
       this.#peers.set(address, peer);
     }
     return peer;

@@ -85,3 +85,36 @@ test('a call far beyond its deadline is named; those that wait for its place are
   end();
   await second;
 });
+
+test('a look does not wait for what is under way', async () => {
+  const { made } = daemons(({ path }) =>
+    path === '/hangs' ? new Promise(() => {}) : Promise.resolve('up'),
+  );
+  for (let i = 0; i < 20; i += 1) void made.call('unix:/a', { ...GET, path: '/hangs' });
+  expect(await made.call('unix:/a', { ...GET, look: true })).toBe('up');
+});
+
+test('who waits for a place at a daemon that hangs waits no longer than its own deadline', async () => {
+  let hangs = true;
+  const { made, seen } = daemons(
+    () => (hangs ? new Promise((resolve) => setTimeout(resolve, 400)) : Promise.resolve('here')),
+    { retryMs: 0, atOnce: 2 },
+  );
+  const call = { ...GET, timeoutMs: 100 };
+  const begun = [made.call('unix:/a', call), made.call('unix:/a', call)];
+  await expect(made.call('unix:/a', call)).rejects.toMatchObject({ code: 'SDM_TIMEOUT' });
+  expect(seen).toHaveLength(2);
+  await Promise.all(begun);
+  hangs = false;
+  expect(await made.call('unix:/a', call)).toBe('here');
+});
+
+test('who waits at a daemon that answers others waits for as long as it does', async () => {
+  const { made, seen } = daemons(
+    () => new Promise((resolve) => setTimeout(() => resolve('here'), 60)),
+    { retryMs: 0, atOnce: 1 },
+  );
+  const call = { ...GET, timeoutMs: 100 };
+  await Promise.all(Array.from({ length: 5 }, () => made.call('unix:/a', call)));
+  expect(seen).toHaveLength(5);
+});

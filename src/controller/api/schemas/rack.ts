@@ -1,7 +1,7 @@
 /** Bricks, switches, trays, and what differs from what should be. */
 import { Type, type Static } from 'typebox';
 import { closed, Hex, named, Nullable, ref } from '../../../common/server/forms.js';
-import { LIVENESS } from '../../views.js';
+import { LIVENESS, SWITCH_LIVENESS } from '../../views.js';
 import { Brick, Count, Moment, PlatformId, Switch, Tray } from './common.js';
 
 const of = { total: Hex('bytes'), free: Hex('bytes') };
@@ -47,6 +47,7 @@ export const SwitchView = named('Switch', 'A switch and what it connects', {
   id: Switch('unique in the rack'),
   kind: Type.Enum(['electrical', 'optical']),
   ports: Count('ports'),
+  liveness: Type.Enum(SWITCH_LIVENESS, { description: 'lost: no new path goes over it' }),
   dbmc: Type.Optional(Type.String({ description: 'address of the dBMC that sets it' })),
   connections: Type.Array(
     Type.Object(
