@@ -68,8 +68,9 @@ test('a grow of which one attachment is refused takes the others back as well', 
   const body = { id: 'p99-0', mode: 'device', size: size(1), remote };
   await command('0.0.0', 'POST', '/v1/attachments', body, AS_US);
   const before = await standing(rack);
+  // more than either brick has
   await expect(
-    rack.ask('POST', `/v1/platforms/${id}/memory`, { size: size(SEGMENTS) }),
+    rack.ask('POST', `/v1/platforms/${id}/memory`, { size: size(SEGMENTS + 1) }),
   ).rejects.toMatchObject({ code: 'SDM_STEP', details: { cause: 'SDM_RANGE_TAKEN' } });
   const after = await standing(rack);
   expect(after.is).toEqual(before.is);
