@@ -1,6 +1,7 @@
 import { hex } from '../../abi/codec.js';
 import { SdmError } from '../../common/errors.js';
 import type { RegisterBlockInfo } from '../../native/types.js';
+import type { Pool } from '../backend/types.js';
 import type { Share } from '../types.js';
 import type { NormalRequest } from './record.js';
 import { inOrder, spanText, within, type Span } from './spans.js';
@@ -10,6 +11,8 @@ export interface Bounds {
   readonly info: RegisterBlockInfo;
   /** Bytes; undefined where there is no pool, whose end then bounds nothing. */
   readonly poolSize: bigint | undefined;
+  /** Of the pool, where there is one. A remote one has no header: it is what each memory brick has. */
+  readonly poolKind?: Pool['kind'] | undefined;
   readonly shares: readonly Share[];
 }
 
@@ -45,11 +48,11 @@ function checkHeader(named: string, remote: bigint, granule: bigint): void {
 export function checkInPool(
   remote: bigint,
   request: NormalRequest,
-  space: Pick<Bounds, 'info' | 'poolSize'>,
+  space: Pick<Bounds, 'info' | 'poolSize' | 'poolKind'>,
 ): void {
   const asked = { start: remote, end: remote + request.size };
   const named = `remote ${spanText(asked)}`;
-  checkHeader(named, remote, space.info.granule);
+  if (space.poolKind !== 'remote') checkHeader(named, remote, space.info.granule);
   const limit = limitOf(space);
   if (asked.end <= limit) return;
   throw new SdmError(

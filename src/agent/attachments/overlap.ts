@@ -1,12 +1,13 @@
+import { isControllers } from '../owners.js';
 import type { AttachmentRecord } from './record.js';
-import { overlaps, type Span } from './spans.js';
+import { areApart, overlaps, type Span } from './spans.js';
 import type { StageContext } from './stages.js';
 
 type Leads = Pick<StageContext, 'backend' | 'table' | 'checks' | 'journal'>;
 
 /** Where the bytes of an attachment lie in the pool. */
-function bytesOf({ remote, request }: AttachmentRecord): Span {
-  return { start: remote, end: remote + request.size };
+function bytesOf({ remote, request, outId, owner }: AttachmentRecord): Span {
+  return { start: remote, end: remote + request.size, outId, controller: isControllers(owner) };
 }
 
 /**
@@ -22,6 +23,7 @@ export function usedByOthers(context: Leads, record: AttachmentRecord): Span[] {
   const attached = table
     .records()
     .filter((other) => other !== record && overlaps(bytesOf(other), own))
+    .filter((other) => !areApart(backend.pool?.kind, bytesOf(other), own))
     .filter(
       (other) =>
         other.waits !== undefined ||

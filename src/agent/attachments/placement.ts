@@ -4,7 +4,7 @@ import { formatSize } from '../../common/units.js';
 import type { Checks } from '../types.js';
 import { checkInPool, checkInShares, checkInWindow, spans, type Bounds } from './bounds.js';
 import type { NormalRequest } from './record.js';
-import { firstFit, overlaps, spanText, type Span } from './spans.js';
+import { areApart, firstFit, overlaps, spanText, type Span } from './spans.js';
 import { blockText, ownUnit, unitOf } from './units.js';
 
 export type { Span } from './spans.js';
@@ -12,7 +12,7 @@ export type { Span } from './spans.js';
 /** What is in use and where something new may go. */
 export interface PlacementSpace extends Bounds {
   /** Whether a controller asks: a remote that it names is its decision, whatever the shares are. */
-  readonly controller?: boolean;
+  readonly controller?: boolean | undefined;
   /** Memory block for system-ram, bytes; undefined where there is none. */
   readonly blockSize: bigint | undefined;
   /** Of the kernel, bytes, which memory blocks go by; undefined where it is not known. */
@@ -82,16 +82,18 @@ function noSpace(request: NormalRequest, space: PlacementSpace, why: string): Sd
 
 /**
  * @throws unless [remote, remote + size) is aligned, free, and in a share: what a controller decides
- * need only be in the pool. A local one keeps clear of a controller's whatever is switched off.
+ * need only be in the pool, and free of what lies at the same memory brick. A local one keeps clear of a controller's whatever is switched off.
  */
 function checkRemote(remote: bigint, request: NormalRequest, space: PlacementSpace): void {
-  const asked = { start: remote, end: remote + request.size };
+  const { controller, poolKind } = space;
+  const asked = { start: remote, end: remote + request.size, outId: request.outId, controller };
   const named = `remote ${spanText(asked)}`;
   if (space.checks?.alignment !== false) checkAligned(named, remote, space.info.granule);
   if (space.controller === true) checkInPool(remote, request, space);
   else checkInShares(remote, request, space);
   const may = (span: Span): boolean =>
-    space.checks?.remoteOverlap === false && (space.controller === true || !span.controller);
+    (space.checks?.remoteOverlap === false && (space.controller === true || !span.controller)) ||
+    areApart(poolKind, asked, span);
   const clash = space.remote.find((span) => overlaps(span, asked) && !may(span));
   if (clash !== undefined) throw taken(named, clash);
 }

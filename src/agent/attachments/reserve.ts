@@ -47,7 +47,10 @@ export function reserve(
   }
   const { shares, checks } = parts;
   const controller = isControllers(caller.owner);
-  const limits = { info, poolSize: pool?.size, shares, controller, checks };
+  const limits = {
+    ...{ info, poolSize: pool?.size, poolKind: pool?.kind },
+    ...{ shares, controller, checks },
+  };
   const space = { ...limits, blockSize, pageSize, local, remote };
   const placed = place(request, space);
   const ram = request.mode === 'system-ram' && blockSize !== undefined;

@@ -1,4 +1,5 @@
 import { hex } from '../../abi/codec.js';
+import type { Pool } from '../backend/types.js';
 
 /** [start, end) in bytes: half open, so that lengths and neighbours need no ±1. */
 export interface Span {
@@ -7,7 +8,9 @@ export interface Span {
   /** That leads there, where the range is one in use. */
   readonly memport?: number;
   /** Where it is a controller's. */
-  readonly controller?: boolean;
+  readonly controller?: boolean | undefined;
+  /** Network id that it goes over, of a remote one. */
+  readonly outId?: bigint | undefined;
 }
 
 export function alignUp(value: bigint, unit: bigint): bigint {
@@ -16,6 +19,21 @@ export function alignUp(value: bigint, unit: bigint): bigint {
 
 export function overlaps(a: Span, b: Span): boolean {
   return a.start < b.end && b.start < a.end;
+}
+
+/**
+ * Whether remote ranges are of different memory whatever their addresses: on a network each memory brick
+ * counts its own, and a controller says by the network id which one it means. In a pool on this machine
+ * an address is the same byte for all.
+ * @param pool this brick's.
+ */
+export function areApart(
+  pool: Pool['kind'] | undefined,
+  a: Pick<Span, 'controller' | 'outId'>,
+  b: Pick<Span, 'controller' | 'outId'>,
+): boolean {
+  if (pool !== 'remote' || a.controller !== true || b.controller !== true) return false;
+  return a.outId !== undefined && b.outId !== undefined && a.outId !== b.outId;
 }
 
 export function within(inner: Span, outer: Span): boolean {

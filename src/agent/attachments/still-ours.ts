@@ -16,7 +16,12 @@ type Ours = Pick<StageContext, 'backend' | 'memory' | 'shares' | 'caller'>;
 export function checkStillOurs(context: Ours, record: AttachmentRecord): void {
   const { backend, shares, caller } = context;
   const { start, remote, request } = record;
-  const space = { info: backend.info, poolSize: backend.pool?.size, shares };
+  const space = {
+    info: backend.info,
+    poolSize: backend.pool?.size,
+    poolKind: backend.pool?.kind,
+    shares,
+  };
   const decided =
     isControllers(record.owner) &&
     ((caller !== undefined && isControllers(caller.owner)) ||

@@ -101,6 +101,7 @@ export class AttachmentTable {
         memport,
         // never changes: people and controllers do not take over from each other
         controller: isControllers(record.owner),
+        outId: record.outId,
       },
     };
     this.#reaches.set(record, reach);

@@ -47,6 +47,42 @@ function device(size: bigint, over: Partial<NormalRequest> = {}): NormalRequest 
   return { ...normalise({ mode: 'device', size }, 1), ...over };
 }
 
+describe('what a controller names on a network', () => {
+  const used: Span = { start: 0n, end: 8n * MIB, memport: 0, controller: true, outId: 8n };
+  const remote = space({
+    ...{ info: TRANSLATION, poolKind: 'remote', controller: true, shares: [], remote: [used] },
+  });
+  const at = (outId: bigint | undefined) => device(256n * MIB, { remote: 0n, outId });
+
+  test('may lie at the same address of another memory brick, from its first byte on', () => {
+    expect(place(at(16n), remote)).toMatchObject({ remote: 0n });
+  });
+
+  test.each([
+    ['over the same network id', at(8n), remote, 'SDM_RANGE_TAKEN'],
+    ['without one', at(undefined), remote, 'SDM_RANGE_TAKEN'],
+    [
+      'what people have there',
+      at(16n),
+      { ...remote, remote: [{ ...used, controller: false }] },
+      'SDM_RANGE_TAKEN',
+    ],
+    ['in a pool on this machine', at(16n), { ...remote, poolKind: 'bar' as const }, 'SDM_NOT_OURS'],
+    [
+      'twice in a pool on this machine',
+      device(256n * MIB, { remote: 256n * MIB, outId: 16n }),
+      {
+        ...remote,
+        poolKind: 'file' as const,
+        remote: [{ ...used, start: 256n * MIB, end: 512n * MIB }],
+      },
+      'SDM_RANGE_TAKEN',
+    ],
+  ])('is refused %s', (_, request, where, code) => {
+    expect(() => place(request, where)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
 describe('requests that no place fits', () => {
   test.each([
     ['nothing', ram(0n), 'SDM_INPUT'],
