@@ -39,7 +39,7 @@ function checkout(compiler: string): void {
   write('tsconfig.json', '{}');
   write('src/cli/sdm-agent.ts', 'export const version = 1;');
   write('bin/sdm', '');
-  write('bin/sdm-agent', '');
+  for (const name of ['sdm-agent', 'sdm-controller', 'sdm-dbmc']) write(`bin/${name}`, '');
   write('node_modules/typescript/package.json', '{ "type": "commonjs" }');
   write('node_modules/typescript/bin/tsc', compiler);
   symlinkSync(join(projectDir(), 'node_modules/esbuild'), join(project, 'node_modules/esbuild'));
