@@ -84,6 +84,9 @@ describe('a rack without hardware, commanded from a shell', () => {
     expect(plan).toContain('dbesm-0-0  [[0,16]]');
     const { code, stdout } = await sdm('explain', '--cores', '5');
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^it would not work: 5 cores/)]);
+    expect(stdout).not.toMatch(/[{]|0x/);
+    const both = await sdm('explain', '--cores', '5', '--remote', '1P');
+    expect(both.stdout).toMatch(/this would: sdm platform create --cores 4 --remote [0-9]+[MGT] /);
     const line = /this would: sdm (.*)/.exec(stdout)![1]!;
     expect(await said(...line.split(' '))).toMatch(/^created platform/);
     const [{ id }] = await json('platform', 'list');
@@ -97,7 +100,7 @@ describe('a rack without hardware, commanded from a shell', () => {
       await said('plan', '--platform', String(id), '--size', grow.split(' ')[3]!),
     ).toBeTruthy();
     const refused = await sdm('memory', 'add', String(id), '1T');
-    expect(refused.stderr).toContain('this would fit: {"size":"0x');
+    expect(refused.stderr).toMatch(/this would fit: \d+ [MG]iB of remote memory/);
     expect(await said(...grow.split(' '))).toContain('remote memory');
     expect(await said('top', '-n', '1')).toMatch(/\n0\.0\.0 +compute +inventory +4\/4 /);
     expect(JSON.parse(await said('top', '-n', '1', '--json')).platforms).toHaveLength(1);

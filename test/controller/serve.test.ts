@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { waitFor } from '../../src/common/wait.js';
 import type { Topology } from '../../src/controller/inventory/topology-schema.js';
@@ -68,12 +69,33 @@ test('a topology without something that is reserved is refused, and says what', 
   expect(await rack.ask('GET', `/v1/platforms/${id}`)).toMatchObject({ state: 'active' });
 });
 
-test('a second controller on the same store does not start', async () => {
+/** What a controller that does not start says, after what it logged. */
+async function refused(): Promise<string> {
+  const failed = (await rack.startController().catch((error: unknown) => error)) as Failed;
+  const said = failed.details.log.filter((line) => !line.startsWith('{'));
+  return said.join('\n');
+}
+
+test('a second controller on the same store does not start, and says so in one line', async () => {
   await inventory();
   await rack.startController();
-  const failed = (await rack.startController().catch((error: unknown) => error)) as Failed;
-  expect(failed.details.log.join('\n')).toContain('SDM_LOCKED');
+  expect(await refused()).toMatch(/^sdm-controller: SDM_LOCKED: .* is locked by process .*$/);
   expect(await rack.ask('GET', '/v1/platforms')).toEqual({ platforms: [] });
+});
+
+test.each([
+  ['file', /^sdm-controller: SDM_CONFIG: the store cannot be in .*: it is a file; .*$/],
+  ['file/below', /^sdm-controller: SDM_CONFIG: the store cannot be in .* is a file; .*$/],
+  ['/proc/sdm', /^sdm-controller: SDM_CONFIG: .*\/proc\/sdm: nothing can be made there; .*$/],
+])('a store that cannot be in %s is refused in one line', async (store, line) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'sdm-serve-')), 'file');
+  writeFileSync(file, '');
+  try {
+    await inventory({ config: { store: resolve(file, '..', store) } });
+    expect(await refused()).toMatch(line);
+  } finally {
+    rmSync(dirname(file), { recursive: true });
+  }
 });
 
 test('drained: nothing new goes there, also after a restart, and what is there stays', async () => {

@@ -38,10 +38,8 @@ export function explainCommand(): Command {
     if (options.json) return printJson(answer);
     if (answer.fits) return print(`it would work:\n${planText(answer.plan)}`);
     const { platform } = options;
-    const { resource, where, asked, found, message, nearest } = answer.refusal;
+    const { message, nearest } = answer.refusal;
     print(`it would not work: ${message}`);
-    const said = (value: unknown): string => JSON.stringify(value);
-    print(`  ${resource}: asked ${said(asked)}, found ${said(found)}, at ${said(where)}`);
     if (nearest !== undefined) print(`  this would: sdm ${commandLine({ ...nearest, platform })}`);
   });
 }

@@ -6,6 +6,7 @@ import type { RefusalView } from '../views.js';
 import type { Ledger } from './ledger.js';
 import { allOut, whyOut } from './outs.js';
 import { MIB } from './convert.js';
+import { requestText, whatText } from './refusal-text.js';
 
 const CODES: Record<RefusedResource, ErrorCode> = {
   cores: 'SDM_NO_CORES',
@@ -15,16 +16,6 @@ const CODES: Record<RefusedResource, ErrorCode> = {
   path: 'SDM_NO_PATH',
   memports: 'SDM_NO_MEMPORT',
   combination: 'SDM_NO_COMBINATION',
-};
-
-const UNITS: Record<RefusedResource, string> = {
-  cores: 'cores in one coherent island',
-  'local-memory': 'MiB of local memory',
-  segments: 'remote segments',
-  transceiver: 'percent of a transceiver',
-  path: 'percent of a path',
-  memports: 'memports',
-  combination: 'resources together',
 };
 
 /** What a refusal is told with. */
@@ -47,19 +38,17 @@ export function refusalView(
   const { resource, where, asked, found, nearest } = refusal;
   const place = whereOf(site, where);
   const hint = nearest === undefined ? undefined : requestOf(site, nearest);
-  const what =
-    resource === 'combination'
-      ? 'each resource is there, but no compute brick comes to all of them'
-      : `${asked} ${UNITS[resource]} are asked for, and the most that is free is ${found}`;
   const would =
-    hint === undefined ? '; free something first' : `; this would fit: ${JSON.stringify(hint)}`;
+    nearest === undefined
+      ? '; free something first'
+      : `; this would fit: ${requestText(site, nearest)}`;
   const named =
     compute === undefined ? undefined : whyOut(ledger.bricks, site.computeAt[compute]!.id);
   const others = allOut(ledger.bricks, lostSwitches?.() ?? []);
   const out = others === undefined ? '' : `; ${others}`;
   return {
     ...{ resource, where: place, asked, found },
-    message: named ?? `${what} (${placeText(place)}${out})${would}`,
+    message: named ?? `${whatText(site, refusal)} (${placeText(place)}${out})${would}`,
     ...(hint === undefined ? {} : { nearest: hint }),
   };
 }

@@ -242,6 +242,28 @@ export class Explainer {
       const found = attempt();
       if (found !== undefined) return found;
     }
-    return undefined;
+    return this.#lessOfAll(request);
+  }
+
+  /** Where more than one thing is too much: the most of each, after what comes before it here. */
+  #lessOfAll(request: ReserveRequest): ReserveRequest | undefined {
+    const { cores = 0, localMemory = 0, memory = 0, segments, pathUtil } = request;
+    let found: ReserveRequest = {
+      ...request,
+      ...(cores > 1 ? { cores: 1 } : {}),
+      ...(localMemory > 1 ? { localMemory: 1 } : {}),
+      ...(memory > 1 ? { memory: 1 } : {}),
+      ...{ segments: Math.min(segments, 1), pathUtil: 0 },
+    };
+    const raise = (key: 'cores' | 'localMemory' | 'memory' | 'segments', wanted: number): void => {
+      if (wanted <= 1) return;
+      found = this.#largest(1, wanted, (count) => ({ ...found, [key]: count })) ?? found;
+    };
+    if (!this.#fits(found)) return undefined;
+    raise('cores', cores);
+    raise('localMemory', localMemory);
+    raise('memory', memory);
+    raise('segments', segments);
+    return this.#largest(0, pathUtil, (count) => ({ ...found, pathUtil: count })) ?? found;
   }
 }

@@ -17,14 +17,53 @@ export async function syncDirectory(path: string): Promise<void> {
 /** What a restore puts in a database's place, from when it is whole until it is there. */
 export const restoringName = (path: string): string => `${path}.restoring`;
 
+/** As often as a directory may have to be made again, since somebody takes its parents away. */
+const ATTEMPTS = 3;
+
+/**
+ * Makes a directory and what is missing above it, for their owner alone. Not by Node's own `recursive`:
+ * where a directory is there and nothing can be made in it (/proc), that one tries for ever.
+ */
+async function makeDirectory(path: string, attempts = ATTEMPTS): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const above = dirname(path);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || attempts === 0 || above === path) throw error;
+    await makeDirectory(above);
+    await makeDirectory(path, attempts - 1);
+  }
+}
+
+/** Why a database has no place there, in words. */
+function noPlace(directory: string, cause: unknown): SdmError {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const why: Readonly<Record<string, string>> = {
+    EEXIST: 'it is a file; name a directory',
+    ENOTDIR: 'a part of that path is a file; name a directory',
+    ENOENT: 'nothing can be made there; name another directory',
+    EACCES: 'this user may not write there; name another directory, or give it to this user',
+    EPERM: 'this user may not write there; name another directory, or give it to this user',
+    EROFS: 'its file system is read-only; name another directory',
+    ENOSPC: 'its file system is full',
+  };
+  const text = `the store cannot be in ${directory}: ${why[code] ?? message}`;
+  return new SdmError('SDM_CONFIG', text, { details: { directory, errno: code }, cause });
+}
+
 /**
  * Makes the file of a database, for its owner alone, before SQLite does (which asks the umask), and
  * takes its lock: one controller per database.
  * @param finishing for who restores a backup.
- * @throws SDM_LOCKED with the process that holds it; SDM_STORE_CORRUPT if a restore was cut short.
+ * @throws SDM_LOCKED with the process that holds it; SDM_STORE_CORRUPT if a restore was cut short;
+ *   SDM_CONFIG where nothing can be made there.
  */
 export async function claimDatabase(path: string, { finishing = false } = {}): Promise<FileLock> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path)).catch((error: unknown) => {
+    throw noPlace(dirname(path), error);
+  });
   const lock = lockOf(`${path}.lock`);
   try {
     if (!finishing) await refuseHalfRestored(path);
@@ -34,7 +73,7 @@ export async function claimDatabase(path: string, { finishing = false } = {}): P
     return lock;
   } catch (error) {
     lock.close();
-    throw error;
+    throw error instanceof SdmError ? error : noPlace(dirname(path), error);
   }
 }
 
@@ -44,10 +83,8 @@ function lockOf(path: string): FileLock {
     return native.lockFile(path);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new SdmError(code === 'SDM_LOCKED' ? code : 'SDM_SYSTEM', message, {
-      details: { path },
-      cause,
-    });
+    if (code !== 'SDM_LOCKED') throw noPlace(dirname(path), cause);
+    throw new SdmError(code, message, { details: { path }, cause });
   }
 }
 
