@@ -3,6 +3,7 @@ import { assemble, type ControllerOptions, type Parts } from './assemble.js';
 import { brickView, brickViews, switchView, switchViews, type ViewParts } from './brick-views.js';
 import type { Faults } from './faults.js';
 import type { Topology } from './inventory/topology-schema.js';
+import { countsOf, pageOf, type PlatformPage, type StateCounts } from './listing.js';
 import { leaseId } from './platforms/keys.js';
 import { explainOf, planOf } from './platforms/questions.js';
 import { platformView } from './platforms/view.js';
@@ -107,6 +108,14 @@ export class Controller implements api.ControllerCore {
   list(): api.PlatformView[] {
     const { ledger, rack } = this.#parts;
     return [...ledger.shown.values()].map((record) => platformView(rack.site, record));
+  }
+
+  page(after: number, limit: number): PlatformPage {
+    return pageOf(this.#parts.ledger, this.#parts.rack.site, after, limit);
+  }
+
+  counts(): StateCounts {
+    return countsOf(this.#parts.ledger);
   }
 
   get(id: number): api.PlatformView {

@@ -1,5 +1,6 @@
 import type { EventLog } from '../common/server/event-log.js';
 import type { AttachmentRecord, BrickId, BrickRecord, PlatformRecord } from './records.js';
+import type { PlatformPage, StateCounts } from './listing.js';
 import type { Store } from './store/types.js';
 import type {
   AllocateRequest,
@@ -67,6 +68,10 @@ export interface ControllerCore {
 
   /** These show what is durable. */
   list(): PlatformView[];
+  /** Those with greater ids, at most so many. */
+  page(after: number, limit: number): PlatformPage;
+  /** Platforms and their attachments by state, in one walk. */
+  counts(): StateCounts;
   /** @throws SDM_NOT_FOUND with `details.platform`. */
   get(id: number): PlatformView;
   totals(): TotalsView;

@@ -38,7 +38,15 @@ class Client:
     # platforms
 
     def platforms(self):
-        return self._get("/v1/platforms")["platforms"]
+        return list(self.each_platform())
+
+    def each_platform(self, page=None):
+        """Yields all platforms in the order of their ids; asks for at most ``page`` at a time."""
+        query = {"after": 0} if page is None else {"after": 0, "limit": page}
+        while query["after"] is not None:
+            answer = self._get("/v1/platforms" + _query(query))
+            yield from answer["platforms"]
+            query["after"] = answer.get("next")
 
     def platform(self, platform):
         return self._get("/v1/platforms/%d" % platform)

@@ -79,6 +79,11 @@ class V1(Controller):
             self.client.platform(platform)
         self.assertEqual((raised.exception.code, raised.exception.status), ("SDM_NOT_FOUND", 404))
 
+    def test_pages(self):
+        made = [self.client.create_platform(1, localMemory="1MiB")["id"] for _ in range(3)]
+        paged = [each["id"] for each in self.client.each_platform(page=2)]
+        self.assertEqual((paged, [each["id"] for each in self.client.platforms()]), (made, made))
+
     def test_a_key_has_it_done_once(self):
         key = str(uuid.uuid4())
         first = self.client.create_platform(1, idempotency_key=key)

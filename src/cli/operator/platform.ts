@@ -11,9 +11,11 @@ import {
   platformArgument,
   platformsArgument,
   speaksToController,
+  withClient,
   type ClientOptions,
   type CommandOptions,
 } from './client.js';
+import { allPlatforms } from './platforms.js';
 import { describesPlatform, requestOf, type RequestOptions } from './request.js';
 
 /** `sdm platform`: cores and memory that belong together, for one machine or VM. */
@@ -42,7 +44,7 @@ Examples:
   speaksToController(platform.command('list'))
     .description('list platforms')
     .action(async (options: ClientOptions) => {
-      const { platforms } = (await ask(options, '/v1/platforms')) as { platforms: PlatformView[] };
+      const platforms = await withClient(options, (client) => allPlatforms(client));
       if (options.json) return printJson(platforms);
       if (platforms.length === 0) return print('no platforms; `sdm platform create` makes one');
       print(platformTable(platforms));

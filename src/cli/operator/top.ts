@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { SdmError } from '../../common/errors.js';
 import type { HttpClient } from '../../common/http-client.js';
-import type { BrickView, PlatformView, TotalsView } from '../../controller/views.js';
+import type { BrickView, TotalsView } from '../../controller/views.js';
 import { integerArgument } from '../agent/client.js';
 import { print } from '../agent/output.js';
 import { speaksToController, withClient, type ClientOptions } from './client.js';
+import { allPlatforms } from './platforms.js';
 import { Screen } from './screen.js';
 import { topSummary, topTable, type Look } from './top-table.js';
 
@@ -49,10 +50,10 @@ async function look(client: HttpClient, signal?: AbortSignal): Promise<Look> {
   const call = signal === undefined ? {} : { signal };
   const [bricks, platforms, totals] = await Promise.all([
     client.call('GET', '/v1/bricks', call) as Promise<{ bricks: BrickView[] }>,
-    client.call('GET', '/v1/platforms', call) as Promise<{ platforms: PlatformView[] }>,
+    allPlatforms(client, call),
     client.call('GET', '/v1/totals', call) as Promise<TotalsView>,
   ]);
-  return { ...bricks, ...platforms, totals };
+  return { ...bricks, platforms, totals };
 }
 
 async function inLines(client: HttpClient, options: TopOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Reserved } from '../../controller/inventory/export-state.js';
-import { ask, reaches, type ClientOptions } from '../operator/client.js';
+import { ask, reaches, withClient, type ClientOptions } from '../operator/client.js';
+import { allPlatforms } from '../operator/platforms.js';
 import { writePieces } from './output.js';
 import { topologyFrom } from './source.js';
 
@@ -38,7 +39,7 @@ export function exportCommand(): Command {
 async function reservedAt(options: ClientOptions): Promise<Reserved> {
   const [bricks, platforms] = await Promise.all([
     ask(options, '/v1/bricks') as Promise<Pick<Reserved, 'bricks'>>,
-    ask(options, '/v1/platforms') as Promise<Pick<Reserved, 'platforms'>>,
+    withClient(options, (client) => allPlatforms(client)),
   ]);
-  return { ...bricks, ...platforms };
+  return { ...bricks, platforms };
 }

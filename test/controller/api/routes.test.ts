@@ -42,6 +42,31 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 };
 
 describe('platforms', () => {
+  it('are listed page by page, and counted', async () => {
+    const ids: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const { body } = await ask('POST', '/v1/platforms', { cores: 1, localMemory: '1MiB' });
+      ids.push((body as unknown as { id: number }).id);
+    }
+    const listed: number[][] = [];
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const { body } = await ask('GET', `/v1/platforms?after=${after}&limit=2`);
+      const page = body as unknown as { platforms: { id: number }[]; next?: number };
+      listed.push(page.platforms.map(({ id }) => id));
+      after = page.next;
+    }
+    expect(listed).toEqual([ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)]);
+    const all = (await ask('GET', '/v1/platforms?limit=5')).body;
+    expect([Object.keys(all), (all['platforms'] as unknown as unknown[]).length]).toEqual([['platforms'], 5]);
+    for (const query of ['limit=0', 'limit=1001', 'after=-1', 'page=1']) {
+      expect((await ask('GET', `/v1/platforms?${query}`)).status).toBe(400);
+    }
+    const metrics = async (): Promise<string> => String((await ask('GET', '/metrics')).body);
+    expect(await metrics()).toContain('sdm_platforms{state="active"} 5');
+    for (const id of ids) await ask('DELETE', `/v1/platforms/${id}`);
+    expect(await metrics()).toContain('sdm_platforms{state="active"} 0');
+  });
+
   it('are made, grown, shrunk and released', async () => {
     const created = await ask('POST', '/v1/platforms', {
       ...{ cores: 2, localMemory: '1GiB', remoteMemory: '300MiB', pathUtil: 10, name: 'web' },

@@ -13,6 +13,8 @@ import {
   AllocateBody,
   GrowBody,
   Grown,
+  PAGE_MAX,
+  PageQuery,
   Platform,
   Platforms,
   Released,
@@ -37,9 +39,15 @@ export function platformRoutes(app: App, context: ApiContext): void {
     '/v1/platforms',
     {
       config: reading,
-      schema: { tags, summary: 'List platforms', response: answers({ 200: Platforms }) },
+      schema: {
+        tags,
+        summary: 'List platforms',
+        description: 'In the order of their ids, page by page.',
+        querystring: PageQuery,
+        response: answers({ 200: Platforms }),
+      },
     },
-    () => shown({ platforms: core.list() }),
+    ({ query: { after = 0, limit = PAGE_MAX } }) => shown(core.page(after, limit)),
   );
 
   app.get(

@@ -146,7 +146,36 @@ export const Platform = named('Platform', 'Cores, memory and paths that belong t
   error: Type.Optional(ref(Failure)),
 });
 
-export const Platforms = Type.Object({ platforms: Type.Array(ref(Platform)) }, closed);
+/** Of one answer: what takes longer to make keeps everybody waiting. */
+export const PAGE_MAX = 1000;
+export const PageQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'only platforms with greater ids: `next` of the page before',
+      }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: PAGE_MAX,
+        description: `at most so many; default ${PAGE_MAX}`,
+      }),
+    ),
+  },
+  closed,
+);
+export const Platforms = Type.Object(
+  {
+    platforms: Type.Array(ref(Platform), { description: 'in the order of their ids' }),
+    next: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'there are more: ask again with it as `after`' }),
+    ),
+  },
+  closed,
+);
 export const Released = Type.Object(
   { id: PlatformId, state: Type.Literal('released') },
   { ...closed, description: 'nothing of it is left but segments that wait for their scrub' },
