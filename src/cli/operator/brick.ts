@@ -51,7 +51,13 @@ export function brickCommand(): Command {
       const body = options.confirmed ? { confirmed: true } : {};
       const answer = (await command(options, 'POST', `/v1/bricks/${id}/fence`, body)) as BrickView;
       if (options.json) return printJson(answer);
-      print(`${id} is fenced; what it had is scrubbed before it goes to others`);
+      const { platforms } = answer;
+      const left =
+        platforms.length === 0
+          ? 'no platform has anything of it'
+          : `platforms that still have what they had: ${platforms.join(', ')}; \`sdm platform release\` ` +
+            'gives it back, scrubbed';
+      print(`${id} is fenced: it reaches no remote memory; ${left}`);
     });
   return brick;
 }

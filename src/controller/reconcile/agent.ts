@@ -85,6 +85,7 @@ function judge(context: Context, target: Target, found: AgentAttachment): Findin
         repair: async () => {
           // A platform of that name cannot come: ids are never used again.
           if (recordOf(context, id) !== undefined) return;
+          // Always with the bytes kept: they may be somebody else's by now, and only a lender knows.
           await parts.daemons.call(target.address, {
             method: 'DELETE',
             path: `/v1/attachments/${encodeURIComponent(id)}?retain=true`,
