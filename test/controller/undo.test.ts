@@ -175,3 +175,29 @@ test('a lender that lost its journal takes what is in use as it is', async () =>
   await rack.ask('DELETE', `/v1/platforms/${id}`);
   expect(rack.isZero()).toBe(true);
 });
+
+test('a shrink that is refused leaves what had failed as it was', async () => {
+  await makeRack({ reconcile: { intervalMs: 2_000 } }, 1);
+  await rack.startBricks();
+  await rack.startController();
+  const { id } = await create(1);
+  // another controller takes the brick over: from then on it refuses whatever this one says
+  const other = { 'sdm-controller': 'other', 'sdm-epoch': '255' };
+  const path = `/v1/attachments/p${id}-0?override=true&retain=true`;
+  await command('0.0.0', 'DELETE', path, undefined, other);
+  const attachment = async (): Promise<PlatformView['attachments'][number]> =>
+    ((await rack.ask('GET', `/v1/platforms/${id}`)) as PlatformView).attachments[0]!;
+  const failed = await waitFor(
+    'the loop to find that it cannot come back',
+    async () => {
+      const found = await attachment();
+      return found.state === 'failed' ? found : undefined;
+    },
+    DEADLINE,
+  );
+  await expect(rack.ask('DELETE', `/v1/platforms/${id}/memory`, {})).rejects.toMatchObject({
+    code: 'SDM_STEP',
+    details: { step: 'detach' },
+  });
+  expect(await attachment()).toEqual(failed);
+});
