@@ -66,6 +66,20 @@ export function loadTls(dir: string, own: boolean): TlsMaterial {
 }
 
 /**
+ * Reads a directory that must be that daemon's own.
+ * @throws SdmError SDM_PKI: nobody would take it for that daemon.
+ */
+export function checkOwn(dir: string, role: string, name: string): void {
+  const { id } = loadTls(dir, true);
+  if (id === undefined || (id.role === role && id.name === name)) return;
+  throw refuse(
+    join(dir, PKI_FILES.certificate),
+    `expected the certificate of ${role} "${name}", found that of ${id.role} "${id.name}"; ` +
+      `\`sdm pki issue --role ${role} --name ${name}\` makes one`,
+  );
+}
+
+/**
  * Who a certificate stands for, from the text that node makes of its alternative names; undefined where
  * it names nobody, or several, or in a form that could be taken for another.
  */

@@ -30,6 +30,10 @@ export async function serve(config: ServeConfig): Promise<number> {
   const log = createLog('sdm-controller', config.log);
   const faults = faultsFromEnvironment();
   const gid = config.socketGroup === undefined ? null : await socketGroupId(config.socketGroup);
+  // before the term is raised: no agent would obey
+  if (config.pki !== undefined) {
+    (await import('../common/tls.js')).checkOwn(config.pki, 'controller', config.name);
+  }
   // its thread opens the database while this one reads
   const opening = openStore({
     path: join(config.store, DATABASE),

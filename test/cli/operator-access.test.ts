@@ -20,7 +20,7 @@ beforeAll(async () => {
   pki = await makePki();
   const topology = join(dir, 'topology.json');
   writeFileSync(topology, [...generateText({ boxes: 1, compute: 12, memory: 4 })].join(''));
-  const own = await pki.issue('controller', 'main');
+  const own = await pki.issue('controller', 'rack');
   await token('alice', 'operator');
   const argv = [
     ...[bin('sdm-controller'), 'serve', '--topology', topology, '--store', join(dir, 'store')],

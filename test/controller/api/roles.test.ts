@@ -126,3 +126,14 @@ it('a caller cannot use the keys of another', async () => {
   }
   expect(new Set(ids).size).toBe(3);
 });
+
+it.each(['agent-0.0.0', 'controller-other'])('no controller starts as %s', async (who) => {
+  const place = makePlace(join(dir, who), smallTopology(), {
+    ...{ listen: ['https://127.0.0.1:0'], pki: join(pki.dir, who) },
+  });
+  const [role, name] = who.split('-');
+  await expect(startController(place)).rejects.toThrow(
+    `SDM_PKI: ${pki.dir}/${who}/cert.pem: expected the certificate of controller "rack", ` +
+      `found that of ${role} "${name}"`,
+  );
+});

@@ -57,7 +57,10 @@ describe('platforms', () => {
     }
     expect(listed).toEqual([ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)]);
     const all = (await ask('GET', '/v1/platforms?limit=5')).body;
-    expect([Object.keys(all), (all['platforms'] as unknown as unknown[]).length]).toEqual([['platforms'], 5]);
+    expect([Object.keys(all), (all['platforms'] as unknown as unknown[]).length]).toEqual([
+      ['platforms'],
+      5,
+    ]);
     for (const query of ['limit=0', 'limit=1001', 'after=-1', 'page=1']) {
       expect((await ask('GET', `/v1/platforms?${query}`)).status).toBe(400);
     }
