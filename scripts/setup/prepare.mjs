@@ -128,12 +128,32 @@ function gib(bytes) {
   return `${(bytes / GIB).toFixed(1)} GiB`;
 }
 
+/** Whether what npm says it has installed is what the lock file names; of optional ones some may be missing. */
+function holdsLocked(project) {
+  const packagesIn = (file) => {
+    const path = join(project, file);
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')).packages ?? {}) : {};
+  };
+  const has = packagesIn('node_modules/.package-lock.json');
+  const locked = Object.entries(packagesIn('package-lock.json')).filter(([key]) => key !== '');
+  return locked.every(([key, { integrity, optional, link }]) =>
+    has[key] === undefined
+      ? optional === true
+      : link === true || (has[key].integrity === integrity && existsSync(join(project, key))),
+  );
+}
+
 async function installNpmPackages(project) {
   const wanted = createHash('sha256')
     .update(readFileSync(join(project, 'package-lock.json')))
     .digest('hex');
   const stamp = join(project, 'node_modules/.sdm-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8').trim() === wanted) return 'up to date';
+  // somebody's own `npm ci`, which programs that run are using
+  if (!existsSync(stamp) && holdsLocked(project)) {
+    writeFileSync(stamp, wanted);
+    return 'installed already';
+  }
   await run(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', project], {
     environment: proxied,
     minutes: NPM_MINUTES,

@@ -25,7 +25,7 @@ describe('a clone in which nothing was built', () => {
       code: 1,
       stdout: '',
       stderr:
-        `${name}: SDM_MISSING: not built: run npm run build, or npm run demo, ` +
+        `${name}: SDM_MISSING: not built: run npm ci --ignore-scripts && npm run build, or npm run demo, ` +
         'which sets everything up\n',
     });
   });
