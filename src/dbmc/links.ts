@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SdmError } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
@@ -16,9 +17,13 @@ export type LinkPlace =
 const SET_MS = 5000;
 /** Between two tries where the other side is not there (yet). */
 const RETRY_MS = 250;
+/** A process that ended has no socket, or nobody listens at it. */
+const GONE = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
 interface Target {
   set(transceiver: number, up: boolean): Promise<void>;
+  /** Whether an error of `set` says that there is nothing whose link could be up. */
+  isGone(error: unknown): boolean;
   close(): void;
 }
 
@@ -52,7 +57,7 @@ export class Links {
         brick,
         'qmp' in place
           ? new QemuTarget(place.qmp, refresh, this.#ended.signal)
-          : { set: async (t, up) => void (await setLink(place.registers, t, up)), close() {} },
+          : new FileTarget(place.registers),
       );
       // What a daemon before this one left, or whoever formatted the registers.
       if (!('qmp' in place)) refresh();
@@ -60,7 +65,7 @@ export class Links {
   }
 
   /**
-   * Resolves when the link is as it is wanted.
+   * Resolves when the link is as it is wanted; a link that is to be down and whose machine is gone is.
    * @throws SDM_PORT_FAULT with the reason.
    */
   async update(brick: string, transceiver: number): Promise<void> {
@@ -75,6 +80,8 @@ export class Links {
     try {
       await turn;
     } catch (cause) {
+      // it is down by itself, and a machine that comes is set to what is wanted then
+      if (!this.#wanted(brick, transceiver) && target.isGone(cause)) return;
       throw new SdmError(
         'SDM_PORT_FAULT',
         `the link of transceiver ${transceiver} of brick ${brick} cannot be set: ${(cause as Error).message}`,
@@ -106,6 +113,24 @@ export class Links {
   }
 }
 
+class FileTarget implements Target {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async set(transceiver: number, up: boolean): Promise<void> {
+    await setLink(this.#path, transceiver, up);
+  }
+
+  isGone(): boolean {
+    return !existsSync(this.#path);
+  }
+
+  close(): void {}
+}
+
 /** A connection that is kept: when it breaks QEMU has ended, and the next one has all links up. */
 class QemuTarget implements Target {
   readonly #path: string;
@@ -124,6 +149,13 @@ class QemuTarget implements Target {
   async set(transceiver: number, up: boolean): Promise<void> {
     const qmp = this.#qmp ?? (await this.#open());
     await setLinkThrough(qmp, transceiver, up);
+  }
+
+  /** One that does not answer is not gone: its device may still pass what comes. */
+  isGone(error: unknown): boolean {
+    if (!(error instanceof SdmError) || error.code !== 'SDM_UNREACHABLE') return false;
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    return code === undefined || GONE.has(code);
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROUTES } from '../../src/dbmc/api/table.js';
@@ -189,5 +190,26 @@ describe('sdm-dbmc', () => {
     ]);
     const metrics = await fetch(`${url}/metrics`).then((answer) => answer.text());
     expect(metrics).toContain('sdm_dbmc_brick_on{brick="0.2.9"} 0');
+  });
+
+  it('lets go of a port whose machine is gone, and does not take a link for up there', async () => {
+    const at = join(dir, 'gone');
+    mkdirSync(join(at, 'state'), { recursive: true });
+    const kept = { version: 1, bricks: {}, switches: { 'dbesm-0-2': [[0, 4]] } };
+    writeFileSync(join(at, 'state/board.json'), JSON.stringify(kept));
+    const registers = { '0.2.9': { qmp: join(at, 'nobody.sock') } };
+    const { post } = await startTray(at, { ...TRAY, registers });
+    const pair = { dRackId: 0, dBoxId: 2, switchId: 'dbesm-0-2', ports: '[[0,4]]' };
+    expect((await post('/api/switch/disconnectports', pair)).status).toBe(200);
+    expect((await post('/api/switch/connectports', pair)).status).toBe(502);
+    const info = await post('/api/switch/portsinfo', { ...pair, ports: undefined });
+    expect(JSON.stringify(info.body)).toContain('"connections":[]');
+  });
+
+  it('does nothing for HEAD', async () => {
+    const { url, curl } = await startTray(join(dir, 'head'));
+    const answer = await curl('-I', '-o', '/dev/null', `${url}/api/dbrick/switchoff?${BRICK}`);
+    expect(answer.status).toBe(404);
+    expect((await curl(`${url}/api/dbrick/ison?${BRICK}`)).body).toMatchObject({ isOn: true });
   });
 });

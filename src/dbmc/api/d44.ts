@@ -17,7 +17,9 @@ export function d44Routes(app: App, tray: Tray): void {
     };
     const config = commands ? { allow: [...COMMANDERS] } : {};
     const rest = { config, preValidation: readText(args) };
-    app.get(path, { ...rest, schema: { ...schema, querystring: args } }, async (request, reply) =>
+    // whoever asks with HEAD wants to see, not to switch
+    const reads = { ...rest, exposeHeadRoute: false };
+    app.get(path, { ...reads, schema: { ...schema, querystring: args } }, async (request, reply) =>
       reply.send((await run(tray, request.query as never)) as never),
     );
     app.post(path, { ...rest, schema: { ...schema, body: args } }, async (request, reply) =>
