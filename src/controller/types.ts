@@ -95,6 +95,8 @@ export interface ControllerCore {
   keepLeaseAlive(id: string): Promise<void>;
   drift(): DriftView;
   problems(): Problem[];
+  /** Drops keys that are the API's own. */
+  forget(keys: readonly string[]): Promise<void>;
   backup(path: string): Promise<void>;
   /** What hangs, in a sentence; undefined: nothing. */
   overdue(): string | undefined;

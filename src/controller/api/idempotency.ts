@@ -1,13 +1,15 @@
 import { SdmError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { Identity } from '../../common/server/identity.js';
-import type { Store } from '../store/types.js';
+import type { ControllerCore } from '../types.js';
 import type { CommandOptions } from '../views.js';
 
 export const IDEMPOTENCY_PREFIX = 'idempotency/';
 /** How long a key is remembered, milliseconds. */
 export const KEY_TTL_MS = 24 * 3_600_000;
 const SWEEP_MS = 3_600_000;
+/** After a key: none begins as another does, so that one is looked up without the others. */
+const END = ' ';
 /** Keys that one transaction of a sweep drops. */
 const SWEEP_KEYS = 256;
 
@@ -57,23 +59,20 @@ interface Running {
  * remembered is what a command made: a refusal made nothing, and is asked anew.
  */
 export class Idempotency {
-  readonly #store: Store;
-  readonly #ready: Promise<void>;
+  readonly #core: Pick<ControllerCore, 'store' | 'reconciled' | 'forget'>;
   readonly #log: Logger;
   readonly #running = new Map<string, Running>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param ready resolves when what an earlier run had begun is settled. */
-  constructor(store: Store, ready: Promise<void>, log: Logger) {
-    this.#store = store;
-    this.#ready = ready;
+  constructor(core: Pick<ControllerCore, 'store' | 'reconciled' | 'forget'>, log: Logger) {
+    this.#core = core;
     this.#log = log;
   }
 
   /** @throws SDM_KEY_REUSED: the key stands for another request; else as the command. */
   async run<R>(request: KeyedRequest, command: Command<R>): Promise<KeyedAnswer> {
     if (request.key === undefined) return command.answer(await command.run({}));
-    const storeKey = `${IDEMPOTENCY_PREFIX}${request.who.kind}:${request.who.name}/${request.key}`;
+    const storeKey = `${IDEMPOTENCY_PREFIX}${request.who.kind}:${request.who.name}/${request.key}${END}`;
     const text = canonical(request);
     const running = this.#running.get(storeKey);
     if (running !== undefined) {
@@ -95,7 +94,7 @@ export class Idempotency {
     text: string,
     command: Command<R>,
   ): Promise<KeyedAnswer> {
-    await this.#ready;
+    await this.#core.reconciled; // what an earlier run had begun is settled then
     const known = await this.#lookUp(storeKey);
     if (known !== undefined) {
       checkSame(key, text, known.request);
@@ -114,7 +113,7 @@ export class Idempotency {
   }
 
   async #lookUp(storeKey: string): Promise<KeyRecord | undefined> {
-    const entries = await this.#store.range(storeKey);
+    const entries = await this.#core.store.range(storeKey);
     const entry = entries.find(({ key }) => key === storeKey);
     if (entry === undefined) return undefined;
     const record = JSON.parse(entry.value) as KeyRecord;
@@ -135,11 +134,11 @@ export class Idempotency {
 
   /** @returns how many keys it dropped. */
   async sweep(): Promise<number> {
-    const over = (await this.#store.range(IDEMPOTENCY_PREFIX)).filter(({ value }) =>
+    const over = (await this.#core.store.range(IDEMPOTENCY_PREFIX)).filter(({ value }) =>
       isOver(JSON.parse(value) as KeyRecord),
     );
     for (let i = 0; i < over.length; i += SWEEP_KEYS) {
-      await this.#store.commit({ delete: over.slice(i, i + SWEEP_KEYS).map(({ key }) => key) });
+      await this.#core.forget(over.slice(i, i + SWEEP_KEYS).map(({ key }) => key));
     }
     return over.length;
   }

@@ -32,7 +32,7 @@ export interface ControllerApiOptions {
 export async function createControllerApi(options: ControllerApiOptions): Promise<Api> {
   const { core, open, log, limits, auth } = options;
   const counts = apiCounts();
-  const idempotency = new Idempotency(core.store, core.reconciled, log);
+  const idempotency = new Idempotency(core, log);
   const refused: ApiContext['refused'] = (code) => counts.refusals.add(code);
   const context: ApiContext = { core, idempotency, open, refused };
   return createApi({

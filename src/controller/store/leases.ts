@@ -17,6 +17,8 @@ export class LeaseClock {
   readonly #leases = new Map<string, Running>();
   readonly #expired: (id: string) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer looks: not after the first deadline. */
+  #wakes = Infinity;
 
   /** @param expired is told once of each that ended; it is not here any more then. */
   constructor(expired: (id: string) => void) {
@@ -25,8 +27,9 @@ export class LeaseClock {
 
   /** Begins or begins again. */
   start(id: string, ttlMs: number): void {
-    this.#leases.set(id, { ttlMs, deadline: performance.now() + ttlMs });
-    this.#arm();
+    const deadline = performance.now() + ttlMs;
+    this.#leases.set(id, { ttlMs, deadline });
+    if (deadline < this.#wakes) this.#arm(deadline);
   }
 
   /** @returns whether there is such a lease, with all of its time again. */
@@ -53,10 +56,10 @@ export class LeaseClock {
     this.#leases.clear();
   }
 
-  #arm(): void {
+  /** @param first the deadline that comes first. */
+  #arm(first: number): void {
     clearTimeout(this.#timer);
-    let first = Infinity;
-    for (const { deadline } of this.#leases.values()) first = Math.min(first, deadline);
+    this.#wakes = first;
     if (first === Infinity) return;
     const wait = Math.min(MAX_TIMEOUT_MS, Math.max(1, Math.ceil(first - performance.now())));
     this.#timer = setTimeout(() => this.#look(), wait);
@@ -65,11 +68,15 @@ export class LeaseClock {
 
   #look(): void {
     const now = performance.now();
+    let first = Infinity;
     for (const [id, { deadline }] of this.#leases) {
-      if (deadline > now) continue;
+      if (deadline > now) {
+        first = Math.min(first, deadline);
+        continue;
+      }
       this.#leases.delete(id);
       this.#expired(id);
     }
-    this.#arm();
+    this.#arm(first);
   }
 }
