@@ -1,3 +1,4 @@
+import { SdmError } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { EventLog } from '../common/server/event-log.js';
 import { raiseEpoch } from './epoch.js';
@@ -57,7 +58,7 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   const { name, store, faults, log, timeouts, atOnce } = options;
   const { epoch, revision } = await raiseEpoch(store, faults);
   const ledger = new Ledger({ store, faults, epochRevision: revision });
-  const trays = new Trays(store, log);
+  const trays = new Trays(ledger, log);
   const registered = trays.load(options.topology);
   const reading = ledger.read();
   const rack = new Rack(await registered, ledger.networks);
@@ -71,7 +72,7 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   const wires = new Wires(site, daemons);
   const fenced = (id: BrickId): boolean => ledger.bricks.get(id)?.fenced !== undefined;
   const steps = new Steps({ site, daemons, wires, faults, fenced });
-  rack.restore(ledger, wires);
+  restoreRecords(rack, ledger, wires, trays.left);
   const parts: ManagerParts = {
     ...{ site, ledger, steps, events },
     defaults: { ...options.defaults, policies: Object.keys(POLICIES) },
@@ -120,4 +121,18 @@ export async function assemble(options: ControllerOptions): Promise<Parts> {
   return {
     ...{ epoch, rack, ledger, manager, daemons, wires, reconciler, trays, events, open, setBrick },
   };
+}
+
+/** Where a tray was left out, that is why something is missing. @throws as `Rack.restore`. */
+function restoreRecords(rack: Rack, ledger: Ledger, wires: Wires, left: readonly string[]): void {
+  try {
+    rack.restore(ledger, wires);
+  } catch (error) {
+    if (left.length === 0 || !(error instanceof SdmError)) throw error;
+    const message = `${error.message}. Left out, as the file contradicts them: trays ${left.join(', ')}`;
+    throw new SdmError(error.code, message, {
+      details: { ...error.details, trays: left },
+      cause: error,
+    });
+  }
 }

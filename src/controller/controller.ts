@@ -4,7 +4,7 @@ import { brickView, brickViews, switchView, switchViews, type ViewParts } from '
 import type { Faults } from './faults.js';
 import type { Topology } from './inventory/topology-schema.js';
 import { countsOf, pageOf, type PlatformPage, type StateCounts } from './listing.js';
-import { leaseId } from './platforms/keys.js';
+import { leaseId, platformOf } from './platforms/keys.js';
 import { explainOf, planOf } from './platforms/questions.js';
 import { platformView } from './platforms/view.js';
 import type { Store } from './store/types.js';
@@ -173,15 +173,19 @@ export class Controller implements api.ControllerCore {
     const { rack, trays, ledger, wires, manager, reconciler } = this.#parts;
     // most of the time it says what it said before
     const { changed } = trays.joined(rack.topology, registration, () => false);
-    if (changed) {
-      await manager.turns.alone(async () => {
+    const keep = (): Promise<api.TrayView> => trays.keep(registration, changed);
+    const change = (): Promise<api.TrayView> =>
+      manager.turns.alone(async () => {
         const used = this.#used();
         const next = trays.joined(rack.topology, registration, (id) => used.has(id));
         await rack.nameNetworks(ledger, next.topology);
-        rack.change(next.topology, ledger, wires);
+        const use = rack.prepare(next.topology, ledger, wires);
+        // whoever reserves what is new has a record that a start can only read with the tray
+        const view = await keep();
+        use();
+        return view;
       });
-    }
-    const view = await trays.keep(registration, changed);
+    const view = await (changed ? change() : keep());
     const quiet = (id: string): boolean => reconciler.switchLiveness(id) !== 'up';
     if (changed) reconciler.hint(placesOf(rack, view.id), { changed });
     // what is said again is no news, but that its daemon is there may be
@@ -197,8 +201,8 @@ export class Controller implements api.ControllerCore {
   }
 
   async keepLeaseAlive(id: string): Promise<void> {
-    const platform = [...this.#parts.ledger.shown.values()].find(({ lease }) => lease?.id === id);
-    if (platform === undefined) {
+    const platform = this.#parts.ledger.shown.get(platformOf(id) ?? -1);
+    if (platform?.lease?.id !== id) {
       throw new SdmError('SDM_NOT_FOUND', `there is no lease ${id}, or it has ended`, {
         details: { lease: id },
       });
@@ -212,6 +216,10 @@ export class Controller implements api.ControllerCore {
 
   problems(): api.Problem[] {
     return problemsOf(this.#parts.ledger, this.overdue());
+  }
+
+  forget(keys: readonly string[]): Promise<void> {
+    return this.#parts.ledger.commit('forget', { delete: keys });
   }
 
   backup(path: string): Promise<void> {

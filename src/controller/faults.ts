@@ -21,6 +21,8 @@ export const COMMITS = [
   'scrub.end',
   'brick',
   'network',
+  'tray',
+  'forget',
   'save',
 ] as const;
 export type CommitName = (typeof COMMITS)[number];

@@ -37,15 +37,18 @@ export class Rack {
   }
 
   /**
-   * Another topology with the same reservations. Nothing else may run meanwhile.
-   * @throws as `restore`; nothing is changed then.
+   * Another topology with the same reservations. Nothing else may run from then until it is in use.
+   * @returns what puts it in use.
+   * @throws as `restore`.
    */
-  change(topology: Topology, ledger: Ledger, wires: Wires): void {
+  prepare(topology: Topology, ledger: Ledger, wires: Wires): () => void {
     const next = new Rack(topology, this.#networks);
     next.restore(ledger, wires);
-    const { index, graph, core, site } = next;
-    Object.assign(this, { topology, index, graph, core });
-    Object.assign(this.site, site);
+    return () => {
+      const { index, graph, core, site } = next;
+      Object.assign(this, { topology, index, graph, core });
+      Object.assign(this.site, site);
+    };
   }
 
   /** Gives a number to each memory brick of a topology that has none; durable when it resolves. */

@@ -52,6 +52,12 @@ export interface PathRecord {
 }
 
 /** Segments of one memory brick, one after the other, on one compute brick by one memport. */
+/** Bytes of a memory brick, "0x…": what its segments' numbers stood for when they were reserved. */
+export interface RemoteRange {
+  readonly remote: string;
+  readonly size: string;
+}
+
 export interface AttachmentRecord {
   /** "p<platform>-<n>": also at the agent, and of the grant at the lender. */
   readonly id: string;
@@ -59,6 +65,8 @@ export interface AttachmentRecord {
   /** Number of the first segment in its memory brick. */
   readonly first: number;
   readonly count: number;
+  /** Where its bytes are; absent in records of before it was kept. */
+  readonly bytes?: RemoteRange;
   readonly path: PathRecord;
   /** Percent that the reservation takes of the path. */
   readonly util: number;
@@ -128,6 +136,8 @@ export interface ScrubRecord {
   readonly memory: BrickId;
   readonly first: number;
   readonly count: number;
+  /** Where its bytes are; absent in records of before it was kept. */
+  readonly bytes?: RemoteRange;
   readonly attachment: string;
   readonly since: string;
 }

@@ -2,7 +2,7 @@ import { SdmError } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { registerTray, type Registered } from './inventory/register-tray.js';
 import type { Topology } from './inventory/topology-schema.js';
-import type { Store } from './store/types.js';
+import type { Ledger } from './platforms/ledger.js';
 import type { TrayView } from './views.js';
 
 const TRAYS = 'trays/';
@@ -14,25 +14,28 @@ interface Known {
 
 /** Trays that have registered: what they said, and when they were last heard. */
 export class Trays {
-  readonly #store: Store;
+  readonly #ledger: Pick<Ledger, 'store' | 'commit'>;
   readonly #log: Logger;
   readonly #known = new Map<string, Known>();
+  /** Those that no longer go with the file. */
+  readonly left: string[] = [];
 
-  constructor(store: Store, log: Logger) {
-    this.#store = store;
+  constructor(ledger: Pick<Ledger, 'store' | 'commit'>, log: Logger) {
+    this.#ledger = ledger;
     this.#log = log;
   }
 
   /** Joins to a topology what trays said before. What no longer goes with it is left out, and logged. */
   async load(topology: Topology): Promise<Topology> {
     let joined = topology;
-    for (const { key, value } of await this.#store.range(TRAYS)) {
+    for (const { key, value } of await this.#ledger.store.range(TRAYS)) {
       const known = JSON.parse(value) as Known;
       try {
         joined = registerTray(joined, known.registration).topology;
         this.#known.set(known.view.id, known);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
+        this.left.push(key.slice(TRAYS.length));
         this.#log.warn({ tray: key.slice(TRAYS.length) }, `tray is left out: ${message}`);
       }
     }
@@ -59,7 +62,7 @@ export class Trays {
     return registerTray(topology, registration, inUse);
   }
 
-  /** Keeps it; durable when it resolves, if it said something new. */
+  /** Keeps it; durable when it resolves, if it said something new. @throws as `Ledger.commit`. */
   async keep(registration: unknown, isNew: boolean): Promise<TrayView> {
     const {
       id,
@@ -74,7 +77,7 @@ export class Trays {
     const known = { view, registration };
     if (isNew || !this.#known.has(id)) {
       const value = JSON.stringify(known);
-      await this.#store.commit({ put: [{ key: `${TRAYS}${id}`, value }] });
+      await this.#ledger.commit('tray', { put: [{ key: `${TRAYS}${id}`, value }] });
     }
     this.#known.set(id, known);
     return view;

@@ -73,7 +73,7 @@ export interface ShrinkRequest {
 /** A grow as a question: of a platform that exists. */
 export type PlanRequest = AllocateRequest | (GrowRequest & { readonly platform: number });
 
-export interface AttachmentView extends AttachmentRecord {
+export interface AttachmentView extends Omit<AttachmentRecord, 'bytes'> {
   /** Bytes. */
   readonly size: string;
   /** Remote address of the first byte. */

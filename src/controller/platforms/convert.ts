@@ -4,6 +4,7 @@ import type { AttachmentMode, AttachmentRecord, PlatformRecord } from '../record
 import type { Reservation, ReservedPath } from '../reservation/types.js';
 import type { ComputeSite, MemorySite, Site } from '../synthesizer/site.js';
 import { attachmentId } from './keys.js';
+import { placeOf } from './view.js';
 
 export const MIB = 1n << 20n;
 
@@ -32,6 +33,7 @@ export function attachmentsOf(
       memory: memory.id,
       first: run.first,
       count: run.count,
+      bytes: placeOf(site, { memory: memory.id, first: run.first, count: run.count }),
       path: {
         id: path.id,
         computeTransceiver: path.computeTransceiver,

@@ -182,8 +182,9 @@ export class Endings {
     const since = new Date().toISOString();
     const scrubs = gone
       .filter(({ clean }) => !clean)
-      .map(({ attachment: { id, memory, first, count } }): ScrubRecord => {
-        return { memory, first, count, attachment: id, since };
+      .map(({ attachment: { id, memory, first, count, bytes } }): ScrubRecord => {
+        const where = bytes === undefined ? {} : { bytes };
+        return { memory, first, count, ...where, attachment: id, since };
       });
     const keep = { ...record, attachments: before };
     record.attachments = before.filter((each) => !left.has(each));

@@ -18,5 +18,10 @@ export const networkKey = (memory: string): string => `${NETWORKS}${memory}`;
 export const leaseKey = (platform: number): string => `${LEASES}${padded(platform)}`;
 /** Of the lease itself. */
 export const leaseId = (platform: number): string => `platform-${platform}`;
+/** Of which platform a lease is. */
+export function platformOf(lease: string): number | undefined {
+  const number = /^platform-([1-9][0-9]{0,15})$/.exec(lease)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
 
 export const attachmentId = (platform: number, n: number): string => `p${platform}-${n}`;

@@ -16,7 +16,7 @@ export function placeOf(
 }
 
 function attachmentView(site: Site, attachment: AttachmentRecord): AttachmentView {
-  const { amiss: _, ...rest } = attachment;
+  const { amiss: _, bytes: __, ...rest } = attachment;
   return { ...rest, ...placeOf(site, attachment) };
 }
 
