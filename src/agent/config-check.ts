@@ -10,6 +10,11 @@ export type Fault = Explanation;
 
 /** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */
 export function faultsOf(value: unknown): readonly Fault[] {
+  if (typeof value === 'object' && value !== null && 'role' in value) {
+    // a lender's keys would all be unknown here, which is not what is wrong
+    const expected = '"memory" for a brick that lends, and no such key for one that borrows';
+    return [{ key: 'role', expected, found: value.role }];
+  }
   const validate = validatorOf('config');
   const errors = validate(value) ? [] : (validate.errors ?? []);
   // A key that is misspelt is missing, too: the slip is what helps.

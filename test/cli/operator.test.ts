@@ -99,6 +99,8 @@ describe('a rack without hardware, commanded from a shell', () => {
     expect(
       await said('plan', '--platform', String(id), '--size', grow.split(' ')[3]!),
     ).toBeTruthy();
+    const other = await sdm('memory', 'free', String(id), '--attachment', 'p9-9');
+    expect(other.stderr).toContain(`has no attachment p9-9; it has none`);
     const refused = await sdm('memory', 'add', String(id), '1T');
     expect(refused.stderr).toMatch(/this would fit: \d+ [MG]iB of remote memory/);
     expect(await said(...grow.split(' '))).toContain('remote memory');
@@ -142,6 +144,7 @@ describe('a rack without hardware, commanded from a shell', () => {
   it('keeps leases and backups', async () => {
     const { lease, id } = await json('platform', 'create', '--cores', '1', '--lease', '600');
     expect(await said('lease', 'keep', lease.id)).toBe(`kept lease ${lease.id}\n`);
+    expect(await said('lease', 'keep', String(id))).toBe(`kept lease ${lease.id}\n`);
     await said('platform', 'release', String(id));
     const copy = join(dir, 'copy.db');
     expect(await said('backup', copy)).toBe(`wrote ${copy}\n`);

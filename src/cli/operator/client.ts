@@ -158,8 +158,8 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
   }
 }
 
-/** What the transport says is of sockets in general. */
-function withHint(error: unknown): unknown {
+/** What the transport says is of sockets in general: here the option has another name. */
+export function withHint(error: unknown): unknown {
   if (!(error instanceof SdmError) || error.code !== 'SDM_UNREACHABLE') return error;
   const message = error.message.replace(/--socket\b/g, '--controller or SDM_CONTROLLER');
   const options = error.details === undefined ? {} : { details: error.details };

@@ -6,7 +6,8 @@ import { readEvents } from '../../common/sse.js';
 import type { ControllerEvent } from '../../controller/views.js';
 import { query } from '../agent/client.js';
 import { print, sizeText } from '../agent/output.js';
-import { speaksToController, withClient, type ClientOptions } from './client.js';
+import { speaksToController, withClient, withHint, type ClientOptions } from './client.js';
+import { coresText } from './request.js';
 
 /** Between two tries to reach a controller that went away. */
 const RETRY_MS = 1_000;
@@ -61,7 +62,10 @@ async function follow(client: HttpClient, options: EventsOptions): Promise<never
       });
     } catch (error) {
       if (!seen || !(error instanceof SdmError) || !PASSING.has(error.code)) throw error;
-      if (!away) warn(`${error.code}: ${error.message}; trying again until it answers`);
+      if (!away)
+        warn(
+          `${error.code}: ${(withHint(error) as SdmError).message}; trying again until it answers`,
+        );
       away = true;
     }
     await delay(RETRY_MS);
@@ -121,7 +125,7 @@ function bodyText(event: Told): string {
   switch (event.kind) {
     case 'platform': {
       const { brick, cores, remoteMemory, error } = event.platform;
-      const what = `${cores} cores of ${brick}, ${sizeText(remoteMemory)} remote`;
+      const what = `${coresText(cores)} of ${brick}, ${sizeText(remoteMemory)} remote`;
       const why = error === undefined ? '' : `: ${error.code}: ${error.message}`;
       return `platform ${event.id} is ${event.state} (${what})${why}`;
     }

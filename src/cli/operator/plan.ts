@@ -5,7 +5,7 @@ import type { ExplainView, PlanView } from '../../controller/views.js';
 import { print, printJson, sizeText } from '../agent/output.js';
 import { askAbout, speaksToController, type ClientOptions } from './client.js';
 import { attachmentTable } from './platform.js';
-import { asksAbout, questionOf, type QuestionOptions } from './request.js';
+import { asksAbout, coresText, questionOf, type QuestionOptions } from './request.js';
 
 type Options = ClientOptions & QuestionOptions;
 
@@ -47,7 +47,9 @@ export function explainCommand(): Command {
 function planText(plan: PlanView): string {
   const { brick, island, cores, localMemory, remoteMemory, attachments, switches } = plan;
   const own =
-    cores === 0 ? '' : `${cores} cores of island ${island}, ${sizeText(localMemory)} local and `;
+    cores === 0
+      ? ''
+      : `${coresText(cores)} of island ${island}, ${sizeText(localMemory)} local and `;
   const lines = [`${brick}: ${own}${sizeText(remoteMemory)} remote memory`];
   if (attachments.length > 0) lines.push(attachmentTable(attachments));
   const wires = switches.dBOXSwitchesConfigs;

@@ -16,7 +16,7 @@ import {
   type CommandOptions,
 } from './client.js';
 import { allPlatforms } from './platforms.js';
-import { describesPlatform, requestOf, type RequestOptions } from './request.js';
+import { coresText, describesPlatform, requestOf, type RequestOptions } from './request.js';
 
 /** `sdm platform`: cores and memory that belong together, for one machine or VM. */
 export function platformCommand(): Command {
@@ -80,7 +80,7 @@ async function createPlatform(options: CommandOptions & RequestOptions): Promise
   if (options.json) return printJson(made);
   const { id, cores, brick, localMemory, remoteMemory, lease } = made;
   const memory = `${sizeText(localMemory)} local and ${sizeText(remoteMemory)} remote memory`;
-  print(`created platform ${id}: ${cores} cores of ${brick}, ${memory}`);
+  print(`created platform ${id}: ${coresText(cores)} of ${brick}, ${memory}`);
   if (lease !== undefined) print(`its lease is ${lease.id}: sdm lease keep ${lease.id}`);
   if (made.attachments.length > 0) print(attachmentTable(made.attachments));
 }

@@ -102,6 +102,9 @@ export function questionOf(options: QuestionOptions): Record<string, unknown> {
   return defined({ platform, size, pathUtil, policy });
 }
 
+/** A number of cores, for people. */
+export const coresText = (cores: number): string => `${cores} core${cores === 1 ? '' : 's'}`;
+
 /** Without what is undefined. */
 export function defined(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

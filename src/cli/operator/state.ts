@@ -67,7 +67,7 @@ export function leaseCommand(): Command {
   const lease = new Command('lease').description('leases of platforms');
   speaksToController(lease.command('keep'))
     .description('keep a lease, and with it its platform, for another term')
-    .argument('<id>', 'of the lease', leaseArgument)
+    .argument('<id>', 'of the lease, such as platform-7; 7 is short for it', leaseArgument)
     .action(async (id: string, options: ClientOptions) => {
       const path = `/v1/leases/${id}/keepalive`;
       const answer = await withClient(options, (client) => client.call('POST', path));
@@ -77,7 +77,9 @@ export function leaseCommand(): Command {
   return lease;
 }
 
+/** Leases are named for their platforms, by whose number people know them. */
 function leaseArgument(text: string): string {
+  if (/^[0-9]{1,16}$/.test(text)) return `platform-${text}`;
   if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text;
   throw new InvalidArgumentError('Expected the id of a lease.');
 }

@@ -16,7 +16,9 @@ export function chosen(
   if (attachment !== undefined) {
     const found = record.attachments.find((each) => each.id === attachment);
     if (found !== undefined) return [found];
-    throw new SdmError('SDM_NOT_FOUND', `platform ${record.id} has no attachment ${attachment}`, {
+    const has = record.attachments.map(({ id }) => id).join(', ') || 'none';
+    const message = `platform ${record.id} has no attachment ${attachment}; it has ${has}`;
+    throw new SdmError('SDM_NOT_FOUND', message, {
       details: { platform: record.id, attachment },
     });
   }

@@ -42,6 +42,17 @@ describe('sdm-agent config check', () => {
     );
   });
 
+  it('names a role that there is not, in the place of keys that are right with another', async () => {
+    const path = write('role.json', { role: 'memry', brick: 'b', base: '0x0', size: '0x10000000' });
+    const { code, stderr } = await sdmAgent(['config', 'check', path]);
+    expect([code, stderr.trim()]).toEqual([
+      1,
+      expect.stringMatching(
+        /^.*: role: expected "memory" for a brick that lends, .* found "memry"$/,
+      ),
+    ]);
+  });
+
   it('says the same for programs', async () => {
     const path = write('wrong.json', wrong);
     const { code, stdout, stderr } = await sdmAgent(['config', 'check', path, '--json']);

@@ -42,7 +42,7 @@ const KINDS: Readonly<Record<ControllerEvent['kind'], TSchema>> = {
     id: Tray('of a tray, or of a rack'),
     event: Type.Unknown({ description: 'as the tray told it' }),
   }),
-  lease: event('lease', 'a lease began or ended', {
+  lease: event('lease', 'a lease ended', {
     id: Type.String(),
     platform: PlatformId,
     expired: Type.Boolean({ description: 'nobody kept it; its platform is released' }),
