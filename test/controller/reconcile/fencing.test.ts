@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let rack: ControllerRack;
 let asked: Asked;
 beforeEach(async () => {
-  const timeouts = { ...QUICK.timeouts, attachMs: 3_000, detachMs: 2_000 };
+  const timeouts = { ...QUICK.timeouts, attachMs: 10_000, detachMs: 2_000 };
   rack = await startRack({ config: { ...QUICK, timeouts } });
   asked = new Asked(rack);
 });
@@ -23,11 +23,13 @@ test('what is under way at a brick ends before it counts as fenced', async () =>
   const creating = asked.create(2, { brick: '0.0.0' }).catch((error: unknown) => error);
   await asked.until('a platform', async () => (await asked.platforms()).length === 1);
   const confirmed = { confirmed: true };
-  await asked.ask(rack.address, 'POST', '/v1/bricks/0.0.0/fence', confirmed);
+  const fencing = asked.ask(rack.address, 'POST', '/v1/bricks/0.0.0/fence', confirmed);
+  await asked.liveness('0.0.0', 'fenced');
   const states = (await asked.platforms()).map(({ state }) => state);
   expect(states).not.toContain('allocating');
   expect(states).not.toContain('active');
   expect(await creating).toBeInstanceOf(Error);
+  await fencing;
   await asked.until('its platform to go', async () => (await asked.platforms()).length === 0);
   // what it was asked is carried out now, and is found before it is let in
   agent.process.kill('SIGCONT');
