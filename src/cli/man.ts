@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Option } from 'commander';
+import { projectDir } from '../common/paths.js';
 import { packageVersion } from '../common/version.js';
 import { nodesOf, treeOf, type CommandNode } from './completion/tree.js';
 import { PROGRAMS } from './programs.js';
@@ -126,6 +127,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 /** No line of text is taken for a request, and every hyphen can be copied. */
 function escape(text: string): string {
   return text
+    .replaceAll(`${projectDir()}/bin/`, '') // where this copy happens to be
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replaceAll('’', '\\(cq')
