@@ -161,11 +161,10 @@ describe('a brick on our QEMU', () => {
     await inBrick(rack, 1, pieces.map((piece, i) => fill(piece, 20 + i, 'write')).join(' && '));
     await inBrick(rack, 1, pieces.map((piece, i) => fill(piece, 20 + i, 'check')).join(' && '));
     for (const [i, remote] of remotes.entries()) {
-      await findFilledPages(
-        rack.poolPath,
-        [{ start: remote, size }],
-        { seed: BigInt(20 + i), pages: Number(size / 4096n) },
-      );
+      await findFilledPages(rack.poolPath, [{ start: remote, size }], {
+        seed: BigInt(20 + i),
+        pages: Number(size / 4096n),
+      });
     }
     for (const { id } of pieces) await api(1).detach(id);
     for (const remote of remotes) expect(await poolIsZero(rack, remote, size)).toBe(true);
