@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
+import { readConfigFile } from '../common/config-file.js';
 import { SdmError } from '../common/errors.js';
-import { duplicateKey, whereOf } from '../common/json-text.js';
 import type { LogLevel } from '../common/log.js';
 import type { ListenConfig } from '../common/server/listen-config.js';
 import { show } from '../common/schema-errors.js';
@@ -58,32 +57,8 @@ export async function loadConfig(
  * @param named how a command line names another one.
  * @throws SdmError SDM_CONFIG: not there, not JSON, or a key comes twice.
  */
-export async function readConfig(path: string, named = 'with --config'): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new SdmError(
-      'SDM_CONFIG',
-      `cannot read the configuration ${path} (${cause.code}); write it, or name another one ${named}`,
-      { details: { file: path }, cause },
-    );
-  });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${message}${whereOf(text, message)}`, {
-      details: { file: path },
-      cause,
-    });
-  }
-  const twice = duplicateKey(text);
-  if (twice === undefined) return value;
-  const { key, line, column } = twice;
-  throw new SdmError(
-    'SDM_CONFIG',
-    `${path}: the key "${key}" comes twice, again at line ${line} column ${column}: leave one out`,
-    { details: { file: path, key, line, column } },
-  );
+export function readConfig(path: string, named = 'with --config'): Promise<unknown> {
+  return readConfigFile(path, `or name another one ${named}`);
 }
 
 /**

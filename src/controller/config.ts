@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { parseAddress } from '../common/address.js';
+import { readConfigFile } from '../common/config-file.js';
 import { SdmError } from '../common/errors.js';
-import { duplicateKey, whereOf } from '../common/json-text.js';
 import type { LogLevel } from '../common/log.js';
 import { explainOne, isMisspelt, show, type Explanation } from '../common/schema-errors.js';
 import { DEFAULT_NAME, DEFAULT_STORE, type ConfigFile } from './config-schema.js';
@@ -55,36 +54,8 @@ export async function loadConfig(
 }
 
 /** The file as it is. @throws SDM_CONFIG: not there, not JSON, or a key comes twice. */
-export async function readConfig(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new SdmError(
-      'SDM_CONFIG',
-      `cannot read the configuration ${path} (${(cause as NodeJS.ErrnoException).code}); write it, name ` +
-        'another one with --config, or give --topology and --store',
-      { details: { file: path }, cause },
-    );
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new SdmError('SDM_CONFIG', `${path} is not JSON: ${message}${whereOf(text, message)}`, {
-      details: { file: path },
-      cause,
-    });
-  }
-  const twice = duplicateKey(text);
-  if (twice === undefined) return value;
-  const { key, line, column } = twice;
-  throw new SdmError(
-    'SDM_CONFIG',
-    `${path}: the key "${key}" comes twice, again at line ${line} column ${column}: leave one out`,
-    { details: { file: path, key, line, column } },
-  );
+export function readConfig(path: string): Promise<unknown> {
+  return readConfigFile(path, 'name another one with --config, or give --topology and --store');
 }
 
 /** All that is wrong with a value as a configuration; empty: it is a {@link ConfigFile}. */

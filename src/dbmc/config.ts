@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readConfigFile } from '../common/config-file.js';
 import { SdmError } from '../common/errors.js';
-import { whereOf } from '../common/json-text.js';
 import type { LogLevel } from '../common/log.js';
 import { explain, show } from '../common/schema-errors.js';
 import { splitEnd } from '../controller/inventory/ends.js';
@@ -58,7 +57,7 @@ export async function loadConfig(
   path: string,
   override: Partial<ConfigFile> = {},
 ): Promise<DbmcConfig> {
-  const value = await readJson(path);
+  const value = await readConfigFile(path, 'or name another one with --config');
   const merged =
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? { ...value, ...override }
@@ -149,21 +148,6 @@ function checkParts(
   for (const brick of Object.keys(raw.registers ?? {})) {
     if (links.some((link) => link.brick === brick)) continue;
     throw fault(file, 'registers', 'bricks of which a transceiver hangs on a port here', brick);
-  }
-}
-
-async function readJson(path: string): Promise<unknown> {
-  let text = '';
-  try {
-    text = await readFile(path, 'utf8');
-    return JSON.parse(text);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why =
-      code === undefined
-        ? `${path} is not JSON: ${message}${whereOf(text, message)}`
-        : `cannot read the configuration ${path} (${code}); write it, or name another one with --config`;
-    throw new SdmError('SDM_CONFIG', why, { details: { file: path }, cause });
   }
 }
 
