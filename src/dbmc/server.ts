@@ -1,3 +1,4 @@
+import { Terms } from '../agent/terms.js';
 import { createApi, type Api } from '../common/server/api.js';
 import { EventLog } from '../common/server/event-log.js';
 import type { Logger } from '../common/log.js';
@@ -18,6 +19,15 @@ export function createDbmcServer(options: DbmcServerOptions): Promise<Api> {
   const { tray, log, pki, tokens, controller } = options;
   const events = new EventLog<BoardEvent>();
   tray.board.subscribe((event) => events.append(event));
+  const { board } = tray;
+  const terms = new Terms({
+    ...{ log, backend: { writeEpoch() {} }, observer: { event() {} }, faults: { at() {} } },
+    journal: {
+      record: ({ epoch, controller: name }) => board.keepTerm({ epoch, controller: name }),
+      state: () => ({ epoch: board.term }),
+    },
+  });
+  terms.load();
   return createApi({
     log,
     auth: { ...(pki !== undefined && { pki }), ...(tokens !== undefined && { tokens }) },
@@ -32,7 +42,7 @@ export function createDbmcServer(options: DbmcServerOptions): Promise<Api> {
     bodiesOfGet: true,
     routes: (app) => {
       ownRoutes(app, options);
-      d44Routes(app, tray);
+      d44Routes(app, tray, terms);
     },
   });
 }

@@ -8,7 +8,7 @@ import { EmulatedSwitches } from './emulated-switches.js';
 import { EmulatedFaults } from './emulated-faults.js';
 import { StateFile, type BoardState } from './state.js';
 import type { Board, BoardEvent, BrickInfo, BrickPower, BrickType, Changed } from './types.js';
-import type { Firmware, LinkInfo, PcieDevice, Sensor } from './types.js';
+import type { Firmware, LinkInfo, PcieDevice, Sensor, Term } from './types.js';
 import { firmwareOf, pcieOf, sensorsOf, wattsOf } from './values.js';
 
 export interface EmulatedBoardOptions {
@@ -49,12 +49,16 @@ export class EmulatedBoard implements Board {
   readonly #switches: EmulatedSwitches;
   readonly #file: StateFile;
   readonly #links: Links;
+  #term: Term | undefined;
   readonly #listeners = new Set<(event: BoardEvent) => void>();
 
   /** @throws SDM_BOARD_STATE where what an earlier daemon kept cannot be used. */
   constructor(options: EmulatedBoardOptions) {
     this.#options = options;
     const kept = StateFile.read(options.stateDir);
+    if (kept.term !== undefined) {
+      this.#term = { epoch: BigInt(kept.term.epoch), controller: kept.term.controller };
+    }
     for (const { id } of options.bricks) {
       this.#bricks.set(id, kept.bricks[id] ?? { on: true, bootSource: DEFAULT_BOOT_SOURCE });
     }
@@ -177,6 +181,15 @@ export class EmulatedBoard implements Board {
     return { changed };
   }
 
+  get term(): Term | undefined {
+    return this.#term;
+  }
+
+  async keepTerm(term: Term): Promise<void> {
+    if (this.#term === undefined || term.epoch > this.#term.epoch) this.#term = term;
+    await this.#file.save();
+  }
+
   subscribe(listener: (event: BoardEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -188,6 +201,7 @@ export class EmulatedBoard implements Board {
   }
 
   #state(): BoardState {
+    const term = this.#term;
     return {
       version: 1,
       bricks: Object.fromEntries([...this.#bricks].map(([id, state]) => [id, { ...state }])),
@@ -197,6 +211,9 @@ export class EmulatedBoard implements Board {
           each.pairs().map(([a, b]): [number, number] => [a, b]),
         ]),
       ),
+      ...(term !== undefined && {
+        term: { epoch: String(term.epoch), controller: term.controller },
+      }),
     };
   }
 

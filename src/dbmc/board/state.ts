@@ -18,6 +18,13 @@ export const BoardState = Type.Object(
       Type.Object({ on: Type.Boolean(), bootSource: Type.String() }, closed),
     ),
     switches: Type.Record(Type.String(), Type.Array(Type.Tuple([Port, Port]))),
+    /** Of the controller with the highest epoch that was heard. */
+    term: Type.Optional(
+      Type.Object(
+        { epoch: Type.String({ pattern: '^(0|[1-9][0-9]{0,18})$' }), controller: Type.String() },
+        closed,
+      ),
+    ),
   },
   closed,
 );

@@ -53,6 +53,12 @@ export interface Changed {
   readonly changed: readonly Pair[];
 }
 
+/** A controller's: which one, and its epoch. */
+export interface Term {
+  readonly epoch: bigint;
+  readonly controller: string;
+}
+
 /** Something that happened on the board, for those who watch it. */
 export type BoardEvent =
   | { readonly kind: 'brick.plugged' | 'brick.unplugged'; readonly brick: string }
@@ -102,6 +108,11 @@ export interface Board {
   connect(id: string, pairs: readonly Pair[]): Promise<Changed>;
   /** Takes pairs apart; those that are not connected are fine. */
   disconnect(id: string, pairs: readonly Pair[]): Promise<Changed>;
+
+  /** The highest that was kept, also by a daemon before this one. */
+  readonly term: Term | undefined;
+  /** Resolves when it is durable; one that is no higher changes nothing. @throws SDM_BOARD_STATE */
+  keepTerm(term: Term): Promise<void>;
 
   /** @returns ends it. */
   subscribe(listener: (event: BoardEvent) => void): () => void;
