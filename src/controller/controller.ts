@@ -207,6 +207,8 @@ export class Controller implements api.ControllerCore {
         details: { lease: id },
       });
     }
+    // its time begins when it is there
+    if (platform.state === 'allocating') return;
     await this.store.keepLeaseAlive(leaseId(platform.id));
   }
 

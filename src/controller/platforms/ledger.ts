@@ -174,6 +174,11 @@ export class Ledger {
     }
     return { key: leaseKey(id), value: String(id), lease: leaseId(id) };
   }
+
+  /** All of its time again; one that has ended meanwhile is whoever watches leases' affair. */
+  async renewLease(id: number): Promise<void> {
+    await this.store.keepLeaseAlive(leaseId(id)).catch(() => {});
+  }
 }
 
 function keyOf({ memory, attachment }: ScrubRecord): string {

@@ -58,15 +58,14 @@ export class PlatformManager {
       const record = newRecord(site, id, request, reservation, { ...wanted, owner: who.name });
       ledger.platforms.set(id, record);
       const programmed = isProgrammed(site, record, record.attachments);
-      const tied = await this.#begin(record, reservation, programmed);
+      if (programmed) await this.#begin(record, reservation);
       const failure = await this.#bringUp(record, record.attachments, programmed);
       if (failure !== undefined) {
         return this.#undo('create', record, record.attachments, failure);
       }
       record.state = 'active';
       const view = platformView(site, record);
-      const put = [...tied, ...remembered(remember, view)];
-      await this.#store('allocate.active', record, record.attachments, put);
+      await this.#store('allocate.active', record, record.attachments, remembered(remember, view));
       return view;
     });
   }
@@ -222,24 +221,16 @@ export class PlatformManager {
     throw stepFailed(`platform ${record.id}: ${what} failed`, error, record, ended);
   }
 
-  /** @returns what ties it to its lease and is not stored yet. */
-  async #begin(
-    record: PlatformRecord,
-    reservation: Reservation,
-    programmed: boolean,
-  ): Promise<Put[]> {
+  async #begin(record: PlatformRecord, reservation: Reservation): Promise<void> {
     const { ledger, core } = this.parts;
     try {
-      const put = record.lease ? [await ledger.grantLease(record.id, record.lease.ttlMs)] : [];
-      if (!programmed) return put;
-      await ledger.commit('allocate.begin', { save: [record], put });
-      this.endings.tell(record);
-      return [];
+      await ledger.commit('allocate.begin', { save: [record] });
     } catch (error) {
       ledger.platforms.delete(record.id);
       core.release(reservation);
       throw error;
     }
+    this.endings.tell(record);
   }
 
   /** The end of what was brought up; where it cannot be stored it is taken back. */
@@ -249,11 +240,16 @@ export class PlatformManager {
     added: readonly AttachmentRecord[],
     put: readonly Put[],
   ): Promise<void> {
+    const { ledger } = this.parts;
+    const create = name === 'allocate.active';
+    const lease = create ? record.lease : undefined;
     try {
-      await this.parts.ledger.commit(name, { save: [record], put });
+      // only now: who is to keep it hears of it when this is done
+      const tied = lease === undefined ? [] : [await ledger.grantLease(record.id, lease.ttlMs)];
+      await ledger.commit(name, { save: [record], put: [...tied, ...put] });
+      if (lease !== undefined) await ledger.renewLease(record.id);
     } catch (error) {
       if (isEnd(error)) throw error;
-      const create = name === 'allocate.active';
       record.state = create ? 'allocating' : 'changing';
       const failure = { error, begun: new Set(added), refused: new Map() };
       return this.#undo(create ? 'create' : 'grow', record, added, failure);

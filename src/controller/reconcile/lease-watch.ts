@@ -36,7 +36,8 @@ export class LeaseWatch {
     const { store, platforms } = this.#context.port;
     const { revision, entries } = await store.snapshot(LEASES);
     const alive = new Set(entries.map(({ key }) => key));
-    for (const { id, lease } of platforms.values()) {
+    for (const { id, lease, state } of platforms.values()) {
+      if (state === 'allocating') continue; // it has its lease when it is there, or is undone
       if (lease !== undefined && !alive.has(leaseKey(id))) this.#over(id);
     }
     return revision;
@@ -88,6 +89,9 @@ export class LeaseWatch {
     // Released or undone: its key went with it, in one commit that its turn has seen the end of.
     const left = await port.turn(id, async ({ lease, state }) => ({ lease, state }));
     if (left?.lease === undefined || left.state === 'releasing') return;
+    // made since that was looked at
+    const { entries } = await port.store.snapshot(leaseKey(id));
+    if (entries.some(({ key }) => key === leaseKey(id))) return;
     parts.log.info({ platform: id }, 'a lease ended: its platform is released');
     port.events.append({ kind: 'lease', id: left.lease.id, platform: id, expired: true });
     // What cannot be ended now is "releasing" from here on, and the loop ends it.

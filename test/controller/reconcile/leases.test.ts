@@ -4,7 +4,7 @@ import { readEvents } from '../../../src/common/sse.js';
 import type { Context } from '../../../src/controller/reconcile/context.js';
 import { LeaseWatch } from '../../../src/controller/reconcile/lease-watch.js';
 import type { ControllerRack } from '../../support/controller-rack.js';
-import { Asked, startRack } from './racks.js';
+import { Asked, QUICK, startRack } from './racks.js';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let rack: ControllerRack | undefined;
@@ -31,6 +31,26 @@ test('a create that is undone is not told as a lease that ended', async () => {
   client.close();
   expect(kinds).toContain('platform');
   expect(kinds).not.toContain('lease');
+});
+
+test('the time of a lease counts from the answer, however long its platform took to make', async () => {
+  const reconcile = { ...QUICK.reconcile, lookMs: 10_000 };
+  rack = await startRack({ memories: 1, config: { ...QUICK, reconcile } });
+  const asked = new Asked(rack);
+  const slow = (ms: number): Promise<unknown> =>
+    asked.ask(`unix:${rack!.dir}/dbmc.sock`, 'POST', '/v1/faults', {
+      faults: ms === 0 ? [] : [{ kind: 'slow', ms }],
+    });
+  await slow(3_500);
+  const { id, lease } = await asked.create(1, { leaseTtlMs: 3_000 });
+  await slow(0);
+  const keep = `/v1/leases/${lease!.id}/keepalive`;
+  expect(await asked.ask(rack.address, 'POST', keep, {})).toMatchObject({ kept: true });
+  expect(await asked.platform(id)).toMatchObject({ state: 'active' });
+  // and from then on it does
+  await asked.until('the platform to be released', async () => {
+    return (await asked.platforms()).length === 0;
+  });
 });
 
 test('leases are watched again where that failed, and what ended meanwhile is found', async () => {
