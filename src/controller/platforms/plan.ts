@@ -19,7 +19,7 @@ export function planView(site: Site, reservation: Reservation, request: PlanRequ
     ...{ brick: compute.id, island: reservation.island, cores: reservation.cores },
     localMemory: hex(BigInt(reservation.localMemory) * MIB),
     remoteMemory: hex(BigInt(segmentsOf(attachments)) * site.segmentSize),
-    attachments: attachments.map(({ id: _id, state: _state, ...rest }) => {
+    attachments: attachments.map(({ id: _id, state: _state, bytes: _bytes, ...rest }) => {
       return { ...rest, ...placeOf(site, rest) };
     }),
     switches: switchesConfigs(site, attachments),
